@@ -8,13 +8,14 @@ from datetime import datetime
 from PySide6.QtCore import QObject, Signal
 
 from cnnstudio.data.dataset import Dataset
+from cnnstudio.design.network import Network
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.cursor import Cursor, Selection
 from cnnstudio.gui.runs.curves.overlays import RunOverlays
 from cnnstudio.gui.runs.follower import OpenedRun, RunFollower
 from cnnstudio.gui.runs.record import RunRecord
-from cnnstudio.training.events import EpochEnded, Event, Finished, UnitsChecked
+from cnnstudio.training.events import EpochEnded, Event, Finished, Started, UnitsChecked
 
 
 class ShownRun(QObject):
@@ -31,6 +32,8 @@ class ShownRun(QObject):
         self._project = project
         self._session = session
         self._live = RunRecord()
+        self._before: tuple[RunRecord, RunRecord] | None = None
+        """The session's last run and the one on show, until the next one has started: it may fail to."""
         self._snapshots: list[int] = []
         self._last_layer: str | None = None
         """The layer that was chosen last, in this run or in one before."""
@@ -74,6 +77,8 @@ class ShownRun(QObject):
 
     def show_opened(self, opened: OpenedRun) -> None:
         """Shows a run from its folder, possibly one that another program is training."""
+        # Chosen while another run is about to start, it stays, whatever becomes of that one.
+        self._before = None
         self.cursor.follow_end()
         self.follower.follow(opened)
 
@@ -98,15 +103,36 @@ class ShownRun(QObject):
 
     def _on_state_changed(self, state: object) -> None:
         if state is State.LOADING and self._session.network is not None:
-            previous = self.record
-            name = self._session.dataset_name
-            self._live = RunRecord(self._session.network, name, datetime.now().astimezone())
-            if previous.folder is not None and previous.folder == self._session.continues_from:
-                self._live.continue_from(previous)
-            self.cursor.follow_end()
-            self.show_own()
-        elif state is State.IDLE and self.is_own:
-            self.cursor.set_live(False)
+            self._show_beginning(self._session.network)
+        elif state is State.IDLE:
+            self._restore()
+            if self.is_own:
+                self.cursor.set_live(False)
+
+    def _show_beginning(self, network: Network) -> None:
+        """Shows the run that is about to start. The one before comes back if it does not."""
+        previous = self.record
+        if self._before is None:
+            self._before = self._live, previous
+        self._live = RunRecord(network, self._session.dataset_name, datetime.now().astimezone())
+        if previous.folder is not None and previous.folder == self._session.continues_from:
+            self._live.continue_from(previous)
+        self.cursor.follow_end()
+        self._show(self._live, True)
+
+    def _on_started(self) -> None:
+        self._before = None
+        if self.is_own:
+            self.follower.close()
+
+    def _restore(self) -> None:
+        """Shows the run before again if the session's run ended before its first step."""
+        if self._before is None:
+            return
+        was_own, (self._live, shown) = self.is_own, self._before
+        self._before = None
+        if was_own:
+            self._show(shown, shown is self.follower.record and self.follower.is_running)
 
     def _on_dataset_loaded(self, loaded: tuple[str, Dataset]) -> None:
         self._live.set_images_from(loaded[1])
@@ -116,6 +142,8 @@ class ShownRun(QObject):
 
     def _on_events(self, events: Iterable[Event]) -> None:
         self._live.feed(events)
+        if any(isinstance(event, Started) for event in events):
+            self._on_started()
         if self.is_own:
             self._advance(events)
 
@@ -131,10 +159,15 @@ class ShownRun(QObject):
     def _on_record_changed(self, record: object) -> None:
         """Another run was opened, or the same one was resumed. For the same one the choice stays."""
         assert isinstance(record, RunRecord)
-        self._show(record, self.follower.is_running)
+        if self._before is not None and self.is_own:
+            # It waits behind the one that is about to start.
+            self._before = self._before[0], record
+        else:
+            self._show(record, self.follower.is_running)
 
     def _on_followed_events(self, events: Iterable[Event]) -> None:
-        self._advance(events)
+        if not self.is_own:
+            self._advance(events)
 
     def _on_followed_changed(self) -> None:
         if self.is_own:

@@ -51,7 +51,7 @@ from cnnstudio.gui.training.diagnosis_messages import DiagnosisMessages
 from cnnstudio.gui.training.preflight.open_dialogs import PreflightDialogs
 from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.gui.widgets.actions import ActionSet
-from cnnstudio.gui.widgets.message_bar import Message, MessageBar
+from cnnstudio.gui.widgets.message_bar import MessageBar
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
 from cnnstudio.gui.widgets.plain_text import plain_title
 
@@ -123,10 +123,6 @@ class MainWindow(QMainWindow):
         center, middle = QWidget(), QVBoxLayout()
         middle.setContentsMargins(0, 8, 0, 8)
         middle.setSpacing(8)
-        message_row = QVBoxLayout()
-        message_row.setContentsMargins(12, 0, 12, 0)
-        message_row.addWidget(self.message_bar)
-        middle.addLayout(message_row)
         middle.addWidget(self.pages, 1)
         column = QVBoxLayout(center)
         column.setContentsMargins(0, 0, 0, 0)
@@ -134,6 +130,7 @@ class MainWindow(QMainWindow):
         column.addLayout(middle, 1)
         column.addWidget(self.bottom_bar)
         self.setCentralWidget(center)
+        self.message_bar.float_over(self.pages, self)
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.tool_bar)
         self.diagnosis_messages = DiagnosisMessages(project, session, self.message_bar, self)
         self.runs = RunController(session, self.shown_run.follower, lambda: self.run_folder, self)
@@ -164,16 +161,11 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.project.file_changed.connect(self._on_file_changed)
-        self.project.message.connect(lambda text: self.message_bar.show_text(str(text)))
+        self.project.message.connect(self._on_edit_refused)
         self.project.question.connect(self._on_question)
         self.documents.failed.connect(self._on_failed)
         self.documents.recent_changed.connect(self._recent.show)
-        self.tool_bar.message.connect(lambda text: self.message_bar.show_text(str(text), is_error=True))
-        self.tool_bar.info.connect(lambda text: self.message_bar.show_text(str(text)))
-        self.tool_bar.noted.connect(
-            lambda text: self.message_bar.show_message(Message(str(text), is_note=True))
-        )
-        self.tool_bar.run_actions.offered.connect(self.message_bar.show_message)
+        self.tool_bar.message.connect(self.message_bar.show_message)
         self.tool_bar.popup.lr_finder_requested.connect(self.preflight.show_rate_finder)
         self.tool_bar.popup.check_requested.connect(self.preflight.show_check)
         self.tool_bar.data_dialog_requested.connect(lambda _: self.dialogs.show_data_sets())
@@ -207,6 +199,10 @@ class MainWindow(QMainWindow):
         cursor.advanced.connect(self.clock.schedule)
         self.clock.frame.connect(self.timeline.refresh)
         self.session.state_changed.connect(self._on_state_changed)
+        project, session = self.project, self.session
+        reasons = (project.network_changed, project.recipe_changed, project.dataset_changed)
+        for signal in (*reasons, project.file_changed, session.state_changed, cursor.run_changed):
+            signal.connect(self.message_bar.refresh)
 
     def _connect_runs_table(self) -> None:
         overlay = self.runs_overlay
@@ -220,6 +216,7 @@ class MainWindow(QMainWindow):
     def show_runs(self) -> None:
         """Lays the table of runs over the page, or takes it away."""
         self.runs_overlay.toggle(self.run_folder)
+        self.message_bar.raise_()
 
     def _on_run_chosen(self, folder: object) -> None:
         assert isinstance(folder, Path)
@@ -234,6 +231,7 @@ class MainWindow(QMainWindow):
 
     def _on_state_changed(self, state: object) -> None:
         if state is State.LOADING:
+            self.message_bar.dismiss()
             # Once for each training: a user who turns back stays there.
             self.pages.turn_to(self.pages.TRAIN)
 
@@ -254,7 +252,13 @@ class MainWindow(QMainWindow):
         self.status.show_progress(self.tool_bar.status_text if is_narrow else "")
 
     def _on_failed(self, message: object) -> None:
-        self.message_bar.show_text(str(message), is_error=True)
+        network = self.project.network
+        self.message_bar.show_text(str(message), is_error=True, holds=lambda: self.project.network is network)
+
+    def _on_edit_refused(self, text: object) -> None:
+        """Says why an edit was not possible, until there is another one."""
+        network = self.project.network
+        self.message_bar.show_text(str(text), holds=lambda: self.project.network is network)
 
     def _on_question(self, question: Question) -> None:
         self.message_bar.ask(question.text, question.button, question.action)

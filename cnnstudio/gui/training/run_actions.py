@@ -21,12 +21,8 @@ _MAX_ADDED_EPOCHS = 10_000
 class RunActions(QObject):
     """The actions, and what is offered when the design or recipe is edited during a run."""
 
-    offered = Signal(object)
-    """A Message with a button for an action that suits the edit."""
-    failed = Signal(object)
-    """Why an action failed."""
-    info = Signal(object)
-    """What an action did or will do."""
+    message = Signal(object)
+    """A Message: an offer that suits an edit, what an action did, or why it failed."""
 
     def __init__(self, project: Project, session: TrainingSession, parent: QWidget) -> None:
         super().__init__(parent)
@@ -75,18 +71,35 @@ class RunActions(QObject):
         return network is not None and self._project.network.nodes != network.nodes
 
     def _on_network_changed(self, _: object) -> None:
-        paused = self._session.state is State.PAUSED
-        if paused and self.can_continue_design and not self._has_offered_design:
+        if not self._offers_design:
+            # After an undo, the next change is offered again.
+            self._has_offered_design = False
+        elif not self._has_offered_design:
             self._has_offered_design = True
-            text = "The paused run still uses the original design."
-            self.offered.emit(
-                Message(text, button="Continue with changed design…", action=self.continue_design)
+            self.message.emit(
+                Message(
+                    "The paused run still uses the original design.",
+                    button="Continue with changed design…",
+                    action=self.continue_design,
+                    holds=lambda: self._offers_design,
+                )
             )
+
+    @property
+    def _offers_design(self) -> bool:
+        return self._session.state is State.PAUSED and self.can_continue_design
 
     def _on_recipe_changed(self, _: object) -> None:
         if self.can_apply_recipe:
             text = f"The current run still uses its original recipe. You changed: {self._describe_changes()}."
-            self.offered.emit(Message(text, button="Apply to this run", action=self.apply_recipe))
+            self.message.emit(
+                Message(
+                    text,
+                    button="Apply to this run",
+                    action=self.apply_recipe,
+                    holds=lambda: self.can_apply_recipe,
+                )
+            )
 
     def _describe_changes(self) -> str:
         if self._session.recipe is None:
@@ -105,7 +118,8 @@ class RunActions(QObject):
 
     def stop_after_epoch(self) -> None:
         self._session.stop_after_epoch()
-        self.info.emit("Training will stop after this epoch.")
+        text = "Training will stop after this epoch."
+        self.message.emit(Message(text, holds=lambda: self.is_training))
 
     def add_epochs(self) -> None:
         recipe = self._session.recipe
@@ -126,7 +140,7 @@ class RunActions(QObject):
         count = box.ask_number()
         if count is not None:
             self._change(epochs=recipe.epochs + count)
-            self.info.emit(f"Added {pluralize(count, 'epoch')} to the run.")
+            self.message.emit(Message(f"Added {pluralize(count, 'epoch')} to the run."))
 
     def apply_recipe(self) -> None:
         self._change(**self._changes())
@@ -135,7 +149,7 @@ class RunActions(QObject):
         try:
             self._session.change(**fields)
         except UserError as error:
-            self.failed.emit(str(error))
+            self.message.emit(Message(str(error), is_error=True))
         self.action_set.refresh()
 
     def continue_design(self) -> None:
@@ -147,10 +161,21 @@ class RunActions(QObject):
         if before is None:
             return
         if problems:
-            self.failed.emit(f"This network cannot be trained yet. {problems[0].full_message}.")
+            text = f"This network cannot be trained yet. {problems[0].full_message}."
+            first = problems[0]
+            holds = lambda: first in self._project.analysis.problems  # noqa: E731
+            self.message.emit(Message(text, is_error=True, holds=holds))
             return
         transfer = plan_transfer(before, self._project.network)
-        self.offered.emit(Message(". ".join(transfer.lines) + ".", button="Continue", action=self._continue))
+        network = self._project.network
+        self.message.emit(
+            Message(
+                ". ".join(transfer.lines) + ".",
+                button="Continue",
+                action=self._continue,
+                holds=lambda: self._project.network is network,
+            )
+        )
 
     def _continue(self) -> None:
         project = self._project

@@ -31,6 +31,7 @@ from cnnstudio.gui.training.recipe.selectors import DataSelector, RecipeSelector
 from cnnstudio.gui.training.run_actions import RunActions
 from cnnstudio.gui.widgets.actions import ActionSet, ActionSpec
 from cnnstudio.gui.widgets.labels import ElidedLabel
+from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.runs.seeds import MAX_SEEDS, SeedSweep
@@ -52,6 +53,8 @@ _WIDTHS, _NARROW_WIDTHS = (144, 136, 176), (112, 104, 120)
 """Of the data set, the recipe and the run on show."""
 _TRAIN_WIDTH, _ICON_WIDTH = 88, 36
 
+_IS_TRAINING = "A run is already training. Stop it or wait for it to finish."
+_NO_IMAGES = "There are no images to train on. Choose a data set first."
 _DEFAULT_SEEDS = 5
 _TRAINING_STATES = (State.LOADING, State.RUNNING, State.PAUSED, State.STOPPING)
 
@@ -75,11 +78,7 @@ class TrainingToolBar(QToolBar):
     """Trains the project's network with its data set and recipe, and shows the progress."""
 
     message = Signal(object)
-    """Why Train did not start a run."""
-    info = Signal(object)
-    """Results, and what was done."""
-    noted = Signal(object)
-    """A warning of the run or a note on its data set; others may follow, and none replaces the one before."""
+    """A Message: why Train did not start a run, a result, or a note on the run or its data set."""
     status_changed = Signal()
     """`status_text` or `is_narrow` changed."""
     data_dialog_requested = Signal(object)
@@ -131,8 +130,7 @@ class TrainingToolBar(QToolBar):
         self.pause_action = self.training_actions["actionPause"]
         self.stop_action = self.training_actions["actionStop"]
         self.run_actions = RunActions(self._project, self._session, self)
-        self.run_actions.info.connect(self.info)
-        self.run_actions.failed.connect(self.message)
+        self.run_actions.message.connect(self.message)
 
     def _compose(self, page_switch: QWidget | None, shown_run: QWidget | None) -> None:
         self.data = DataSelector(self._project)
@@ -223,7 +221,7 @@ class TrainingToolBar(QToolBar):
     def train_seeds(self) -> None:
         """Asks for the number of seeds and trains the project once with each."""
         if self._session.state is not State.IDLE:
-            self.message.emit("A run is already training. Stop it or wait for it to finish.")
+            self._show_obstacle(_IS_TRAINING, lambda: self._session.state is not State.IDLE)
             return
         box = NumberBox(
             self.window(),
@@ -248,12 +246,16 @@ class TrainingToolBar(QToolBar):
             self._project.insist_on_problems()
             if first.node_id is not None:
                 self._project.select((first.node_id,))
-            self.message.emit(f"This network cannot be trained yet. {first.full_message}.")
+            text = f"This network cannot be trained yet. {first.full_message}."
+            self._show_obstacle(text, lambda: first in self._project.analysis.problems)
         elif not self._project.dataset_name:
-            self.message.emit("There are no images to train on. Choose a data set first.")
+            self._show_obstacle(_NO_IMAGES, lambda: not self._project.dataset_name)
         else:
             project = self._project
             self._session.start(project.network, project.dataset_name, project.recipe, seeds)
+
+    def _show_obstacle(self, text: str, holds: Callable[[], bool]) -> None:
+        self.message.emit(Message(text, is_error=True, holds=holds))
 
     def pause_or_resume(self) -> None:
         if self.is_paused:
@@ -294,9 +296,9 @@ class TrainingToolBar(QToolBar):
         self._status.feed(events)
         for event in events:
             if isinstance(event, Warned):
-                self.noted.emit(event.message)
+                self.message.emit(Message(event.message, is_note=True))
             elif isinstance(event, WeightsTransferred):
-                self.info.emit(". ".join(event.lines) + ".")
+                self.message.emit(Message(". ".join(event.lines) + "."))
         if any(not isinstance(event, _FREQUENT_EVENTS) for event in events) or self._is_update_due():
             self._update()
 
@@ -319,7 +321,7 @@ class TrainingToolBar(QToolBar):
             self._project.set_dataset(name, len(dataset.classes), dataset.title)
         if dataset.notes and dataset is not self._dataset_with_shown_notes():
             for note in dataset.notes:
-                self.noted.emit(note)
+                self.message.emit(Message(note, is_note=True))
         # The images may be many: they stay no longer than they are needed elsewhere.
         self._dataset_with_shown_notes = weakref.ref(dataset)
 
@@ -333,7 +335,7 @@ class TrainingToolBar(QToolBar):
         if sweep.accuracy is not None:
             outcome += f" · test accuracy {format_accuracy(sweep.accuracy)}"
         self._outcome, self._failure = outcome, ""
-        self.info.emit(f"{sweep.summary}.")
+        self.message.emit(Message(f"{sweep.summary}."))
         self._update()
 
     def show_followed(self, follower: RunFollower) -> None:

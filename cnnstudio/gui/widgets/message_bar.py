@@ -1,4 +1,4 @@
-"""A bar above the layer list for messages that need no dialog."""
+"""A card over the lower edge of the page for messages that need no dialog."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import shiboken6
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QHideEvent, QKeyEvent
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QColor, QHideEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
     QBoxLayout,
     QFrame,
+    QGraphicsDropShadowEffect,
     QHBoxLayout,
     QPushButton,
     QToolButton,
@@ -22,10 +23,13 @@ from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.plain_text import plain_entry, plain_text
 
 _MAX_CHARACTERS = 1_000
-"""Longer messages would leave no room for the layers."""
+"""Longer messages would cover the page."""
 _MAX_BUTTON = 40
 _MAX_NOTES = 4
 """At a time; older ones make room."""
+_MIN_WIDTH, _MAX_WIDTH, _MARGIN = 360, 760, 12
+_LIFT = 76
+"""Pixels above the lower edge of the page: what one can do next stands at the foot of its panels."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,15 @@ class Message:
     action: Callable[[], object] | None = None
     is_note: bool = False
     """Whether it is shown below other notes and messages with a button, instead of in their place."""
+    holds: Callable[[], bool] | None = None
+    """Whether its reason is still there; asked by `refresh`. None: it stays until it is closed."""
 
 
 class MessageBar(QFrame):
-    """Shows one message at a time, errors in red, with an optional button."""
+    """Shows one message at a time, errors in red, with an optional button.
+
+    It lies over the page, so that nothing moves when a message comes or goes.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -59,10 +68,18 @@ class MessageBar(QFrame):
         self._close.setText("✕")
         self._close.setToolTip("Close this message")
         self._close.setAccessibleName("Close this message")
-        self._close.clicked.connect(self.hide)
+        self._close.clicked.connect(self.dismiss)
         self._messages: list[Message] = []
         """What is shown, one below the other: several only if they are notes."""
         self._restore_focus_to: QWidget | None = None
+        """What had the focus before it came into the bar."""
+        self._area: QWidget | None = None
+        # A click must not take the focus from where the user works.
+        self._button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._close.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._on_focus_changed)
         self._body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._body.setSpacing(8)
         self._body.addWidget(self._text, 1)
@@ -72,6 +89,18 @@ class MessageBar(QFrame):
         layout.setSpacing(8)
         layout.addLayout(self._body, 1)
         layout.addWidget(self._close, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.hide()
+
+    def float_over(self, area: QWidget, window: QWidget) -> None:
+        """Shows the messages over the lower edge of `area`, a widget in `window`."""
+        self.setParent(window)
+        self._area = area
+        area.installEventFilter(self)
+        shadow = QGraphicsDropShadowEffect(self)
+        shadow.setBlurRadius(24)
+        shadow.setOffset(0, 4)
+        shadow.setColor(QColor(0, 0, 0, 70))
+        self.setGraphicsEffect(shadow)
         self.hide()
 
     @property
@@ -86,9 +115,10 @@ class MessageBar(QFrame):
         is_error: bool = False,
         button: str = "",
         action: Callable[[], object] | None = None,
+        holds: Callable[[], bool] | None = None,
     ) -> None:
         """Shows `text`. A click on `button` hides the bar and calls `action`."""
-        self._show([Message(text, is_error, button, action)])
+        self._show([Message(text, is_error, button, action, holds=holds)])
 
     def show_message(self, message: Message) -> None:
         """The same for a Message, as the slot of a signal."""
@@ -115,6 +145,7 @@ class MessageBar(QFrame):
         self.style().unpolish(self)
         self.style().polish(self)
         self.show()
+        self._place()
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, self._text.text()))
 
     @property
@@ -124,32 +155,80 @@ class MessageBar(QFrame):
 
     def withdraw(self, text: str) -> None:
         """Removes the message with this text, if the bar still shows it."""
-        rest = [each for each in self._messages if each.text != text]
-        if not rest:
-            self.hide()
-        elif len(rest) < len(self._messages) and not self.isHidden():
+        self._keep([each for each in self._messages if each.text != text])
+
+    def refresh(self, *_: object) -> None:
+        """Removes the messages whose reason is gone."""
+        self._keep([each for each in self._messages if each.holds is None or each.holds()])
+
+    def _keep(self, rest: list[Message]) -> None:
+        if self.isHidden() or len(rest) == len(self._messages):
+            return
+        if rest:
             self._show(rest)
+        else:
+            self.dismiss()
 
     def ask(self, text: str, button: str, action: Callable[[], object]) -> None:
         """Shows a question and moves the focus to its button; it returns when the bar is hidden."""
-        self._restore_focus_to = QApplication.focusWidget()
         self.show_text(text, button=button, action=action)
         self._button.setFocus(Qt.FocusReason.OtherFocusReason)
 
+    def dismiss(self) -> None:
+        """Hides the bar; the focus, if it is in it, goes back to where it was."""
+        target, focused = self._restore_focus_to, QApplication.focusWidget()
+        is_inside = focused is not None and self.isAncestorOf(focused)
+        if is_inside and target is not None and shiboken6.isValid(target):
+            target.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.hide()
+
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        target, self._restore_focus_to = self._restore_focus_to, None
-        if target is not None and shiboken6.isValid(target):
-            target.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._restore_focus_to = None
+
+    def _on_focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:
+        is_entered = now is not None and self.isAncestorOf(now)
+        if is_entered and before is not None and not self.isAncestorOf(before):
+            self._restore_focus_to = before
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # Called only if the focus is in the bar: elsewhere Escape has other uses.
         if event.key() == Qt.Key.Key_Escape:
-            self.hide()
+            self.dismiss()
         else:
             super().keyPressEvent(event)
 
     def _on_button(self) -> None:
-        self.hide()
-        if self._acting.action is not None:
-            self._acting.action()
+        action = self._acting.action
+        self.dismiss()
+        if action is not None:
+            action()
+
+    # Its place
+
+    def _place(self) -> None:
+        """At the lower edge of the area, as wide as the text needs."""
+        area, layout, window = self._area, self.layout(), self.parentWidget()
+        if area is None or layout is None or window is None or self.isHidden():
+            return
+        most = min(_MAX_WIDTH, area.width() - 4 * _MARGIN)
+        width = max(min(self._natural_width(), most), min(_MIN_WIDTH, most))
+        # Inner layouts first: the outer one needs their new size hints.
+        self._body.invalidate()
+        layout.activate()
+        height = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else self.sizeHint().height()
+        top = max(area.height() - height - _LIFT, _MARGIN)
+        corner = area.mapTo(window, QPoint((area.width() - width) // 2, top))
+        self.setGeometry(corner.x(), corner.y(), width, height)
+        self.raise_()
+
+    def _natural_width(self) -> int:
+        metrics, lines = self._text.fontMetrics(), self._text.text().split("\n")
+        widest = max(metrics.horizontalAdvance(line) for line in lines)
+        beside = self._body.direction() is QBoxLayout.Direction.LeftToRight and self._acting.button
+        return widest + (self._button.sizeHint().width() + 8 if beside else 0) + 76
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Move):
+            self._place()
+        return False

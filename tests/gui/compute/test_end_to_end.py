@@ -201,7 +201,7 @@ def test_a_training_that_needs_too_much_memory_offers_a_fix(
 
 def test_a_paused_run_continues_with_a_changed_design(studio: Studio) -> None:
     offers: list[Message] = []
-    studio.tool_bar.run_actions.offered.connect(offers.append)
+    studio.tool_bar.message.connect(lambda message: offers.append(message) if message.button else None)
     studio.train(epochs=2000)
     studio.until(State.RUNNING)
     studio.until_steps(10)

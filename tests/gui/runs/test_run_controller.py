@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 import shiboken6
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QAction, QDropEvent
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
@@ -27,7 +26,7 @@ from cnnstudio.runs.watching import RunSnapshot, RunWatcher
 from cnnstudio.training.events import Diagnosed, Recovered, Warned
 from tests.gui.canned import finished, progress, run_events
 from tests.gui.fakes import TINY, image_folder
-from tests.gui.user_input import UserInput
+from tests.gui.user_input import UserInput, drag_and_drop
 from tests.runs.written import RECIPE, WrittenRun
 from tests.training.networks import tiny
 
@@ -94,18 +93,11 @@ def test_a_run_is_opened_from_the_menu_and_by_dropping_it(
     assert window.run_folder == run.folder
     other = open_window()
     for dropped in (run.folder, run.folder / "run.json"):
-        drop(other, dropped)
-        assert other.run_folder == run.folder
+        drag_and_drop(other, dropped)
+        qtbot.waitUntil(lambda: other.run_folder == run.folder)
         other.shown_run.close()
-    drop(other, run.folder.parent)
-    assert "There is no run in" in other.message_bar.text
-
-
-def drop(window: MainWindow, path: Path) -> None:
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path))])
-    buttons, modifiers = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    window.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, data, buttons, modifiers))
+    drag_and_drop(other, run.folder.parent)
+    qtbot.waitUntil(lambda: "it has runs in it: open one of them" in other.message_bar.text)
 
 
 def test_the_end_of_a_followed_run_is_reported(

@@ -337,6 +337,31 @@ def test_the_design_of_the_run_is_opened_by_its_own_action(open_window: OpenWind
     assert window.pages.current.title == "Design"
 
 
+def test_a_training_that_cannot_start_leaves_the_run_on_show(
+    open_window: OpenWindow, run: WrittenRun
+) -> None:
+    window = open_window()
+    window.open_run(run.folder)
+    title = window.shown_run_button.full_text
+    session = window.session
+    session.network = window.project.network
+    session._set_state(State.LOADING)
+    assert window.run_folder is None
+    session.failed.emit("There is no folder of images.")
+    session._set_state(State.IDLE)
+    assert window.run_folder == run.folder
+    assert window.shown_run.record.last_epoch == 3
+    assert window.shown_run.follower.record is not None
+    assert window.shown_run_button.full_text == title
+    assert window.message_bar.text == "There is no folder of images."
+
+    # The next attempt takes what was said with it.
+    begin_training(window)
+    assert window.message_bar.text == ""
+    assert window.shown_run.is_own
+    assert window.shown_run.follower.record is None
+
+
 def test_a_run_can_be_looked_at_while_another_one_trains(
     open_window: OpenWindow, run: WrittenRun, qtbot: QtBot
 ) -> None:

@@ -41,9 +41,13 @@ class Stage:
         self.window.show()
         self.offers: list[Message] = []
         self.messages: list[str] = []
-        self.tool_bar.run_actions.offered.connect(self.offers.append)
-        self.tool_bar.message.connect(self.messages.append)
-        self.tool_bar.info.connect(self.messages.append)
+        self.tool_bar.message.connect(self._on_message)
+
+    def _on_message(self, message: Message) -> None:
+        if message.button:
+            self.offers.append(message)
+        else:
+            self.messages.append(message.text)
 
     def action(self, name: str) -> QAction:
         found = self.window.findChild(QAction, name)
@@ -138,6 +142,20 @@ def test_a_changed_design_is_offered_to_a_paused_run_and_explained_before_it_con
     assert not stage.session.calls
     explanation.action()
     assert stage.session.calls == [("continue", stage.project.network, "shapes", stage.session.recipe)]
+
+
+def test_the_offer_goes_with_an_undo_and_returns_with_the_next_edit(stage: Stage) -> None:
+    stage.run(State.PAUSED)
+    first, *rest = VALID.nodes
+    changed = dataclasses.replace(VALID, nodes=(first, Node("dropout_1", Dropout(0.2)), *rest))
+    stage.edit(changed)
+    (offer,) = stage.offers
+    assert offer.holds is not None
+    assert offer.holds()
+    stage.project.undo_stack.undo()
+    assert not offer.holds()
+    stage.edit(changed)
+    assert len(stage.offers) == 2
 
 
 def test_layers_that_lose_their_weights_are_listed_with_the_reason(stage: Stage) -> None:

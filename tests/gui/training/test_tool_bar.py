@@ -47,9 +47,7 @@ class Stage:
         self.window.show()
         self.messages: list[str] = []
         self.requested_dialogs: list[str] = []
-        self.tool_bar.message.connect(self.messages.append)
-        self.tool_bar.info.connect(self.messages.append)
-        self.tool_bar.noted.connect(self.messages.append)
+        self.tool_bar.message.connect(lambda message: self.messages.append(message.text))
         self.tool_bar.data_dialog_requested.connect(self.requested_dialogs.append)
 
     def combo(self, name: str) -> QComboBox:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.widgets.message_bar import Message, MessageBar
@@ -68,6 +68,58 @@ def test_a_message_is_shown_as_it_is_even_if_it_looks_like_markup(qtbot: QtBot) 
     assert isinstance(label, QLabel)
     assert label.textFormat() is Qt.TextFormat.PlainText
     assert bar.text == "Unknown layer <img src='probe.png'><b>hi"
+
+
+def test_after_its_button_the_focus_is_where_it_was(
+    qtbot: QtBot, parts: tuple[MessageBar, QLineEdit]
+) -> None:
+    bar, field = parts
+    button = bar.findChild(QPushButton, "messageButton")
+    bar.show_text("The run was interrupted.", button="Resume", action=lambda: None)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert field.hasFocus()
+
+    bar.show_text("The run was interrupted.", button="Resume", action=lambda: None)
+    button.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.keyClick(button, Qt.Key.Key_Space)
+    assert (bar.text, field.hasFocus()) == ("", True)
+
+
+def test_a_message_goes_with_its_reason(parts: tuple[MessageBar, QLineEdit]) -> None:
+    bar, _ = parts
+    problems = ["no layers"]
+    bar.show_text("This network cannot be trained yet.", holds=lambda: bool(problems))
+    bar.show_message(note("Few images."))
+    bar.refresh()
+    assert bar.text == "Few images."
+
+    bar.show_text("This network cannot be trained yet.", holds=lambda: bool(problems))
+    bar.refresh()
+    assert bar.text == "This network cannot be trained yet."
+    problems.clear()
+    bar.refresh()
+    assert bar.text == ""
+
+
+def test_a_floating_message_moves_nothing_and_stays_inside_its_area(qtbot: QtBot) -> None:
+    window, area, bar = QWidget(), QLineEdit(), MessageBar()
+    qtbot.addWidget(window)
+    column = QVBoxLayout(window)
+    column.addWidget(area, 1)
+    area.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+    bar.float_over(area, window)
+    window.resize(700, 400)
+    with qtbot.waitExposed(window):
+        window.show()
+    before = area.geometry()
+    for text in ("Short.", "Long words on one subject " * 20, "One\nTwo\nThree"):
+        bar.show_text(text, button="Do something about it")
+        assert area.geometry() == before
+        assert area.geometry().contains(bar.geometry())
+        label = bar.findChild(QLabel, "messageText")
+        assert label.height() >= label.heightForWidth(label.width())
+    window.resize(500, 300)
+    assert area.geometry().contains(bar.geometry())
 
 
 def note(text: str, button: str = "") -> Message:

@@ -117,7 +117,7 @@ def _identify_folder(path: Path, cancelled: CancelFunction) -> Found:
         return Found(Kind.DATA_SET, (path,), f"{len(with_images):,} folders of images")
     if with_images:
         return Found(Kind.IMAGES, (path,))
-    reason = "it has several runs: open one of them" if runs > 1 else "it has no images and is not a run"
+    reason = "it has runs in it: open one of them" if runs else "it has no images and is not a run"
     return Found(Kind.UNUSABLE, (path,), reason)
 
 
