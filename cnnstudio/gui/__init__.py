@@ -2,11 +2,11 @@
 
 import sys
 
-from cnnstudio.gui.shell.pyside_refcount_workaround import pin_singleton_refcounts
-
-pin_singleton_refcounts()
-
 if sys.platform == "win32":
     # WORKAROUND: on Windows torch cannot load its libraries after Qt's (WinError 1114,
     # https://github.com/pytorch/pytorch/issues/166628), so it is imported first, which delays the window.
     import torch  # noqa: F401  # for its side effect
+
+from cnnstudio.gui.shell.pyside_workarounds import apply_workarounds
+
+apply_workarounds()
