@@ -34,6 +34,8 @@ class Parameter:
     help: str = ""
     label: str = ""
     unit: str = ""
+    is_rare: bool = False
+    """Whether few networks need it: forms show it only on demand."""
 
     def validate(self, value: Any) -> Any:
         """The value, converted to the parameter's type.
@@ -226,28 +228,45 @@ def integer(
     help: str,
     label: str = "",
     unit: str = "",
+    rare: bool = False,
     one_value_per: str = "",
 ) -> Any:
     """A dataclass field for an integer."""
     return _field(
         Integer(
-            *("", default, help, label, unit), minimum=minimum, maximum=maximum, one_value_per=one_value_per
+            *("", default, help, label, unit, rare),
+            minimum=minimum,
+            maximum=maximum,
+            one_value_per=one_value_per,
         )
     )
 
 
 def number(
-    default: float, *, minimum: float, maximum: float, help: str, label: str = "", unit: str = ""
+    default: float,
+    *,
+    minimum: float,
+    maximum: float,
+    help: str,
+    label: str = "",
+    unit: str = "",
+    rare: bool = False,
 ) -> Any:
     """A dataclass field for a finite number."""
-    return _field(Number("", default, help, label, unit, minimum=minimum, maximum=maximum))
+    return _field(Number("", default, help, label, unit, rare, minimum=minimum, maximum=maximum))
 
 
 def choice(
-    default: str, choices: tuple[str, ...], *, help: str, label: str = "", kind: type[Choice] = Choice
+    default: str,
+    choices: tuple[str, ...],
+    *,
+    help: str,
+    label: str = "",
+    rare: bool = False,
+    kind: type[Choice] = Choice,
 ) -> Any:
     """A dataclass field for one of a fixed set of strings; a `kind` may convert code in its own way."""
-    return _field(kind("", default, help, label, choices=choices))
+    return _field(kind("", default, help, label, is_rare=rare, choices=choices))
 
 
 def flag(default: bool, *, help: str, label: str = "") -> Any:
@@ -262,11 +281,12 @@ def pair(
     help: str,
     label: str = "",
     unit: str = "",
+    rare: bool = False,
     optional: bool = False,
     empty: str = "empty",
 ) -> Any:
     """A dataclass field for height and width; `empty` says how None is shown."""
-    return _field(Pair("", default, help, label, unit, maximum=maximum, optional=optional, empty=empty))
+    return _field(Pair("", default, help, label, unit, rare, maximum=maximum, optional=optional, empty=empty))
 
 
 def sides(default: int, *, maximum: int, help: str, label: str = "", unit: str = "") -> Any:

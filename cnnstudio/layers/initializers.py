@@ -129,7 +129,7 @@ def initializer_choice(*, dirac: bool) -> Any:
     """A dataclass field for the initializer of a layer's weights; `dirac` is for convolutions only."""
     known = (*_INITIALIZERS, "dirac") if dirac else _INITIALIZERS
     label, help = "Initial weights", "“auto” is PyTorch's default"
-    return choice("auto", known, label=label, help=help, kind=InitializerChoice)
+    return choice("auto", known, label=label, help=help, rare=True, kind=InitializerChoice)
 
 
 def l2_number() -> Any:
@@ -140,6 +140,7 @@ def l2_number() -> Any:
         maximum=1.0,
         label="L2 penalty",
         help="penalty on large weights; not included in the loss shown",
+        rare=True,
     )
 
 

@@ -39,10 +39,13 @@ class Conv2D(Convolution):
     strides: tuple[int, int] = pair((1, 1), maximum=255, help="pixels between neighboring windows")
     padding: str = choice("valid", ("valid", "same"), help="“same” pads the image to keep its size")
     dilation_rate: tuple[int, int] = pair(
-        (1, 1), maximum=255, help="pixels between the weights of the kernel"
+        (1, 1), maximum=255, rare=True, help="pixels between the weights of the kernel"
     )
     groups: int = integer(
-        1, maximum=65_536, help="number of groups the channels are split into, each with its own filters"
+        1,
+        maximum=65_536,
+        rare=True,
+        help="number of groups the channels are split into, each with its own filters",
     )
     activation: str = activation_choice("linear")
     use_bias: bool = flag(True, label="Bias", help="a trainable offset for each feature map")

@@ -29,7 +29,7 @@ class DepthwiseConv2D(Convolution):
     padding: str = choice("valid", ("valid", "same"), help="“same” pads the image to keep its size")
     depth_multiplier: int = integer(1, maximum=1024, help="feature maps in the output for each channel")
     dilation_rate: tuple[int, int] = pair(
-        (1, 1), maximum=255, help="pixels between the weights of the kernel"
+        (1, 1), maximum=255, rare=True, help="pixels between the weights of the kernel"
     )
     activation: str = activation_choice("linear")
     use_bias: bool = flag(True, label="Bias", help="a trainable offset for each feature map")

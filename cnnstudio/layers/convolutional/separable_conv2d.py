@@ -33,9 +33,9 @@ class SeparableConv2D(Convolution):
     kernel_size: tuple[int, int] = pair((3, 3), maximum=255, help="height × width in pixels")
     strides: tuple[int, int] = pair((1, 1), maximum=255, help="pixels between neighboring windows")
     padding: str = choice("valid", ("valid", "same"), help="“same” pads the image to keep its size")
-    depth_multiplier: int = integer(1, maximum=1024, help="filters for each channel")
+    depth_multiplier: int = integer(1, maximum=1024, rare=True, help="filters for each channel")
     dilation_rate: tuple[int, int] = pair(
-        (1, 1), maximum=255, help="pixels between the weights of the kernel"
+        (1, 1), maximum=255, rare=True, help="pixels between the weights of the kernel"
     )
     activation: str = activation_choice("linear")
     use_bias: bool = flag(True, label="Bias", help="a trainable offset for each feature map")

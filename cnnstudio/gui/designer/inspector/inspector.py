@@ -35,6 +35,7 @@ class Inspector(Panel):
         self._project = project
         self._forms: dict[type[Any], ParameterForm] = {}
         self._form: ParameterForm | None = None
+        self._shows_more = False
         self._edit_session = 0
         """Edits of one parameter within a session merge into one undo step; see `_on_edited`."""
         self._icon = QLabel()
@@ -152,17 +153,22 @@ class Inspector(Panel):
                     each.setVisible(is_shown)
             self._form = form
         if form is not None:
+            form.more.setChecked(self._shows_more)
             form.show_values(instances)
 
     def _new_form(self, kind: type[Any]) -> ParameterForm:
         form = ParameterForm(kind)
         form.edited.connect(self._on_edited)
         form.finished.connect(self._on_finished)
+        form.more_toggled.connect(self._on_more_toggled)
         self._form_area.addWidget(form)
         # Tab follows the reading order: without this a form created later would come last in the window.
         for before, after in pairwise((self._advice.tab_stops[-1], *form.tab_stops)):
             self.setTabOrder(before, after)
         return form
+
+    def _on_more_toggled(self, shows_more: bool) -> None:
+        self._shows_more = shows_more
 
     def _selected(self) -> tuple[object, ...]:
         return self._project.selection, self._project.input_selected

@@ -26,6 +26,7 @@ _MAX_MESSAGE_LINES = 3
 _FIX_HEIGHT = 26
 _MORE_WIDTH, _MORE_GAP = 26, 3
 _ADVICE_SIZE = 22
+_WIDE = 720
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Columns:
     @classmethod
     def of(cls, width: int) -> Columns:
         right = width - 16
-        bar = 72 if width >= 620 else 48
+        # In a wide list the bars get longer: names and numbers stay together.
+        bar = 72 + max(width - _WIDE, 0) if width >= 620 else 48
         share = (right - bar, right) if width >= 480 else None
         amount = (right - bar - 22 if share else right) if width >= 380 else None
         output = right if amount is None else amount - 98

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QApplication,
     QCheckBox,
     QComboBox,
@@ -22,6 +23,7 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design import edits
 from cnnstudio.design.network import Network
+from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.inspector.inspector import Inspector
 from cnnstudio.gui.designer.layer_list.layer_list import LayerList
 from cnnstudio.gui.document.project import Project
@@ -69,6 +71,14 @@ def retype(qtbot: QtBot, spin_box: QWidget, typed: str) -> None:
     qtbot.keyClicks(line, typed)
 
 
+def show_more(qtbot: QtBot, inspector: Inspector) -> None:
+    button = next(
+        each for each in inspector.findChildren(QAbstractButton, "moreParameters") if each.isVisible()
+    )
+    if not button.isChecked():
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
 def test_a_layer_is_described(project: Project, inspector: Inspector) -> None:
     project.select(["conv2d_2"])
     assert text(inspector, "inspectorTitle") == "Conv2D"
@@ -79,13 +89,35 @@ def test_a_layer_is_described(project: Project, inspector: Inspector) -> None:
     )
 
 
-def test_every_parameter_has_a_field_with_its_value(project: Project, inspector: Inspector) -> None:
+def test_every_parameter_has_a_field_with_its_value(
+    qtbot: QtBot, project: Project, inspector: Inspector
+) -> None:
+    project.select(["conv2d_1"])
+    show_more(qtbot, inspector)
     for node in project.network.nodes:
         project.select([node.id])
         for parameter in parameters(node.layer):
             shown = field(inspector, parameter.name)
             assert shown.value() == getattr(node.layer, parameter.name)  # type: ignore[attr-defined]  # a Field
             assert shown.accessibleName()
+
+
+def test_parameters_that_few_need_are_folded_with_their_values_in_words(
+    qtbot: QtBot, project: Project, inspector: Inspector
+) -> None:
+    commands.set_parameter(project, ["conv2d_2"], "groups", 4, None)
+    project.select(["conv2d_2"])
+    QApplication.processEvents()
+    button = inspector.findChild(QAbstractButton, "moreParameters")
+    assert button.accessibleName() == (
+        "More settings, collapsed: groups 4, dilation rate 1 by 1, initial weights auto, L2 penalty 0"
+    )
+    assert not inspector.findChild(QWidget, "param_groups").isVisible()
+    show_more(qtbot, inspector)
+    assert field(inspector, "groups").y() > field(inspector, "use_bias").y()
+
+    project.select(["dense_1"])
+    assert field(inspector, "kernel_l2").isVisible(), "what is shown for one layer is shown for all"
 
 
 def test_fields_of_other_types_are_not_found(project: Project, inspector: Inspector) -> None:
@@ -119,7 +151,7 @@ def test_editing_two_fields_is_two_undo_steps(qtbot: QtBot, project: Project, in
     project.select(["conv2d_2"])
     qtbot.keyClick(field(inspector, "filters"), KEY.Key_Up)
     qtbot.keyClick(field(inspector, "filters"), KEY.Key_Up)
-    qtbot.keyClick(field(inspector, "groups"), KEY.Key_Up)
+    qtbot.keyClick(field(inspector, "strides").findChild(QSpinBox), KEY.Key_Up)
     assert project.undo_stack.count() == 2
 
 
@@ -198,7 +230,10 @@ def test_tab_goes_through_the_form_for_every_type(
     inspector.layout().addLayout(column)
     for node_id in ("conv2d_1", "max_pooling2d_1"):
         project.select([node_id])
-        names = [parameter.name for parameter in parameters(project.network.node(node_id).layer)]
+        if node_id == "conv2d_1":
+            show_more(qtbot, inspector)
+        declared = parameters(project.network.node(node_id).layer)
+        names = [parameter.name for parameter in sorted(declared, key=lambda each: each.is_rare)]
         field(inspector, names[0]).setFocus()
         seen: list[QWidget] = []
         while inspector.focusWidget() is not after:
@@ -206,6 +241,7 @@ def test_tab_goes_through_the_form_for_every_type(
             assert len(seen) < 30
             qtbot.keyClick(inspector.focusWidget(), KEY.Key_Tab)
         fields = [field(inspector, name) for name in names]
+        seen = [stop for stop in seen if stop.objectName() != "moreParameters"]
         reached = [next(each for each in fields if each in (stop, stop.parent())) for stop in seen]
         assert list(dict.fromkeys(reached)) == fields
 
@@ -338,7 +374,7 @@ def test_the_mouse_wheel_does_not_change_a_field_without_focus(
     assert all(box.focusPolicy() == Qt.FocusPolicy.StrongFocus for box in inspector.findChildren(QSpinBox))
 
 
-def test_in_a_narrow_inspector_the_help_is_below_the_field_with_the_focus(
+def test_the_help_is_below_the_field_with_the_focus(
     qtbot: QtBot, project: Project, inspector: Inspector
 ) -> None:
     inspector.resize(320, 600)
