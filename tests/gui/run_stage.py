@@ -5,12 +5,14 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from cnnstudio.core.paths import home
 from cnnstudio.gui.compute.questions import Answer, Question
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
 from cnnstudio.gui.dashboard.maps.run_maps import RunMaps
 from cnnstudio.gui.dashboard.timeline import Timeline
 from cnnstudio.gui.dashboard.views.readings import MomentSource
+from cnnstudio.gui.document.pinned_images import PinnedImages
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.pages.train_page import TrainPage
@@ -43,13 +45,14 @@ class RunStage(QWidget):
         def create_maps() -> RunMaps:
             return RunMaps(self.shown, session, self.clock)
 
-        source = MomentSource(self.shown.cursor, self.shown.selection, self.answers, create_maps, self)
+        pinned = PinnedImages(home() / "pinned", self)
+        cursor, selection = self.shown.cursor, self.shown.selection
+        source = MomentSource(cursor, selection, self.answers, create_maps, pinned, self)
         self.page = TrainPage(project, self.shown, self.clock, source, Settings())
         self.timeline = Timeline(self.shown.cursor)
         self.learning = self.page.curves.learning
         self.feature_maps = self.page.maps
         self.follower = self.shown.follower
-        cursor = self.shown.cursor
         for signal in (cursor.run_changed, cursor.epoch_changed, cursor.live_changed, cursor.images_changed):
             signal.connect(self.clock.refresh)
         cursor.advanced.connect(self.clock.schedule)

@@ -45,7 +45,7 @@ def read_pixels(path: Path, shape: tuple[int, int, int]) -> Pixels:
 
     C is 1 or 3. Raises DataError if the file is not a complete image or has more than 90 million pixels.
     """
-    channels, height, width = shape
+    _, height, width = shape
     try:
         with _open(path) as image:
             if image.width * image.height > _MAX_PIXELS:
@@ -54,11 +54,42 @@ def read_pixels(path: Path, shape: tuple[int, int, int]) -> Pixels:
             # least twice the size needed: several times faster, and no visible loss after resizing.
             image.draft(None, (2 * max(width, height), 2 * max(width, height)))
             upright = ImageOps.exif_transpose(image)
-            resized = resize_and_crop(to_rgb(upright), (width, height))
-            pixels = np.asarray(resized if channels == 3 else resized.convert("L"))
+            return fit_pixels(to_rgb(upright), shape)
     except Exception as error:  # for damaged files Pillow raises almost anything, SyntaxError included
         raise DataError(f"{path} cannot be read as an image: {_reason(error)}.") from error
+
+
+def fit_pixels(image: Image.Image, shape: tuple[int, int, int]) -> Pixels:
+    """An RGB image as uint8 (C, H, W) of that shape, center-cropped to the aspect ratio and resized."""
+    channels, height, width = shape
+    resized = resize_and_crop(image, (width, height))
+    pixels = np.asarray(resized if channels == 3 else resized.convert("L"))
     return np.ascontiguousarray(pixels.reshape(height, width, channels).transpose(2, 0, 1))
+
+
+def read_preview(path: Path, side: int) -> Pixels:
+    """The whole image, upright, as uint8 (3, h, w) with at most `side` pixels a side. Raises DataError."""
+    try:
+        with _open(path) as image:
+            if image.width * image.height > _MAX_PIXELS:
+                raise ValueError("it has too many pixels")
+            image.draft(None, (2 * side, 2 * side))
+            return preview_of(to_rgb(ImageOps.exif_transpose(image)), side)
+    except Exception as error:  # as in read_pixels
+        raise DataError(f"{path} cannot be read as an image: {_reason(error)}.") from error
+
+
+def rgb_image(pixels: Pixels) -> Image.Image:
+    """uint8 (C, h, w) with 1 or 3 channels as an RGB image."""
+    rgb = np.repeat(pixels, 3, axis=0) if len(pixels) == 1 else pixels
+    return Image.fromarray(np.ascontiguousarray(rgb.transpose(1, 2, 0)))
+
+
+def preview_of(image: Image.Image, side: int) -> Pixels:
+    """An RGB image as uint8 (3, h, w), with at most `side` pixels a side."""
+    reduced = image.copy()
+    reduced.thumbnail((side, side), Image.Resampling.BICUBIC)
+    return np.ascontiguousarray(np.asarray(reduced).transpose(2, 0, 1))
 
 
 def image_size(path: Path) -> tuple[int, int]:

@@ -246,9 +246,9 @@ class InstrumentRequests(QObject):
     def _remember(self, question: Question, answer: Answer) -> None:
         self._cache[question] = answer
         self._cache.move_to_end(question)
-        size = sum(map(_bytes, self._cache.values()))
+        size = sum(map(_bytes, self._cache.items()))
         while size > CACHE_BYTES and len(self._cache) > 1:
-            size -= _bytes(self._cache.popitem(last=False)[1])
+            size -= _bytes(self._cache.popitem(last=False))
 
     # What happens in the session
 
@@ -289,5 +289,8 @@ def _needs_images(request: ReadingRequest) -> bool:
     return Need.SPLIT in needs or (bool(needs & {Need.IMAGES, Need.EXAMPLES}) and request.own_images is None)
 
 
-def _bytes(answer: Answer) -> int:
-    return answer.reading.nbytes if isinstance(answer.reading, Reading) else 0
+def _bytes(entry: tuple[Question, Answer]) -> int:
+    """What an entry of the cache keeps in memory: the reading, and the user's images that it is about."""
+    question, answer = entry
+    images = 0 if question.own_images is None else question.own_images.pixels.nbytes
+    return images + (answer.reading.nbytes if isinstance(answer.reading, Reading) else 0)

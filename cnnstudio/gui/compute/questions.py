@@ -5,21 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-Option = str | int | tuple[int, ...] | None
+from cnnstudio.runs.epochs.inspection import OwnImages
+
+Option = str | int | tuple[int, ...] | OwnImages | None
 
 
 @dataclass(frozen=True)
 class Question:
     """What is asked of an instrument. `options` are pairs of names and values, sorted by name.
 
-    The names are those of `runs.epochs.inspection.ReadingRequest`: layer, image, cell, split; and `since`,
-    the epoch to compare with.
+    The names are those of `runs.epochs.inspection.ReadingRequest`: layer, image, own_images, cell, split; and
+    `since`, the epoch to compare with.
     """
 
     folder: Path | None
     epoch: int
     instrument: str
     options: tuple[tuple[str, Option], ...] = ()
+
+    @property
+    def own_images(self) -> OwnImages | None:
+        """The images that it asks about, where they are the user's own."""
+        return next((value for _, value in self.options if isinstance(value, OwnImages)), None)
 
 
 @dataclass(frozen=True, eq=False)

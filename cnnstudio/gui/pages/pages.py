@@ -10,6 +10,7 @@ from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
 from cnnstudio.gui.dashboard.maps.run_maps import RunMaps
 from cnnstudio.gui.dashboard.views.readings import MomentSource
+from cnnstudio.gui.document.pinned_images import PinnedImages
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.pages.data_page import DataPage
@@ -50,15 +51,17 @@ class Pages(QStackedWidget):
         def create_maps() -> RunMaps:
             return RunMaps(shown, session, clock)
 
-        self.source = MomentSource(shown.cursor, shown.selection, self.requests, create_maps, self)
+        pinned = PinnedImages(settings.path.parent / "pinned", self)
+        self.source = MomentSource(shown.cursor, shown.selection, self.requests, create_maps, pinned, self)
         self.train = TrainPage(project, shown, clock, self.source, settings)
         self.explore = ExplorePage(shown, self.source, settings)
-        self.use = UsePage(session, shown, settings)
+        self.use = UsePage(session, shown, self.source, settings)
         self.all: tuple[Page, ...] = (self.data, self.design, self.train, self.explore, self.use)
         for page in self.all:
             self.addWidget(page)
         for views in (self.train.views, self.explore.views):
             views.message.connect(self.message)
+        self.use.try_panel.message.connect(self.message)
         self._shown = shown
         shown.saved_changed.connect(self._on_saved_changed)
         self.setCurrentIndex(self.DESIGN)
@@ -116,6 +119,7 @@ class Pages(QStackedWidget):
     def close_tasks(self) -> None:
         """Ends what the pages do in the background."""
         self.data.close_tasks()
+        self.use.try_panel.close_tasks()
         self.requests.close()
         for views in (self.train.views, self.explore.views):
             views.close_run()

@@ -10,10 +10,11 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.gui.compute.session import State, TrainingSession
+from cnnstudio.gui.dashboard.views.readings import MomentSource
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.export.panel import ExportPanel
 from cnnstudio.gui.pages.page import Page
-from cnnstudio.gui.pages.try_panel import TryPanel
+from cnnstudio.gui.pages.try_image.panel import TryPanel
 from cnnstudio.gui.runs.shown_run import ShownRun
 
 
@@ -22,11 +23,13 @@ class UsePage(Page):
 
     title: ClassVar[str] = "Use"
 
-    def __init__(self, session: TrainingSession, shown: ShownRun, settings: Settings) -> None:
+    def __init__(
+        self, session: TrainingSession, shown: ShownRun, source: MomentSource, settings: Settings
+    ) -> None:
         super().__init__(settings)
         self._session = session
         self._shown = shown
-        self.try_panel = TryPanel(session, shown)
+        self.try_panel = TryPanel(source)
         # What other programs look for is there from the start.
         self.try_panel.setParent(self)
         self.export: ExportPanel | None = None

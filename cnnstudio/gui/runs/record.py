@@ -127,6 +127,14 @@ class RunRecord:
         """The last completed epoch; 0 before the first."""
         return self.history.epochs[-1].epoch if self.history.epochs else 0
 
+    @property
+    def best_epoch(self) -> int | None:
+        """The best epoch so far; None before the first."""
+        finished = self.history.finished
+        if finished is not None and finished.best_epoch is not None:
+            return finished.best_epoch
+        return next((each.epoch for each in reversed(self.history.epochs) if each.best), None)
+
 
 def describe_date(moment: datetime | None) -> str:
     """`14:02` today, else `12 May` or `12 May 2025`; empty if unknown, or before the year 1 here."""

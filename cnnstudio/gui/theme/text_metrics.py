@@ -10,6 +10,14 @@ from PySide6.QtGui import QFont, QFontMetrics
 _CACHE_SIZE = 4096
 
 
+def text_metrics(font: QFont) -> TextMetrics:
+    """The metrics of a font, shared by all widgets that paint with it."""
+    key = font.toString()
+    if key not in _shared:
+        _shared[key] = TextMetrics(font)
+    return _shared[key]
+
+
 class TextMetrics:
     """A font with the metrics of texts in it."""
 
@@ -49,3 +57,7 @@ class TextMetrics:
         if self._measure(text) <= width:
             return text
         return self._metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(width, 0))
+
+
+_shared: dict[str, TextMetrics] = {}
+"""Few: one for each font of the theme."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,7 +39,7 @@ _MAX_PROBABILITY_BYTES = 32 * 2**20
 class OwnImages:
     """Images of the user's own, uint8 (N, C, H, W) of the model's input size; equal if their pixels are."""
 
-    pixels: Pixels
+    pixels: Pixels = field(repr=False)
 
     def __post_init__(self) -> None:
         digest = hashlib.sha256(str(self.pixels.shape).encode())

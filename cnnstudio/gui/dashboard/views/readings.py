@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, SignalInstance
 from cnnstudio.design.network import Network
 from cnnstudio.gui.compute.questions import Answer, Option, Question
 from cnnstudio.gui.dashboard.maps.feature_maps import FeatureMapsView
+from cnnstudio.gui.document.pinned_images import PinnedImages
 from cnnstudio.gui.runs.cursor import Cursor, Moment, Selection
 from cnnstudio.training.events import EpochEnded, Event, Finished, SnapshotTaken, UnitsChecked
 
@@ -113,11 +114,13 @@ class MomentSource(QObject):
         selection: Selection,
         answers: Answers,
         create_maps: Callable[[], FeatureMapsView],
+        pinned: PinnedImages,
         parent: QObject | None = None,
     ) -> None:
         """`create_maps` creates the widget that shows feature maps, which knows its run by itself."""
         super().__init__(parent)
         self.create_maps = create_maps
+        self.pinned = pinned
         self.selection = selection
         self._cursor = cursor
         self._answers = answers
@@ -136,6 +139,7 @@ class MomentSource(QObject):
             selection.images_changed,
             selection.classes_changed,
             answers.changed,
+            pinned.changed,
         ):
             signal.connect(self._on_changed)
         cursor.advanced.connect(self._on_advanced)

@@ -10,11 +10,13 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.core.paths import home
 from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.compute.questions import Answer, Question
 from cnnstudio.gui.dashboard.maps.feature_maps import FeatureMapsView
 from cnnstudio.gui.dashboard.views.panel import ViewGroup, ViewPanel
 from cnnstudio.gui.dashboard.views.readings import MomentSource
+from cnnstudio.gui.document.pinned_images import PinnedImages
 from cnnstudio.gui.runs.cursor import Cursor, Selection
 from cnnstudio.gui.runs.record import RunRecord
 from cnnstudio.insight.instruments.calibration import CalibrationReading
@@ -170,7 +172,8 @@ class Harness:
         self.qtbot = qtbot
         self.answers = answers or CannedAnswers()
         self.cursor, self.selection = Cursor(), Selection()
-        self.source = MomentSource(self.cursor, self.selection, self.answers, FeatureMapsView)
+        pinned = PinnedImages(home() / "pinned")
+        self.source = MomentSource(self.cursor, self.selection, self.answers, FeatureMapsView, pinned)
         self.window = QWidget()
         qtbot.addWidget(self.window)
         self.group = ViewGroup(self.source, page, self.window)

@@ -1,0 +1,385 @@
+"""Tries the network of the run on show on images: the answer, the scores, and the feature maps of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QEvent, QMimeData, QTimer, Signal
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QHideEvent,
+    QImage,
+    QKeyEvent,
+    QKeySequence,
+    QShowEvent,
+)
+from PySide6.QtWidgets import QFileDialog, QPushButton, QStackedWidget
+
+from cnnstudio.core.files import FileError
+from cnnstudio.core.formatting import pluralize
+from cnnstudio.gui.dashboard.views.readings import MomentReadings, MomentSource
+from cnnstudio.gui.pages.panel_parts import PanelFoot, PanelHead, fill
+from cnnstudio.gui.pages.try_image.answer_view import AnswerView
+from cnnstudio.gui.pages.try_image.empty_state import EmptyState
+from cnnstudio.gui.pages.try_image.previews import Previews
+from cnnstudio.gui.pages.try_image.saving import ScoresSaving
+from cnnstudio.gui.pages.try_image.score_bars import ROWS
+from cnnstudio.gui.pages.try_image.sources import ImageSource, Shape, TriedImage
+from cnnstudio.gui.pages.try_image.trials import (
+    BatchAnswer,
+    ask_maps,
+    ask_scores,
+    describe_weights,
+    epoch_to_ask,
+)
+from cnnstudio.gui.pages.try_image.tried_images import Batch, TriedImages
+from cnnstudio.gui.widgets.labels import ElidedLabel, Panel
+from cnnstudio.gui.widgets.message_bar import Message
+from cnnstudio.gui.widgets.progress import ProgressLine
+
+_SUFFIXES = "png jpg jpeg bmp gif tif tiff webp ppm pgm tga avif heic"
+_FILES = f"Images ({' '.join(f'*.{each}' for each in _SUFFIXES.split())});;All files (*)"
+_EMPTY = "Drop an image here"
+_HOW = "Or open files or a folder, or paste with Ctrl+V. The network answers with the classes it knows."
+_NO_RUN = "Train a network, or open a run, to try it on an image"
+_LATER = "The images that you have opened are tried as soon as there is a run."
+_GRACE_MS = 150
+"""How long the answer of another epoch, which is named, stays while the next one is awaited."""
+_SHOWS_PROGRESS = 64
+"""Images that wait to be read."""
+
+
+class TryPanel(Panel):
+    """Open, paste or drop images; the weights at the cursor answer. Hidden, it asks for nothing."""
+
+    message = Signal(object)
+    """A Message about a file that was or could not be saved."""
+
+    def __init__(self, source: MomentSource) -> None:
+        super().__init__("tryPanel")
+        self.setAccessibleName("Try an image")
+        self.setAcceptDrops(True)
+        self._source = source
+        self.images = TriedImages(self)
+        self.previews = Previews(self)
+        self.saving = ScoresSaving(self)
+        self._answered: dict[Batch, BatchAnswer] = {}
+        """The last answers of the run on show."""
+        self._run: object = None
+        self._maps_of: object = None
+        self._is_overdue = False
+        self._overdue = QTimer(self)
+        self._overdue.setSingleShot(True)
+        self._overdue.setInterval(_GRACE_MS)
+        self._compose()
+        self._connect()
+        self.refresh()
+
+    def _compose(self) -> None:
+        self._open = _button("tryOpen", "Open…", "Open image files (several at once)")
+        self._open_folder = _button("tryFolder", "Folder…", "Open all images in a folder")
+        self._paste = _button("tryPaste", "Paste", "Try the image on the clipboard (Ctrl+V)")
+        self.head = PanelHead("Try an image", self._open, self._open_folder, self._paste)
+        self.empty = EmptyState()
+        self.body = AnswerView()
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(self.body)
+        self.progress = ProgressLine(self)
+        self._note = ElidedLabel(role="help", tone="secondary")
+        self._note.setObjectName("tryNote")
+        self._save = _button("trySaveCsv", "Save as CSV…", "Save the scores of all images")
+        self._clear = _button("tryClear", "Clear", "Remove all images from the list")
+        self._pin = _button(
+            "tryPin", "Pin", "Follow the scores of this image over the epochs, in Predictions"
+        )
+        self._foot = PanelFoot(self._note, self._save, self._clear, self._pin)
+        fill(self, self.head, self._stack, self.progress, self._foot, hero=self._stack)
+        self.focus_target = self._open
+
+    def _connect(self) -> None:
+        self._open.clicked.connect(self._on_open)
+        self._open_folder.clicked.connect(self._on_open_folder)
+        self._paste.clicked.connect(self.paste)
+        self._save.clicked.connect(self._on_save)
+        self._clear.clicked.connect(self.images.clear)
+        self._pin.clicked.connect(self._on_pin)
+        self.progress.cancelled.connect(self._on_cancel)
+        self.empty.sample_chosen.connect(self._on_sample)
+        self.body.list.chosen.connect(self.images.choose)
+        self.body.list.removed.connect(self.images.remove)
+        self.body.maps.layer_chosen.connect(self._source.selection.choose_layer)
+        self.saving.message.connect(self.message)
+        self._overdue.timeout.connect(self._on_overdue)
+        for signal in (self.images.changed, self.previews.loaded, self.saving.changed, self._source.changed):
+            signal.connect(self.refresh)
+
+    def close_tasks(self) -> None:
+        """Ends what goes on in the background."""
+        self._overdue.stop()
+        self.images.close()
+        self.previews.close()
+        self.saving.close()
+
+    # Images that come in
+
+    def try_paths(self, paths: Sequence[Path]) -> None:
+        """Tries image files, and the images in folders."""
+        if paths:
+            self.images.add_paths(paths)
+
+    def _on_open(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(self, "Try images", "", _FILES)
+        self.try_paths([Path(name) for name in names])
+
+    def _on_open_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Try all images in a folder")
+        self.try_paths([Path(name)] if name else [])
+
+    def paste(self) -> None:
+        """Tries the image on the clipboard, or the files that were copied."""
+        data = QGuiApplication.clipboard().mimeData()
+        paths = _paths(data)
+        image = QGuiApplication.clipboard().image()
+        if paths:
+            self.try_paths(paths)
+        elif image.isNull():
+            self.message.emit(Message("There is no image on the clipboard.", is_error=True))
+        else:
+            self.images.add(ImageSource("pasted image", _pixels_of(image)))
+
+    def _on_sample(self, index: object) -> None:
+        record = self._source.readings().moment.record
+        if isinstance(index, int) and index < len(record.images):
+            actual = record.image_names[index] if index < len(record.image_names) else ""
+            self.images.add(ImageSource(f"example {index + 1}", record.images[index], actual))
+            self.body.list.setFocus()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _paths(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = _paths(event.mimeData())
+        if paths:
+            event.acceptProposedAction()
+            self.try_paths(paths)
+
+    def event(self, event: QEvent) -> bool:
+        # Otherwise the window's own Paste would take the key.
+        if event.type() == QEvent.Type.ShortcutOverride and _is_paste(event):
+            event.accept()
+            return True
+        return bool(super().event(event))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if _is_paste(event):
+            self.paste()
+        else:
+            super().keyPressEvent(event)
+
+    # What is shown
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._overdue.stop()
+        if not self.saving.is_active:
+            self._source.forget(self)
+
+    def refresh(self) -> None:
+        """Asks, and shows what is known."""
+        is_seen = self.isVisible() and not self.window().isMinimized()
+        if not is_seen and not self.saving.is_active:
+            self._source.forget(self)
+            return
+        readings = self._source.readings()
+        run = readings.moment.folder or readings.moment.record
+        if run != self._run:
+            # What another network said must not be taken for the answer of this one.
+            self._run, self._answered = run, {}
+            self.images.set_shape(_input_shape(readings))
+        self.saving.advance(readings)
+        if is_seen:
+            self._show(readings)
+        self._source.remember(self, readings.asked)
+
+    def _show(self, readings: MomentReadings) -> None:
+        is_empty = self.images.is_empty or readings.is_empty
+        self._stack.setCurrentWidget(self.empty if is_empty else self.body)
+        self._foot.setVisible(not is_empty)
+        self._show_progress()
+        if is_empty:
+            self._show_empty(readings)
+        else:
+            self._show_answers(readings)
+
+    def _show_progress(self) -> None:
+        """Of the file that is being saved, else of many images that are being read."""
+        is_reading = self.images.waiting > _SHOWS_PROGRESS
+        if not self.saving.is_active and not is_reading:
+            self.progress.hide()
+            return
+        if self.progress.isHidden():
+            self.progress.begin("")
+        if self.saving.is_active:
+            found = self.saving.progress
+            self.progress.show_progress(found.done, found.total, found.text)
+        else:
+            done = len(self.images.images)
+            total = done + self.images.waiting
+            self.progress.show_progress(done, total, f"Reading: {done} of {pluralize(total, 'image')}")
+
+    def _on_cancel(self) -> None:
+        if self.saving.is_active:
+            self.saving.cancel()
+        else:
+            self.images.stop_reading()
+
+    def _show_empty(self, readings: MomentReadings) -> None:
+        record = readings.moment.record
+        has_run = not readings.is_empty
+        self.body.show_image(None, None)
+        self.head.secondary.set_full_text(record.title if has_run else "")
+        self.empty.show_samples(record.images if has_run else record.images[:0], record.image_names)
+        if has_run:
+            self.empty.show_texts(_EMPTY, _HOW, self.images.note)
+        else:
+            self.empty.show_texts(_NO_RUN, "" if self.images.is_empty else _LATER, self.images.note)
+
+    def _show_answers(self, readings: MomentReadings) -> None:
+        moment, images = readings.moment, self.images.images
+        epoch = epoch_to_ask(moment)
+        found = self._bridged(ask_scores(readings, self.images.batches, epoch))
+        answers = [answer for each in found for answer in each.answers()]
+        self.body.list.show_images(images, answers, self.images.index)
+        self._show_foot(images)
+        chosen = self.images.chosen
+        if chosen is None:
+            self.body.show_image(None, None)
+            self.body.show_waiting()
+            return
+        self.body.show_image(chosen, self.previews.get(chosen.source))
+        self._show_answer(chosen, next(each for each in found if chosen in each.batch.images), readings)
+        self._show_maps(chosen, readings, epoch)
+
+    def _bridged(self, found: list[BatchAnswer]) -> list[BatchAnswer]:
+        """In place of what is awaited the last answer, for a moment, so that nothing flickers."""
+        bridged = [
+            self._answered.get(each.batch, each) if each.answer.is_pending and not self._is_overdue else each
+            for each in found
+        ]
+        self._answered = {each.batch: each for each in bridged if each.reading is not None}
+        if not any(each.answer.is_pending for each in found):
+            self._is_overdue = False
+            self._overdue.stop()
+        elif not self._is_overdue and not self._overdue.isActive():
+            self._overdue.start()
+        return bridged
+
+    def _on_overdue(self) -> None:
+        self._is_overdue = True
+        self.refresh()
+
+    def _show_answer(self, chosen: TriedImage, found: BatchAnswer, readings: MomentReadings) -> None:
+        answer, reading = found.answer, found.reading
+        if reading is not None and answer.epoch is not None:
+            row = found.batch.images.index(chosen)
+            scores = tuple((reading.classes[at], score) for at, score in reading.top(row, ROWS))
+            self.body.show_scores(scores, chosen.source.actual)
+            self.head.secondary.set_full_text(describe_weights(readings.moment, answer.epoch))
+        elif answer.problem:
+            self.body.show_problem(answer.problem)
+            self.head.secondary.set_full_text(readings.moment.record.title)
+        else:
+            self.body.show_waiting()
+            self.head.secondary.set_full_text(f"epoch {epoch_to_ask(readings.moment)}…")
+
+    def _show_maps(self, chosen: TriedImage, readings: MomentReadings, epoch: int) -> None:
+        layer, maps = self._source.selection.layer, self.body.maps
+        maps.show_layers(readings.network, layer)
+        if layer is None:
+            return
+        answer = ask_maps(readings, chosen.own_images, layer, epoch)
+        shown = (self._run, chosen, layer)
+        if not answer.is_pending:
+            self._maps_of = shown
+        elif shown == self._maps_of and not self._is_overdue:
+            return
+        maps.show_answer(answer, readings.classes, f"epoch {epoch}…")
+
+    # What can be done with the images
+
+    def _show_foot(self, images: tuple[TriedImage, ...]) -> None:
+        self._note.set_full_text(self.images.note or pluralize(len(images), "image"))
+        self._note.set_tone("wrong" if self.images.note else "secondary")
+        self._save.setEnabled(bool(images) and not self.saving.is_active)
+        pinned, chosen = self._source.pinned, self.images.chosen
+        is_pinned = chosen is not None and pinned.find(chosen.pixels) is not None
+        self._pin.setText("Unpin" if is_pinned else "Pin")
+        self._pin.setEnabled(chosen is not None and (is_pinned or not pinned.is_full))
+
+    def _on_pin(self) -> None:
+        pinned, chosen = self._source.pinned, self.images.chosen
+        if chosen is None:
+            return
+        found = pinned.find(chosen.pixels)
+        whole = self.previews.get(chosen.source)
+        try:
+            if found is not None:
+                pinned.unpin(found)
+            else:
+                pinned.pin(chosen.source.name, chosen.pixels if whole is None else whole, chosen.pixels)
+        except FileError as error:
+            self.message.emit(Message(str(error), is_error=True))
+        self.refresh()
+
+    def _on_save(self) -> None:
+        moment = self._source.readings().moment
+        folder, epochs = moment.folder, {each.answer.epoch for each in self._answered.values()}
+        # The epoch whose answers are shown: it is one that was kept.
+        epoch = next(iter(epochs), None) or epoch_to_ask(moment)
+        batches = self.images.batches
+        name, _ = QFileDialog.getSaveFileName(self, "Save scores", "scores.csv", "CSV table (*.csv)")
+        if name and folder is not None:
+            path = Path(name)
+            self.saving.begin(path if path.suffix else path.with_suffix(".csv"), folder, epoch, batches)
+
+
+def _button(object_name: str, text: str, description: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setObjectName(object_name)
+    button.setProperty("role", "small")
+    button.setToolTip(description)
+    return button
+
+
+def _is_paste(event: QEvent) -> bool:
+    return isinstance(event, QKeyEvent) and event.matches(QKeySequence.StandardKey.Paste)
+
+
+def _paths(data: QMimeData | None) -> list[Path]:
+    urls = data.urls() if data is not None else []
+    return [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
+
+
+def _input_shape(readings: MomentReadings) -> Shape | None:
+    if not readings.network.nodes:
+        return None
+    channels, height, width = readings.network.input.dims
+    return channels, height, width
+
+
+def _pixels_of(image: QImage) -> np.ndarray:
+    """The pixels of an image, uint8 (3, h, w)."""
+    rgb = image.convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(rgb.constBits(), np.uint8).reshape(rgb.height(), rgb.bytesPerLine())
+    pixels = rows[:, : 3 * rgb.width()].reshape(rgb.height(), rgb.width(), 3)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))

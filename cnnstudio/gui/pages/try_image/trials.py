@@ -1,0 +1,69 @@
+"""What the network of the run on show says to the images that are tried, at the epoch that is looked at.
+
+Which run and epoch an answer is of, the question says: an answer to another question is never used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnnstudio.gui.compute.questions import Answer
+from cnnstudio.gui.dashboard.views.readings import MomentReadings
+from cnnstudio.gui.pages.try_image.image_list import Answered
+from cnnstudio.gui.pages.try_image.tried_images import Batch
+from cnnstudio.gui.runs.cursor import Moment
+from cnnstudio.insight.instruments.predictions import PredictionsReading
+from cnnstudio.runs.epochs.inspection import OwnImages
+
+
+@dataclass(frozen=True)
+class BatchAnswer:
+    """The scores of some images, if they are known."""
+
+    batch: Batch
+    answer: Answer
+
+    @property
+    def reading(self) -> PredictionsReading | None:
+        reading = self.answer.reading
+        return reading if isinstance(reading, PredictionsReading) else None
+
+    def answers(self) -> list[Answered | None]:
+        """The prediction for each image."""
+        reading = self.reading
+        if reading is None:
+            return [None] * len(self.batch.images)
+        rows = zip(reading.predicted, reading.probabilities, strict=True)
+        return [Answered(reading.classes[label], float(scores[label])) for label, scores in rows]
+
+
+def epoch_to_ask(moment: Moment) -> int:
+    """The epoch that was chosen; at the end of a run the best, whose weights `predict` and exports use."""
+    best = moment.record.best_epoch
+    if moment.chosen is None and not moment.is_live and best is not None:
+        return best
+    return moment.epoch
+
+
+def ask_scores(readings: MomentReadings, batches: tuple[Batch, ...], epoch: int) -> list[BatchAnswer]:
+    """The scores of all images at an epoch."""
+    return [
+        BatchAnswer(batch, readings.ask_at(epoch, "predictions", own_images=batch.own_images))
+        for batch in batches
+    ]
+
+
+def ask_maps(readings: MomentReadings, image: OwnImages, layer: str, epoch: int) -> Answer:
+    """The feature maps of a layer for one image at an epoch."""
+    return readings.ask_at(epoch, "feature_maps", own_images=image, layer=layer)
+
+
+def describe_weights(moment: Moment, epoch: int) -> str:
+    """Which weights answered: `weights of epoch 8, the best`."""
+    if epoch == 0:
+        return "weights before training"
+    if epoch == moment.record.best_epoch and not moment.is_live:
+        return f"weights of epoch {epoch}, the best"
+    if epoch != epoch_to_ask(moment):
+        return f"weights of epoch {epoch}, the latest before"
+    return f"weights of epoch {epoch}"
