@@ -13,12 +13,12 @@ from cnnstudio.core.files import write_atomically
 from cnnstudio.core.formatting import format_count, pluralize
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.gui.compute.io_task import IoTask
-from cnnstudio.gui.dashboard.views.panel import csv_bytes
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
 from cnnstudio.gui.pages.try_image.scores_file import scores_table
 from cnnstudio.gui.pages.try_image.sources import TriedImage
 from cnnstudio.gui.pages.try_image.trials import ask_scores
 from cnnstudio.gui.pages.try_image.tried_images import Batch
+from cnnstudio.gui.widgets.images.saving import csv_bytes
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.insight.instruments.predictions import PredictionsReading
 

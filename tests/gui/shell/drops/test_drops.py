@@ -188,7 +188,7 @@ def test_an_image_is_tried_on_the_run_on_show(
 ) -> None:
     window.open_run(things["run"])
     tried = list[object]()
-    monkeypatch.setattr(window.pages.use.try_panel, "try_file", tried.append)
+    monkeypatch.setattr(window.pages.use.try_panel, "try_paths", tried.extend)
     drag_and_drop(window, things["a.png"])
     qtbot.waitUntil(lambda: bool(tried))
     assert tried == [things["a.png"]]
