@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QUrl, Signal
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from cnnstudio.gui.compute.io_task import IoTask
@@ -113,14 +112,6 @@ class RunController(QObject):
         else:
             resume = partial(resume_run, self._session, window=self._window)
             self._read(folder, partial(read_resumable_run, folder), resume)
-
-    def show_folder(self) -> None:
-        """Shows the run's files in the system's file manager."""
-        folder = self._shown_folder()
-        if folder is None:
-            self.message.emit(Message(_NO_RUN))
-        else:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
     def close(self) -> None:
         """Ignores the result of the folder that is being read."""

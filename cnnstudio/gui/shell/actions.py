@@ -35,7 +35,6 @@ class Window(Protocol):
     def reset_layout(self) -> None: ...
     def show_runs(self) -> None: ...
     def show_export(self) -> None: ...
-    def open_run_design(self) -> None: ...
     def close(self) -> bool: ...
 
 
@@ -167,13 +166,20 @@ WINDOW_ACTIONS: tuple[ActionSpec[Window], ...] = (
         shortcuts=("Ctrl+Shift+D",),
     ),
     ActionSpec(
+        "actionTrainSeeds",
+        "Train with m&ultiple seeds…",
+        lambda window: window.tool_bar.train_seeds(),
+        menu="Train",
+        tooltip="Train the open design with different random seeds to see how much the result varies",
+        separator_before=True,
+    ),
+    ActionSpec(
         "actionPreflight",
         "Check &before training…",
         lambda window: window.preflight.show_check(),
         menu="Train",
         tooltip="Measure training speed and memory use at several batch sizes",
         shortcuts=("Ctrl+Shift+R",),
-        separator_before=True,
     ),
     ActionSpec(
         "actionFindLearningRate",
@@ -213,7 +219,7 @@ WINDOW_ACTIONS: tuple[ActionSpec[Window], ...] = (
     _theme_action("dark", "&Dark", "Always use the dark theme"),
     ActionSpec(
         "actionRuns",
-        "&All runs",
+        "&All runs…",
         lambda window: window.show_runs(),
         menu="Run",
         tooltip="List all runs: show, compare, label, resume or delete them",
@@ -226,34 +232,6 @@ WINDOW_ACTIONS: tuple[ActionSpec[Window], ...] = (
         menu="Run",
         tooltip="Look at an earlier run, or at one that another program is training",
         shortcuts=("Ctrl+Shift+O",),
-    ),
-    ActionSpec(
-        "actionOpenRunDesign",
-        "Open its &design",
-        lambda window: window.open_run_design(),
-        menu="Run",
-        tooltip="Open the design with which the displayed run was trained",
-    ),
-    ActionSpec(
-        "actionTrainSeeds",
-        "Train with multiple &seeds…",
-        lambda window: window.tool_bar.train_seeds(),
-        menu="Run",
-        tooltip="Repeat this training with different random seeds to see how much the result varies",
-    ),
-    ActionSpec(
-        "actionGoOn",
-        "&Resume run",
-        lambda window: window.runs.resume(),
-        menu="Run",
-        tooltip="Resume training the displayed run from its last checkpoint",
-    ),
-    ActionSpec(
-        "actionOpenRunFolder",
-        "Open run &folder",
-        lambda window: window.runs.show_folder(),
-        menu="Run",
-        tooltip="Open the folder of the displayed run in the file manager",
     ),
     ActionSpec(
         "actionShortcuts",

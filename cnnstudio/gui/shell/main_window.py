@@ -30,6 +30,7 @@ from cnnstudio.gui.runs.follower import OpenedRun
 from cnnstudio.gui.runs.long_runs import LongRuns
 from cnnstudio.gui.runs.run_controller import RunController
 from cnnstudio.gui.runs.shown_run import ShownRun
+from cnnstudio.gui.runs.shown_run_actions import ShownRunActions
 from cnnstudio.gui.runs.shown_run_button import ShownRunButton
 from cnnstudio.gui.runs.table.overlay import RunsOverlay
 from cnnstudio.gui.runs.table.panel import RunsTable
@@ -138,12 +139,15 @@ class MainWindow(QMainWindow):
         signals = (self.pages.turned, cursor.run_changed, cursor.epoch_changed, cursor.playing_changed)
         self.page_actions = ActionSet[PageOwner](self, PAGE_ACTIONS, self, signals)
         self.page_actions.add_to(self)
+        self.run_commands = RunCommands(session, self)
+        self.run_menu = ShownRunActions(self.shown_run, session, self.runs, self.run_commands, self)
         self.action_sets: tuple[ActionSet[Any], ...] = (
             design_actions(project, self),
             self.tool_bar.training_actions,
             self.tool_bar.run_actions.action_set,
             self.page_actions,
             self.window_actions,
+            self.run_menu.action_set,
         )
         menus = fill_menu_bar(self.menuBar(), self.action_sets)
         menus["Train"].addMenu(DeviceMenu(session, self.settings, menus["Train"]))
@@ -152,7 +156,6 @@ class MainWindow(QMainWindow):
         self._recent.show(self.settings.recent_files)
         for before, after in pairwise((self.shown_run_button, *self.pages.design.layers.tab_stops)):
             self.setTabOrder(before, after)
-        self.run_commands = RunCommands(session, self)
         table = RunsTable(self.run_commands)
         self.runs_overlay = RunsOverlay(table, self.pages, self, self.shown_run_button)
         parts = (self.documents, self.dialogs, self.pages)
@@ -208,6 +211,8 @@ class MainWindow(QMainWindow):
         overlay = self.runs_overlay
         self.shown_run_button.clicked.connect(self.show_runs)
         self.run_commands.message.connect(self.message_bar.show_message)
+        self.run_menu.message.connect(self.message_bar.show_message)
+        self.run_menu.comparison_requested.connect(overlay.open_to_compare)
         self.run_commands.design_requested.connect(self._open_design_of_run)
         overlay.table.run_chosen.connect(self._on_run_chosen)
         overlay.table.compared.connect(self.dialogs.compare_runs)
@@ -292,12 +297,6 @@ class MainWindow(QMainWindow):
     def open_run(self, folder: Path) -> None:
         """Opens a run folder, also one that another program is writing."""
         self.runs.open(folder)
-
-    def open_run_design(self) -> None:
-        """Opens the design of the run on show, which may replace the open one."""
-        network = self.shown_run.record.network
-        if network.nodes:
-            self._open_design_of_run(network)
 
     def show_export(self) -> None:
         """Turns to the export of the run on show."""

@@ -1,4 +1,4 @@
-"""Actions on the current run: run one step, stop after the epoch, add epochs, apply a recipe or design."""
+"""Actions on the training: run one step, stop after the epoch, apply a changed recipe or design."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.formatting import pluralize
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.actions import ActionSet, ActionSpec
 from cnnstudio.gui.widgets.message_bar import Message
-from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.training.recipe.live_changes import CHANGEABLE_WHILE_TRAINING, differences
 
 _TRAINING_STATES = (State.RUNNING, State.PAUSED)
-_MAX_ADDED_EPOCHS = 10_000
 
 
 class RunActions(QObject):
@@ -28,7 +25,6 @@ class RunActions(QObject):
         super().__init__(parent)
         self._project = project
         self._session = session
-        self._window = parent
         self._has_offered_design = False
         signals = (session.state_changed, project.network_changed, project.recipe_changed)
         self.action_set = ActionSet(self, RUN_ACTIONS, self, signals)
@@ -121,27 +117,6 @@ class RunActions(QObject):
         text = "Training will stop after this epoch."
         self.message.emit(Message(text, holds=lambda: self.is_training))
 
-    def add_epochs(self) -> None:
-        recipe = self._session.recipe
-        if recipe is None:
-            return
-        box = NumberBox(
-            self._window,
-            "Add epochs",
-            "Train this run for more epochs?",
-            f"The run is currently set to {pluralize(recipe.epochs, 'epoch')}.",
-            label="Epochs to add",
-            value=5,
-            minimum=1,
-            maximum=_MAX_ADDED_EPOCHS,
-            button="&Add",
-            icon="train",
-        )
-        count = box.ask_number()
-        if count is not None:
-            self._change(epochs=recipe.epochs + count)
-            self.message.emit(Message(f"Added {pluralize(count, 'epoch')} to the run."))
-
     def apply_recipe(self) -> None:
         self._change(**self._changes())
 
@@ -202,14 +177,6 @@ RUN_ACTIONS: tuple[ActionSpec[RunActions], ...] = (
         enabled=lambda run: run.is_training,
     ),
     ActionSpec(
-        "actionMoreEpochs",
-        "Add epoc&hs…",
-        RunActions.add_epochs,
-        menu="Train",
-        tooltip="Train the current run for more epochs",
-        enabled=lambda run: run.is_training,
-    ),
-    ActionSpec(
         "actionApplyRecipe",
         "&Apply recipe to this run",
         RunActions.apply_recipe,
@@ -221,7 +188,7 @@ RUN_ACTIONS: tuple[ActionSpec[RunActions], ...] = (
         "actionContinueDesign",
         "&Continue with changed design…",
         RunActions.continue_design,
-        menu="Train",
+        menu="Run",
         tooltip="Start a new run with the changed design, keeping the weights of layers that still fit",
         enabled=lambda run: run.can_continue_design,
     ),

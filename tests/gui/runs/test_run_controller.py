@@ -130,9 +130,11 @@ def test_a_run_that_another_program_trains_cannot_be_resumed(
     open_window: OpenWindow, run: WrittenRun
 ) -> None:
     window = open_window(run.folder)
-    action = window.findChild(QAction, "actionGoOn")
-    assert isinstance(action, QAction)
-    action.trigger()
+    for name in ("actionGoOn", "actionMoreEpochs", "actionDeleteRun", "actionPackRun"):
+        action = window.findChild(QAction, name)
+        assert isinstance(action, QAction)
+        assert not action.isEnabled()
+    window.runs.resume()
     assert window.message_bar.text == (
         "Another program on gpu-3 is training this run, so it can only be viewed here."
     )
@@ -147,7 +149,7 @@ def test_a_run_with_as_many_epochs_as_a_run_can_have_is_not_extended(
     write_json(run.folder / "recipe.json", RECIPE.replace(epochs=10_000).to_json())
     run.update_metadata(host=this_host(), status="completed")
     window = open_window(run.folder)
-    action = window.findChild(QAction, "actionGoOn")
+    action = window.findChild(QAction, "actionMoreEpochs")
     assert isinstance(action, QAction)
     action.trigger()
     assert window.message_bar.text.startswith("This run has 10,000 epochs, the most that a run can have.")
@@ -163,7 +165,7 @@ def test_no_more_epochs_can_be_added_than_a_run_can_have(
     monkeypatch.setattr(NumberBox, "ask", lambda box: "accept")
     resumed: list[int] = []
     monkeypatch.setattr(window.session, "resume_run", lambda *given: resumed.append(given[-1].epochs))
-    action = window.findChild(QAction, "actionGoOn")
+    action = window.findChild(QAction, "actionMoreEpochs")
     assert isinstance(action, QAction)
     action.trigger()
     assert resumed == [10_000]

@@ -15,7 +15,6 @@ from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.gui.widgets.message_bar import Message
-from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.regularization.dropout import Dropout
@@ -70,7 +69,7 @@ def stage(qtbot: QtBot) -> Stage:
     return Stage(qtbot)
 
 
-NAMES = ("actionStep", "actionStopAfterEpoch", "actionMoreEpochs")
+NAMES = ("actionStep", "actionStopAfterEpoch")
 
 
 def test_actions_are_enabled_during_a_run(stage: Stage) -> None:
@@ -89,18 +88,6 @@ def test_one_step_and_stop_after_epoch_are_passed_to_the_session(stage: Stage) -
     stage.action("actionStopAfterEpoch").trigger()
     assert stage.session.calls == ["step", "stop after epoch"]
     assert stage.messages == ["Training will stop after this epoch."]
-
-
-def test_the_requested_number_of_epochs_is_added(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage.run()
-    monkeypatch.setattr(NumberBox, "ask_number", lambda box: 3)
-    stage.action("actionMoreEpochs").trigger()
-    epochs = stage.project.recipe.epochs
-    assert stage.session.calls == [{"epochs": epochs + 3}]
-    assert stage.messages == ["Added 3 epochs to the run."]
-    monkeypatch.setattr(NumberBox, "ask_number", lambda box: None)
-    stage.action("actionMoreEpochs").trigger()
-    assert len(stage.session.calls) == 1
 
 
 def test_a_changed_recipe_is_offered_and_applied_with_one_click(stage: Stage) -> None:

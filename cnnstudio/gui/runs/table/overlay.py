@@ -49,6 +49,11 @@ class RunsOverlay(QWidget):
         self.raise_()
         self.table.focus_rows()
 
+    def open_to_compare(self, folder: Path) -> None:
+        """Shows the table with this run chosen, so that one more makes a pair."""
+        self.open_table(folder)
+        self.table.choose_alone(folder)
+
     def close_table(self) -> None:
         """Hides the table and restores the focus."""
         target, self._restore_focus_to = self._restore_focus_to, None

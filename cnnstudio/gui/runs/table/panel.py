@@ -51,6 +51,8 @@ class RunsTable(Panel):
         self._query = Query()
         self._task: IoTask | None = None
         self._needs_reading = False
+        self._to_choose: Path | None = None
+        """The run to choose when the runs have been listed."""
         self.model = RunModel(self)
         self.view = RunView(self.model)
         self.head = TableHead()
@@ -120,6 +122,18 @@ class RunsTable(Panel):
         self.view.shown_folder = folder
         self.view.viewport().update()
 
+    def choose_alone(self, folder: Path) -> None:
+        """Chooses one run and no other, as soon as it is listed."""
+        self._to_choose = folder
+        if self._task is None:
+            self._choose_wanted()
+
+    def _choose_wanted(self) -> None:
+        folder, self._to_choose = self._to_choose, None
+        wanted = [run for run in self.runs if run.folder == folder]
+        if wanted:
+            self.model.choose_only(wanted)
+
     @property
     def runs(self) -> tuple[RunSummary, ...]:
         """All runs that were listed, whatever the filter."""
@@ -172,6 +186,7 @@ class RunsTable(Panel):
             self._go_to(self.view.shown_folder)
             if not self.head.filter_text:
                 self._go_to_rows()
+        self._choose_wanted()
         if any(run.is_running for run in listing.runs) and self.isVisible():
             self._refresh.start()
 

@@ -91,10 +91,10 @@ class RunModel(QAbstractTableModel):
             self._chosen |= {run.folder: run for run in runs}
         self._emit_chosen()
 
-    def clear_choice(self) -> None:
-        if self._chosen:
-            self._chosen.clear()
-            self._emit_chosen()
+    def choose_only(self, runs: Iterable[RunSummary]) -> None:
+        """Chooses these runs and no others."""
+        self._chosen = {run.folder: run for run in runs}
+        self._emit_chosen()
 
     def _emit_chosen(self) -> None:
         if self.arrangement.rows:
