@@ -17,6 +17,9 @@ from cnnstudio.gui.pages.page import Page
 from cnnstudio.gui.pages.try_image.panel import TryPanel
 from cnnstudio.gui.runs.shown_run import ShownRun
 
+_NARROW_EXPORT, _ANY_WIDTH = 460, 16_777_215
+"""The most that the export takes in a narrow window, and Qt's value for no limit."""
+
 
 class UsePage(Page):
     """What the run on show is good for: the answers of its network, and files of it."""
@@ -45,6 +48,10 @@ class UsePage(Page):
         self._show_run()
         parts = (self.try_panel, self.export)
         return self.splitter("columns", Qt.Orientation.Horizontal, parts, (688, 560), hero=0)
+
+    def fold(self, is_narrow: bool) -> None:
+        if self.export is not None:
+            self.export.setMaximumWidth(_NARROW_EXPORT if is_narrow else _ANY_WIDTH)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -1,20 +1,59 @@
-"""The predictions for the example images, and how their scores change over the epochs."""
+"""The predictions for the user's pinned images and the example images, over the epochs."""
 
 from __future__ import annotations
 
-import numpy as np
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from dataclasses import dataclass
 
+import numpy as np
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from cnnstudio.core.files import FileError
 from cnnstudio.core.formatting import pluralize
+from cnnstudio.data.dataset import Pixels
+from cnnstudio.gui.compute.questions import Answer
 from cnnstudio.gui.dashboard.views.base import Table, View
 from cnnstudio.gui.dashboard.views.parts.score_charts import ScoreCharts, ScoreLine, ScoreRow
-from cnnstudio.gui.dashboard.views.readings import MomentReadings
+from cnnstudio.gui.dashboard.views.readings import MomentReadings, Series
+from cnnstudio.gui.document.pinned_images import PinnedImage
 from cnnstudio.gui.widgets.labels import ElidedLabel, Line
 from cnnstudio.insight.instruments.predictions import UNKNOWN, PredictionsReading
+from cnnstudio.runs.epochs.inspection import OwnImages
 
 _LINES = 3
 """The classes that are shown of each image."""
 _LEGEND = "Green: actual class · orange: wrong prediction · gray: other classes"
+
+
+@dataclass(frozen=True, eq=False)
+class _Images:
+    """Some images with what is known of their scores: those that are pinned, or the example images."""
+
+    pixels: Pixels
+    """uint8 (N, C, H, W)."""
+    names: tuple[str, ...]
+    answer: Answer
+    series: Series
+    is_own: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many of the images have scores."""
+        return 0 if self.reading is None else min(len(self.reading.labels), len(self.pixels))
+
+    @property
+    def reading(self) -> PredictionsReading | None:
+        """The scores at the cursor."""
+        found = self.answer.reading
+        return found if isinstance(found, PredictionsReading) and self.answer.epoch is not None else None
+
+    def known(self) -> dict[int, PredictionsReading]:
+        """The scores of each epoch, ascending."""
+        reading, epoch = self.reading, self.answer.epoch
+        if reading is None or epoch is None:
+            return {}
+        found = {at: each for at, each in self.series.readings if _fits(each, reading, self.count)}
+        found[epoch] = reading
+        return dict(sorted(found.items()))  # type: ignore[arg-type]  # see _fits
 
 
 class PredictionsView(View):
@@ -23,73 +62,139 @@ class PredictionsView(View):
     name = "viewPredictions"
     title = "Predictions"
     help = (
-        "Each row follows one example image through the training: the curves are the scores of its likeliest "
-        "classes after each epoch. The actual class is green, a wrong prediction orange. A curve that jumps "
-        "from epoch to epoch belongs to an image that the model is unsure about."
+        "Each row follows one image through the training: the curves are the scores of its likeliest classes "
+        "after each epoch. The actual class is green, a wrong prediction orange. Images of your own can be "
+        "pinned here on the Use page; their scores are computed from the weights that the run has kept."
     )
-    empty = "Shows how the scores of the example images change, once a run has started."
+    empty = "Shows how the scores of single images change, once a run has started."
     order = 35
 
     def build(self) -> QWidget:
-        self._epochs: tuple[int, ...] = ()
-        self._scores: tuple[PredictionsReading, ...] = ()
+        self._groups: tuple[_Images, ...] = ()
         self._shown: object = None
+        self._own_count = 0
+        """How many rows are pinned images; they come first."""
+        self._fitted_of: tuple[tuple[PinnedImage, ...], tuple[int, ...]] | None = None
+        self._pinned_index: int | None = None
+        """The chosen row if it is a pinned image; else the image that is chosen for all views is."""
         self.charts = ScoreCharts()
-        self.charts.chosen.connect(lambda index: self.selection.choose_image(index))
+        self.charts.chosen.connect(self._on_chosen)
+        self.charts.removed.connect(self._on_removed)
+        self.selection.image_changed.connect(self._on_image_changed)
         self.details = ElidedLabel(_LEGEND, "help", "secondary")
-        self.details.setContentsMargins(16, 0, 16, 0)
-        self.details.setFixedHeight(36)
+        self.unpin = QPushButton("Unpin")
+        self.unpin.setObjectName("unpinImage")
+        self.unpin.setProperty("role", "small")
+        self.unpin.setToolTip("Stop following this image (Delete)")
+        self.unpin.clicked.connect(lambda: self._on_removed(self.charts.index))
+        foot = QWidget()
+        foot.setFixedHeight(36)
+        row = QHBoxLayout(foot)
+        row.setContentsMargins(16, 0, 16, 0)
+        row.addWidget(self.details, 1)
+        row.addWidget(self.unpin)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.charts, 1)
         column.addWidget(Line())
-        column.addWidget(self.details)
+        column.addWidget(foot)
         return content
 
     def draw(self, readings: MomentReadings) -> None:
-        answer = readings.ask("predictions")
-        series = readings.over_epochs("predictions")
-        reading = self.require(PredictionsReading, answer, readings)
-        if reading is None:
+        examples, own = self._examples(readings), self._own_images(readings)
+        groups = tuple(each for each in (own, examples) if each is not None and each.count)
+        if not groups:
+            if self.require(PredictionsReading, examples.answer, readings) is not None:
+                self.show_hint("The run has no example images.")
             return
-        images = readings.moment.record.images
-        count = min(len(reading.labels), len(images))
-        if not count:
-            self.show_hint("The run has no example images.")
-            return
-        epoch = answer.epoch if answer.epoch is not None else readings.epoch
-        known = {at: each for at, each in series.readings if _fits(each, reading, count)}
-        known[epoch] = reading
-        key = (tuple(sorted((at, id(each)) for at, each in known.items())), epoch, id(images))
+        self._own_count = own.count if own is not None else 0
+        key = tuple(
+            (each.answer.epoch, id(each.pixels), tuple((at, id(found)) for at, found in each.known().items()))
+            for each in groups
+        )
+        rows = self.charts.rows
         if key != self._shown:
-            self._shown = key
-            self._epochs = tuple(sorted(known))
-            self._scores = tuple(known[at] for at in self._epochs)  # type: ignore[misc]  # see _fits
-            at = self._epochs.index(epoch)
-            rows = tuple(_row(self._scores, number, at, images[number]) for number in range(count))
-            self.charts.show_rows(rows, self._epochs, self.selection.image)
-        elif self.charts.index != self.selection.image:
-            self.charts.show_rows(self.charts.rows, self._epochs, self.selection.image)
-        pending = f"{pluralize(series.pending, 'epoch')} to load…" if series.pending else ""
-        self.details.set_full_text(pending or _LEGEND)
+            self._shown, self._groups = key, groups
+            rows = tuple(row for each in groups for row in _rows(each))
+        self._show_rows(rows)
+        pending = sum(each.series.pending for each in groups)
+        problem = "" if own is None or not own.answer.problem else f"Pinned images: {own.answer.problem}"
+        waiting = f"{pluralize(pending, 'epoch')} to load…" if pending else ""
+        self.details.set_full_text(waiting or problem or _LEGEND)
+        self._say(examples, readings)
+
+    def _examples(self, readings: MomentReadings) -> _Images:
+        record = readings.moment.record
+        answer, series = readings.ask("predictions"), readings.over_epochs("predictions")
+        return _Images(record.images, record.image_names, answer, series)
+
+    def _own_images(self, readings: MomentReadings) -> _Images | None:
+        """The pinned images at the size of the network's input."""
+        pinned, dims = self.source.pinned.images, readings.network.input.dims
+        if self._pinned_index is not None and self._pinned_index >= len(pinned):
+            self._pinned_index = None
+        if not pinned or len(dims) != 3:
+            return None
+        if (pinned, dims) != self._fitted_of:
+            channels, height, width = dims
+            self._fitted_of = pinned, dims
+            self._fitted = OwnImages(np.stack([each.pixels((channels, height, width)) for each in pinned]))
+        answer = readings.ask("predictions", own_images=self._fitted)
+        series = readings.over_epochs("predictions", own_images=self._fitted)
+        return _Images(self._fitted.pixels, tuple(each.name for each in pinned), answer, series, is_own=True)
+
+    def _show_rows(self, rows: tuple[ScoreRow, ...]) -> None:
+        chosen = self._pinned_index
+        index = self._own_count + self.selection.image if chosen is None else chosen
+        if rows is not self.charts.rows or index != self.charts.index:
+            self.charts.show_rows(rows, index)
+        self.unpin.setVisible(self.charts.index < self._own_count)
+
+    def _say(self, examples: _Images, readings: MomentReadings) -> None:
+        note, reading = self.epoch_note(self._groups[-1].answer, readings), self._groups[-1].reading
+        own = f"{self._own_count} pinned" if self._own_count else ""
         right = sum(bool(row.is_right) for row in self.charts.rows)
-        note = self.epoch_note(answer, readings)
-        sentence = f"{right} of {pluralize(count, 'image')} correct"
-        self.show_content(" · ".join(filter(None, (note, sentence))), reading.summary())
+        known = f"{right} of {pluralize(examples.count, 'image')} correct" if examples.count else ""
+        assert reading is not None
+        self.show_content(" · ".join(filter(None, (note, known, own))), reading.summary())
+
+    # Rows
+
+    def _on_chosen(self, index: object) -> None:
+        assert isinstance(index, int)
+        self._pinned_index = index if index < self._own_count else None
+        self.unpin.setVisible(self._pinned_index is not None)
+        if self._pinned_index is None:
+            self.selection.choose_image(index - self._own_count)
+
+    def _on_image_changed(self, _: object) -> None:
+        self._pinned_index = None
+
+    def _on_removed(self, index: object) -> None:
+        """Unpins an image; example images stay."""
+        pinned = self.source.pinned
+        if not isinstance(index, int) or index >= min(self._own_count, len(pinned.images)):
+            return
+        try:
+            pinned.unpin(pinned.images[index])
+        except FileError as error:
+            self.details.set_full_text(str(error))
 
     def table(self) -> Table:
-        if not self._is_built or not self._scores:
+        if not self._is_built or not self._groups:
             return []
-        rows: Table = [["image", "epoch", "actual", *self._scores[0].classes]]
-        for number in range(len(self.charts.rows)):
-            for epoch, reading in zip(self._epochs, self._scores, strict=True):
-                actual = int(reading.labels[number])
-                name = "" if actual == UNKNOWN else reading.classes[actual]
-                rows.append(
-                    [number + 1, epoch, name, *(float(each) for each in reading.probabilities[number])]
-                )
+        reading = self._groups[0].reading
+        assert reading is not None
+        rows: Table = [["image", "epoch", "actual", *reading.classes]]
+        for group in self._groups:
+            for number in range(group.count):
+                name: str | int = group.names[number] if group.is_own else number + 1
+                for epoch, each in group.known().items():
+                    actual = int(each.labels[number])
+                    label = "" if actual == UNKNOWN else each.classes[actual]
+                    rows.append([name, epoch, label, *(float(score) for score in each.probabilities[number])])
         return rows
 
 
@@ -102,7 +207,18 @@ def _fits(reading: object, current: PredictionsReading, count: int) -> bool:
     )
 
 
-def _row(readings: tuple[PredictionsReading, ...], number: int, at: int, image: np.ndarray) -> ScoreRow:
+def _rows(images: _Images) -> list[ScoreRow]:
+    known = images.known()
+    epochs = tuple(known)
+    assert images.answer.epoch is not None
+    at = epochs.index(images.answer.epoch)
+    readings = tuple(known.values())
+    return [_row(images, readings, number, epochs, at) for number in range(images.count)]
+
+
+def _row(
+    images: _Images, readings: tuple[PredictionsReading, ...], number: int, epochs: tuple[int, ...], at: int
+) -> ScoreRow:
     """The likeliest classes at the cursor's epoch, and the actual one."""
     current = readings[at]
     classes, actual = current.classes, int(current.labels[number])
@@ -117,4 +233,6 @@ def _row(readings: tuple[PredictionsReading, ...], number: int, at: int, image: 
             token = "training"
         scores = np.array([reading.probabilities[number, index] for reading in readings])
         lines.append(ScoreLine(classes[index], scores, token))
-    return ScoreRow(image, "" if actual == UNKNOWN else classes[actual], tuple(lines), at)
+    name = images.names[number] if images.is_own else ""
+    label = "" if actual == UNKNOWN else classes[actual]
+    return ScoreRow(images.pixels[number], label, tuple(lines), epochs, at, name)

@@ -108,6 +108,11 @@ class AnswerView(QWidget):
         self._show_details("")
         self.bars.show_scores(())
 
+    def show_hint(self, hint: str) -> None:
+        """Shows that there is no answer yet, and when there will be one."""
+        self.show_waiting()
+        self._show_details(hint)
+
     def show_problem(self, problem: str) -> None:
         """Shows why there is no answer."""
         self.answer.set_full_text("")

@@ -47,6 +47,7 @@ _EMPTY = "Drop an image here"
 _HOW = "Or open files or a folder, or paste with Ctrl+V. The network answers with the classes it knows."
 _NO_RUN = "Train a network, or open a run, to try it on an image"
 _LATER = "The images that you have opened are tried as soon as there is a run."
+_FIRST_EPOCH = "The network answers as soon as its first epoch has ended."
 _GRACE_MS = 150
 """How long the answer of another epoch, which is named, stays while the next one is awaited."""
 _SHOWS_PROGRESS = 64
@@ -295,6 +296,9 @@ class TryPanel(Panel):
             scores = tuple((reading.classes[at], score) for at, score in reading.top(row, ROWS))
             self.body.show_scores(scores, chosen.source.actual)
             self.head.secondary.set_full_text(describe_weights(readings.moment, answer.epoch))
+        elif answer.problem and readings.moment.is_live and readings.moment.record.last_epoch == 0:
+            self.body.show_hint(_FIRST_EPOCH)
+            self.head.secondary.set_full_text(readings.moment.record.title)
         elif answer.problem:
             self.body.show_problem(answer.problem)
             self.head.secondary.set_full_text(readings.moment.record.title)

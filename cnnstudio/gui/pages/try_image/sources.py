@@ -120,10 +120,10 @@ def describe_unreadable(unreadable: Sequence[tuple[str, str]]) -> str:
 
 
 def describe_pixels(image: TriedImage) -> str:
-    """What the network gets: `What the network gets: cat.png in 32 × 32 pixels, gray`."""
+    """`What the network gets: 32 × 32 pixels, gray`."""
     channels, height, width = image.pixels.shape
     gray = ", gray" if channels == 1 else ""
-    return f"What the network gets: {image.source.name} in {width} × {height} pixels{gray}"
+    return f"What the network gets: {width} × {height} pixels{gray}"
 
 
 def _read(source: ImageSource, shape: Shape) -> Pixels:

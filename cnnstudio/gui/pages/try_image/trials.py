@@ -64,6 +64,7 @@ def describe_weights(moment: Moment, epoch: int) -> str:
         return "weights before training"
     if epoch == moment.record.best_epoch and not moment.is_live:
         return f"weights of epoch {epoch}, the best"
-    if epoch != epoch_to_ask(moment):
-        return f"weights of epoch {epoch}, the latest before"
+    asked = epoch_to_ask(moment)
+    if epoch != asked:
+        return f"weights of epoch {epoch}, the latest kept before epoch {asked}"
     return f"weights of epoch {epoch}"

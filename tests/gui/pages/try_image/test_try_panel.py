@@ -156,7 +156,7 @@ def test_scores_are_those_of_the_command_line(
     assert stage.panel.body.answer.full_text == max(expected[0], key=lambda name: expected[0][name])
     QTest.keyClick(stage.panel.body.list, Qt.Key.Key_Down)
     assert dict(stage.panel.body.bars.scores) == pytest.approx(expected[1], abs=1e-5)
-    assert "second.jpg in 8 × 8 pixels" in stage.panel.body.caption.text()
+    assert "8 × 8 pixels" in stage.panel.body.caption.text()
     best = stage.shown.record.best_epoch
     assert stage.panel.head.secondary.full_text == f"weights of epoch {best}, the best"
 
@@ -187,7 +187,7 @@ def test_another_run_never_shows_the_answer_of_the_one_before(
     stage.wait_for_answers(1)
     # Read again at the other network's input size.
     assert stage.panel.images.images[0].pixels.shape == (1, 6, 6)
-    assert stage.panel.body.caption.text().endswith("image.png in 6 × 6 pixels, gray")
+    assert stage.panel.body.caption.text().endswith("6 × 6 pixels, gray")
 
 
 def test_a_hidden_panel_asks_for_nothing(

@@ -10,6 +10,7 @@ from PySide6.QtGui import (
     QFocusEvent,
     QHelpEvent,
     QKeyEvent,
+    QKeySequence,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -37,7 +38,7 @@ class ScoreLine:
 
     name: str
     scores: np.ndarray
-    """float (E,), 0 to 1, one for each epoch."""
+    """float (E,), 0 to 1, one for each of the row's epochs."""
     token: str
     """The color of the curve."""
 
@@ -51,8 +52,12 @@ class ScoreRow:
     actual: str
     """Empty if it is not known."""
     lines: tuple[ScoreLine, ...]
+    epochs: tuple[int, ...]
+    """Ascending; images of the user's own have scores of other epochs than those of the data set."""
     at: int
-    """The index of the cursor's epoch in the scores."""
+    """The index of the cursor's epoch in them."""
+    name: str = ""
+    """What stands below an image whose class is not known."""
 
     @property
     def is_right(self) -> bool | None:
@@ -68,9 +73,9 @@ class ScoreRow:
     def text(self) -> str:
         """`Predicted: dog (61.2%), actual: cat (20.1%)`."""
         first = self.lines[0]
-        start = (
-            f"Predicted: {plain_line(first.name, _MAX_NAME)} ({format_percent(float(first.scores[self.at]))})"
-        )
+        name = f"{plain_line(self.name, _MAX_NAME)}: " if self.name else ""
+        score = format_percent(float(first.scores[self.at]))
+        start = f"{name}Predicted: {plain_line(first.name, _MAX_NAME)} ({score})"
         if self.is_right is None:
             return start
         if self.is_right:
@@ -81,10 +86,12 @@ class ScoreRow:
 
 
 class ScoreCharts(QAbstractScrollArea):
-    """Chooses an image by mouse or ↑ and ↓."""
+    """Chooses an image by mouse or by ↑ and ↓; Delete asks to remove it."""
 
     chosen = Signal(object)
     """The index of the row that the user chose."""
+    removed = Signal(object)
+    """The index of the row that the user wants to remove."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,7 +102,8 @@ class ScoreCharts(QAbstractScrollArea):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._rows: tuple[ScoreRow, ...] = ()
-        self._epochs: tuple[int, ...] = ()
+        self._range = 0, 1
+        """The first and the last epoch of the charts."""
         self._pixmaps: list[QPixmap] = []
         self._index = 0
         theme().changed.connect(self._on_theme_changed)
@@ -115,11 +123,13 @@ class ScoreCharts(QAbstractScrollArea):
         """The chosen row."""
         return self._index
 
-    def show_rows(self, rows: tuple[ScoreRow, ...], epochs: tuple[int, ...], index: int) -> None:
-        """Shows rows whose scores belong to `epochs`; `index` is the chosen row."""
+    def show_rows(self, rows: tuple[ScoreRow, ...], index: int) -> None:
+        """Shows rows over the same epochs; `index` is the chosen row."""
         if [id(row.image) for row in rows] != [id(row.image) for row in self._rows]:
             self._pixmaps = [QPixmap.fromImage(to_qimage(row.image)) for row in rows]
-        self._rows, self._epochs = rows, epochs
+        self._rows = rows
+        first = min((row.epochs[0] for row in rows), default=0)
+        self._range = first, max(first + 1, *(row.epochs[-1] for row in rows), first + 1)
         self._index = min(max(index, 0), max(len(rows) - 1, 0))
         self.setAccessibleDescription(rows[self._index].text() if rows else "")
         self._arrange()
@@ -165,6 +175,8 @@ class ScoreCharts(QAbstractScrollArea):
         steps = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
         if event.key() in steps and self._rows:
             self._choose(min(max(self._index + steps[Qt.Key(event.key())], 0), len(self._rows) - 1))
+        elif event.matches(QKeySequence.StandardKey.Delete) and self._rows:
+            self.removed.emit(self._index)
         else:
             super().keyPressEvent(event)
 
@@ -223,7 +235,7 @@ class ScoreCharts(QAbstractScrollArea):
         small = TextMetrics(style.font("help"))
         painter.setFont(small.font)
         painter.setPen(style.color("secondary"))
-        caption = small.elided(plain_line(row.actual, _MAX_NAME), _IMAGE + 12)
+        caption = small.elided(plain_line(row.actual or row.name, _MAX_NAME), _IMAGE + 12)
         painter.drawText(QPointF(image_area.left(), small.baseline(image_area.bottom() + 10)), caption)
         inner = rect.adjusted(_MARGIN + _IMAGE + 20, 8, -_MARGIN, -8)
         names = min(max(inner.width() * 0.38, 120.0), 200.0)
@@ -239,19 +251,19 @@ class ScoreCharts(QAbstractScrollArea):
         for share in (0.0, 0.5, 1.0):
             y = chart.bottom() - share * chart.height()
             painter.drawLine(QPointF(chart.left(), y), QPointF(chart.right(), y))
-        first, last = self._epochs[0], max(self._epochs[-1], self._epochs[0] + 1)
+        first, last = self._range
 
         def point(epoch: int, score: float) -> QPointF:
             x = chart.left() + (epoch - first) / (last - first) * chart.width()
             return QPointF(x, chart.bottom() - min(max(score, 0.0), 1.0) * chart.height())
 
-        cursor = point(self._epochs[row.at], 0.0).x()
+        cursor = point(row.epochs[row.at], 0.0).x()
         painter.setPen(QPen(style.color("accent"), 1))
         painter.drawLine(QPointF(cursor, chart.top()), QPointF(cursor, chart.bottom()))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for line in reversed(row.lines):
             points = [
-                point(epoch, float(score)) for epoch, score in zip(self._epochs, line.scores, strict=True)
+                point(epoch, float(score)) for epoch, score in zip(row.epochs, line.scores, strict=True)
             ]
             painter.setPen(QPen(style.color(line.token), 2))
             painter.drawPolyline(QPolygonF(points))
