@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
 from cnnstudio.gui.dashboard.maps.run_maps import RunMaps
@@ -16,42 +16,12 @@ from cnnstudio.gui.dashboard.views.panel import ViewGroup
 from cnnstudio.gui.dashboard.views.readings import MomentSource
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
+from cnnstudio.gui.pages.curves_panel import CurvesPanel
 from cnnstudio.gui.pages.layer_strip import LayerStrip
 from cnnstudio.gui.pages.page import Page
-from cnnstudio.gui.pages.panel_parts import SIDE, PanelHead, fill
-from cnnstudio.gui.plots.learning import LearningView
 from cnnstudio.gui.runs.shown_run import ShownRun
-from cnnstudio.gui.widgets.labels import Panel
 
 _MAPS = FeatureMapsInPanel.name
-
-
-class CurvesPanel(Panel):
-    """Loss above accuracy, over the epochs of the run on show."""
-
-    def __init__(self, project: Project, shown: ShownRun, clock: FrameClock) -> None:
-        super().__init__("curvesPanel")
-        self._project = project
-        self._shown = shown
-        self.learning = LearningView()
-        self._head = PanelHead("Curves")
-        body = QWidget()
-        column = QVBoxLayout(body)
-        column.setContentsMargins(SIDE, 0, SIDE, 12)
-        column.addWidget(self.learning)
-        fill(self, self._head, body, hero=body)
-        clock.frame.connect(self.draw)
-        project.recipe_changed.connect(clock.refresh)
-
-    def draw(self) -> None:
-        """Draws the run at the cursor."""
-        if not self.isVisible():
-            return
-        cursor, history = self._shown.cursor, self._shown.record.history
-        epochs = self._project.recipe.epochs if history.started is None else history.total_epochs
-        self.learning.set_cursor(cursor.epoch)
-        self.learning.show_history(history, epochs, cursor.is_live)
-        self._head.secondary.set_full_text(self._shown.record.title)
 
 
 class TrainPage(Page):
@@ -69,7 +39,7 @@ class TrainPage(Page):
     ) -> None:
         super().__init__(settings)
         self.strip = LayerStrip(shown)
-        self.curves = CurvesPanel(project, shown, clock)
+        self.curves = CurvesPanel(project, shown, clock, settings)
         self.views = ViewGroup(source, "train", self)
         last = self.remembered("view")
         self.view_panel = self.views.panel(last if last in view_types() else _MAPS)

@@ -1,43 +1,203 @@
-"""The learning curves: loss above accuracy, on one axis of epochs."""
+"""The learning curves: plots of several metrics below each other, on one axis of epochs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from cnnstudio.gui.plots.curves import CurvePlot
+from cnnstudio.gui.plots.axes import Range
+from cnnstudio.gui.plots.companions import Companion
+from cnnstudio.gui.plots.curve_plot import CurvePlot, PlotContent
+from cnnstudio.gui.plots.metrics import METRIC
+from cnnstudio.gui.plots.options import CurveOptions
+from cnnstudio.gui.runs.curves.metric_curves import MetricName
+from cnnstudio.gui.runs.curves.series import Series
 from cnnstudio.gui.runs.history import RunHistory
+
+_MIN_EPOCHS = 1e-3
+"""The smallest range of epochs that one can zoom to."""
+_SNAP_PIXELS = 3
+_HINTS: dict[MetricName, str] = {
+    "loss": "Press Train to see the loss fall",
+    "accuracy": "Press Train to see the accuracy rise",
+}
+_NOT_RECORDED = "This run did not record it."
 
 
 class LearningView(QWidget):
-    """The two plots of a run. Hovering over one shows the values at that epoch in both."""
+    """The plots of a run. Hovering over one shows the values at that epoch in all, and zoom is shared."""
+
+    hovered = Signal(object)
+    """The epoch that is looked at with the mouse, or None."""
+    menu_wanted = Signal(object, object)
+    """The CurvePlot for which a menu is wanted, and the global position."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.loss = CurvePlot("Loss", "lossPlot", has_epochs=False)
-        self.accuracy = CurvePlot("Accuracy", "accuracyPlot", percent=True)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        for plot in (self.loss, self.accuracy):
-            column.addWidget(plot, 1)
+        self.options = CurveOptions()
+        self.companions: tuple[Companion, ...] = ()
+        self.hover: float | None = None
+        self._history = RunHistory()
+        self._cursor: float | None = None
+        self._range: Range | None = None
+        self._shown: tuple[int, bool] = (1, False)
+        self._plots: dict[MetricName, CurvePlot] = {}
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(8)
+        # Other programs look for these two from the start; the others are made when they are first wanted.
+        self.loss, self.accuracy = self._plot("loss"), self._plot("accuracy")
+        self._arrange()
+
+    def _plot(self, name: MetricName) -> CurvePlot:
+        if name not in self._plots:
+            plot = self._plots[name] = CurvePlot(METRIC[name])
+            plot.setParent(self)
+            plot.hide()
             plot.hovered.connect(self._on_hovered)
+            plot.range_wanted.connect(lambda epochs, values: self._on_range(plot, epochs, values))
+            plot.reset_wanted.connect(self.reset_zoom)
+            plot.menu_wanted.connect(lambda position: self.menu_wanted.emit(plot, position))
+        return self._plots[name]
+
+    @property
+    def shown_plots(self) -> list[CurvePlot]:
+        """The plots from top to bottom."""
+        return [self._plot(name) for name in self.options.plots]
+
+    def _arrange(self) -> None:
+        for plot in self._plots.values():
+            self._column.removeWidget(plot)
+            plot.setVisible(plot.quantity.name in self.options.plots)
+        for plot in self.shown_plots:
+            self._column.addWidget(plot, 1)
+            plot.plot.show_epochs(plot is self.shown_plots[-1])
+            plot.plot.show_flags(plot is self.shown_plots[0])
+            plot.show()
+
+    # What is shown
+
+    def set_options(self, options: CurveOptions) -> None:
+        """Shows the same curves in another way."""
+        before, self.options = self.options, options
+        if options.plots != before.plots:
+            for plot in self.shown_plots:
+                plot.zoom_to(self._range)
+            self._arrange()
+        self._show()
+
+    def set_companions(self, companions: Sequence[Companion]) -> None:
+        """Draws other runs beside the one on show, from the next time on."""
+        self.companions = tuple(companions)
 
     def show_history(self, history: RunHistory, epochs: int, live: bool) -> None:
         """Draws the curves if they have changed and are visible; the axes end at `epochs`."""
-        version = (history, history.version, epochs, live)
-        for plot, curves, expected in (
-            (self.loss, history.loss, "loss fall"),
-            (self.accuracy, history.accuracy, "accuracy rise"),
-        ):
-            hint = "Waiting for the first steps…" if live else f"Press Train to see the {expected}"
-            plot.show_curves(curves, epochs, hint, version, tuple(history.marks))
+        if history is not self._history:
+            self._range = None
+        self._history, self._shown = history, (epochs, live)
+        self._show()
+
+    def _show(self) -> None:
+        history, (epochs, live) = self._history, self._shown
+        others = tuple((id(each.history), each.history.version, each.factor) for each in self.companions)
+        version = (history, history.version, epochs, live, self.options, others)
+        marks = tuple(history.all_marks)
+        for plot in self.shown_plots:
+            name = plot.quantity.name
+            plot.show_content(
+                PlotContent(
+                    curves=history.curves[name],
+                    epochs=epochs,
+                    hint=self._hint(name, live),
+                    marks=marks,
+                    companions=self.companions,
+                    options=self.options,
+                    steps_per_epoch=history.started.steps_per_epoch if history.started else 1,
+                    position=history.position if live else 0.0,
+                    version=version,
+                )
+            )
+            plot.set_cursor(self._cursor)
+        self._show_way_back()
+
+    def _hint(self, name: MetricName, live: bool) -> str:
+        if not self._history.is_empty:
+            return _NOT_RECORDED
+        return "Waiting for the first steps…" if live else _HINTS.get(name, "Press Train to see it")
 
     def set_cursor(self, epoch: float | None) -> None:
         """Shows the values at an epoch; None for the end."""
-        self.loss.set_cursor(epoch)
-        self.accuracy.set_cursor(epoch)
+        self._cursor = epoch
+        for plot in self.shown_plots:
+            plot.set_cursor(epoch)
+
+    # Mouse
 
     def _on_hovered(self, epoch: object) -> None:
-        hovered = epoch if isinstance(epoch, float) else None
-        self.loss.set_hover(hovered)
-        self.accuracy.set_hover(hovered)
+        hover = self._nearest(epoch) if isinstance(epoch, float) else None
+        if hover == self.hover:
+            return
+        self.hover = hover
+        for plot in self.shown_plots:
+            plot.set_hover(hover)
+        self.hovered.emit(hover)
+
+    def _nearest(self, epoch: float) -> float | None:
+        """The step or epoch nearest to that place; None beyond the curves."""
+        plot = self.shown_plots[0].plot
+        low, high = plot.x_range
+        pixel = (high - low) / max(plot.plot_area().width(), 1)
+        end = max([self._history.position, *(each.end for each in self.companions)])
+        if not 0 <= epoch <= end + _SNAP_PIXELS * pixel:
+            return None
+        epoch = min(epoch, end)
+        curves = self._history.loss
+        whole = _nearest_of(curves.validation, epoch)
+        if whole is not None and (self.options.per_epoch or abs(whole - epoch) <= _SNAP_PIXELS * pixel):
+            return whole if abs(whole - epoch) <= 1 or not self.companions else float(round(epoch))
+        step = _nearest_of(curves.steps, epoch)
+        is_near = step is not None and abs(step - epoch) <= max(_SNAP_PIXELS * pixel, 1e-9)
+        return step if is_near else epoch
+
+    # Zoom
+
+    @property
+    def is_zoomed(self) -> bool:
+        return any(plot.is_zoomed for plot in self.shown_plots)
+
+    def reset_zoom(self) -> None:
+        """Shows the whole run again."""
+        self._range = None
+        for plot in self._plots.values():
+            plot.zoom_to(None)
+        self._show_way_back()
+
+    def _show_way_back(self) -> None:
+        """A button in the uppermost plot."""
+        is_zoomed, first = self.is_zoomed, self.shown_plots[0]
+        for plot in self._plots.values():
+            plot.plot.show_reset(is_zoomed and plot is first)
+
+    def _on_range(self, plot: CurvePlot, epochs: Range, values: Range | None) -> None:
+        end = float(self._shown[0])
+        width = min(max(epochs[1] - epochs[0], _MIN_EPOCHS), end)
+        low = min(max(epochs[0], 0.0), end - width)
+        self._range = (low, low + width) if width < end * (1 - 1e-9) else None
+        if self._range is None and values is None:
+            self.reset_zoom()
+            return
+        for each in self.shown_plots:
+            each.zoom_to(self._range, values if each is plot else None)
+        self._show_way_back()
+
+
+def _nearest_of(series: Series, x: float) -> float | None:
+    """The x of the point nearest to that place."""
+    if not len(series):
+        return None
+    index = int(np.searchsorted(series.x, x))
+    around = series.x[max(index - 1, 0) : index + 1]
+    return float(around[np.abs(around - x).argmin()])

@@ -1,79 +1,172 @@
-"""The legend of a plot, with the values at the epoch that is shown."""
+"""The legend of a plot: the values at the epoch that is shown, and switches for the lines."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
+
+from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import theme
 
-_MARK = 14
-"""Pixels from the left of a mark to its text."""
-_GAP = 12
-"""Pixels between two entries."""
+HEIGHT = 20
+_MARK, _MARK_WIDTH = 15, 10
+"""Pixels from the left of a mark to its text, and the width of the mark."""
+_GAP = 4
+"""Pixels after a text, and between two entries."""
+_SPACING = 6
+_DIM = 0.35
 
 
-class Legend(QWidget):
-    """Names the two lines and shows their values."""
+@dataclass(frozen=True)
+class Entry:
+    """A line of the plot in its legend."""
 
-    _NAMES = (("training", "train"), ("validation", "val"))
-    """The color token, which is also the full name, and the name that is painted."""
+    key: str
+    token: str
+    names: tuple[str, ...]
+    """From the full name to the shortest one, which may be empty."""
+    tooltip: str
+    is_area: bool = False
 
-    def __init__(self, *, percent: bool) -> None:
+
+class LegendEntry(QAbstractButton):
+    """Shows and hides one line. Space or a click toggles it."""
+
+    def __init__(self, entry: Entry) -> None:
         super().__init__()
-        self._percent = percent
-        self._epoch: float | None = None
-        self._values: tuple[float | None, float | None] = (None, None)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(20)
+        self.entry = entry
+        self.name = entry.names[0]
+        self.value = ""
+        self.setObjectName(f"legend_{entry.key}")
+        self.setCheckable(True)
+        self.setChecked(True)
+        self.setFixedHeight(HEIGHT)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setToolTip(f"{entry.tooltip} Click to show or hide it.")
+        self.setAccessibleName(entry.names[0])
+        self._metrics = TextMetrics(theme().font("help"))
 
-    def show_values(self, epoch: float | None, training: float | None, validation: float | None) -> None:
-        """Shows the values at `epoch`, which is None for the end of the run."""
-        if (epoch, (training, validation)) != (self._epoch, self._values):
-            self._epoch, self._values = epoch, (training, validation)
-            self.setToolTip(self.text)
+    def width_for(self, name: str, sample: str) -> int:
+        """The width that a name with a value like `sample` needs."""
+        return self._metrics.width(f"{name} {sample}".strip()) + _MARK + _GAP
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.width(), HEIGHT)
+
+    def show_value(self, value: str) -> None:
+        if value != self.value:
+            self.value = value
             self.update()
-
-    @property
-    def text(self) -> str:
-        """The legend as text, such as `training 0.591, validation 0.640, at epoch 3.00`."""
-        names = (name for name, _ in self._NAMES)
-        entries = zip(names, self._values, strict=True)
-        parts = [f"{name} {self._format(value)}" for name, value in entries if value is not None]
-        return ", ".join([*parts, *([f"at epoch {self._epoch:.2f}"] if self._epoch is not None else [])])
-
-    def _format(self, value: float) -> str:
-        return f"{100 * value:.1f}%" if self._percent else f"{value:.3f}"
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.setFont(theme().font("help"))
-        left = self._paint_entries(painter, self._texts(painter.fontMetrics()))
-        if self._epoch is not None:
-            text = f"epoch {self._epoch:.2f}"
-            if painter.fontMetrics().horizontalAdvance(text) <= left:
-                painter.setPen(theme().color("text"))
-                area = QRectF(0, 0, left, self.height())
-                painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, text)
+        painter.setFont(self._metrics.font)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        color = QColor(theme().color(self.entry.token))
+        middle = self.height() / 2
+        if not self.isChecked():
+            color = theme().color("border")
+        if self.entry.is_area:
+            color.setAlphaF(_DIM)
+            painter.fillRect(QRectF(0, middle - 5, _MARK_WIDTH, 10), color)
+        else:
+            painter.fillRect(QRectF(0, middle - 1.5, _MARK_WIDTH, 3), color)
+        text = f"{self.name} {self.value}".strip()
+        baseline = self._metrics.baseline(middle)
+        painter.setPen(theme().color("secondary"))
+        painter.drawText(_MARK, baseline, text)
+        if not self.isChecked():
+            width = self._metrics.width(text)
+            painter.drawLine(_MARK, round(middle) + 1, _MARK + width, round(middle) + 1)
+        if self.hasFocus():
+            painter.setPen(QPen(theme().color("accent"), 1))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
         painter.end()
 
-    def _texts(self, metrics: QFontMetrics) -> list[str]:
-        """The text of each entry: name and value, or only the value if they do not fit."""
-        values = ["" if value is None else self._format(value) for value in self._values]
-        texts = [f"{name} {value}".strip() for (_, name), value in zip(self._NAMES, values, strict=True)]
-        width = sum(metrics.horizontalAdvance(text) + _MARK + _GAP for text in texts)
-        return texts if width <= self.width() + _GAP else values
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # A button would go to its neighbor with an arrow, with which the window moves through the epochs.
+        if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down):
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
 
-    def _paint_entries(self, painter: QPainter, texts: list[str]) -> float:
-        """Paints the entries from the right end and returns the x at which they begin."""
-        right = float(self.width())
-        for (token, _), text in reversed(list(zip(self._NAMES, texts, strict=True))):
-            width = painter.fontMetrics().horizontalAdvance(text)
-            painter.setPen(theme().color("secondary"))
-            area = QRectF(right - width, 0, width, self.height())
-            painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, text)
-            right -= width + _MARK
-            painter.fillRect(QRectF(right, self.height() / 2 - 1.5, 9, 3), theme().color(token))
-            right -= _GAP
-        return right
+
+class Legend(QWidget):
+    """Names the lines of a plot and shows their values, in fixed places at the right end."""
+
+    toggled = Signal()
+    """A line was switched on or off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entries: dict[str, LegendEntry] = {}
+        self.text = ""
+        """The legend as text, such as `training 0.591, validation 0.640, at epoch 3.00`."""
+        self._sample = ""
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(HEIGHT)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(_SPACING)
+        self._row.addStretch(1)
+
+    def show_entries(self, entries: tuple[Entry, ...], sample: str) -> None:
+        """Shows these lines; `sample` is as wide as a value can be. Those that stay keep their state."""
+        self._sample = sample
+        if tuple(each.entry for each in self.entries.values()) == entries:
+            return
+        hidden = self.hidden
+        for old in self.entries.values():
+            old.deleteLater()
+        self.entries = {}
+        for entry in entries:
+            button = self.entries[entry.key] = LegendEntry(entry)
+            button.setChecked(entry.key not in hidden)
+            button.toggled.connect(self._on_toggled)
+            self._row.addWidget(button)
+        self._fit()
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The keys of the lines that are switched off."""
+        return frozenset(key for key, each in self.entries.items() if not each.isChecked())
+
+    def _on_toggled(self, _: bool) -> None:
+        self.toggled.emit()
+
+    def show_values(self, values: Mapping[str, str], epoch: float | None) -> None:
+        """Shows the values at `epoch`, which is None for the end of the run."""
+        for key, entry in self.entries.items():
+            entry.show_value(values.get(key, ""))
+        parts = [f"{entry.entry.key} {entry.value}" for entry in self.entries.values() if entry.value]
+        self.text = ", ".join([*parts, *([f"at epoch {epoch:.2f}"] if parts and epoch is not None else [])])
+
+    def restyle(self) -> None:
+        for entry in self.entries.values():
+            entry.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Gives each entry the longest name for which there is room, by the value that it may get."""
+        entries = list(self.entries.values())
+        if not entries:
+            return
+        for level in range(max(len(each.entry.names) for each in entries)):
+            names = [each.entry.names[min(level, len(each.entry.names) - 1)] for each in entries]
+            widths = [
+                each.width_for(name, "" if each.entry.is_area else self._sample)
+                for each, name in zip(entries, names, strict=True)
+            ]
+            if sum(widths) + _SPACING * len(widths) <= self.width():
+                break
+        for each, name, width in zip(entries, names, widths, strict=True):
+            each.name = name
+            each.setFixedWidth(width)
+            each.update()

@@ -11,11 +11,11 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QMenu,
     QPushButton,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from cnnstudio.gui.dashboard.round_button import RoundButton
 from cnnstudio.gui.dashboard.views.base import View, copy_image
 from cnnstudio.gui.dashboard.views.catalog import view_types
 from cnnstudio.gui.dashboard.views.parts.help_card import QUESTION, HelpCard
@@ -39,8 +39,8 @@ class ViewHead(QWidget):
         self.chooser.setFont(theme().font("title"))
         self.chooser.setToolTip("Choose what this panel shows")
         self.secondary = ElidedLabel("", "help", "secondary")
-        self.help_button = _round_button("viewHelpButton", "?", QUESTION)
-        self.menu_button = _round_button("viewMenuButton", "⋯", "Copy, save or reset this view")
+        self.help_button = RoundButton("viewHelpButton", "?", QUESTION)
+        self.menu_button = RoundButton("viewMenuButton", "⋯", "Copy, save or reset this view")
         row = QHBoxLayout(self)
         row.setContentsMargins(11, 0, 12, 0)
         row.setSpacing(8)
@@ -230,14 +230,3 @@ class ViewGroup(QObject):
             other.take(previous)
         elif previous is not None:
             previous.setParent(self._keeper)
-
-
-def _round_button(object_name: str, text: str, description: str) -> QToolButton:
-    button = QToolButton()
-    button.setObjectName(object_name)
-    button.setText(text)
-    button.setToolTip(description)
-    button.setAccessibleName(description)
-    button.setProperty("role", "round")
-    button.setFixedSize(24, 24)
-    return button

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QIODevice
@@ -23,13 +23,22 @@ _CELL_START = re.compile(r"[=+\-@\t\r]")
 
 def save_file(parent: QWidget, title: str, kinds: str, suffix: str, data: bytes) -> Message | None:
     """Asks for a file and writes `data`; the message says where, or why not. None if the user cancels."""
+    path = choose_file(parent, title, kinds, suffix)
+    return None if path is None else write_file(path, data)
+
+
+def choose_file(parent: QWidget, title: str, kinds: str, suffix: str) -> Path | None:
+    """Asks where to save; None if the user cancels."""
     start = f"{title.lower().replace(' ', '-')}{suffix}"
     chosen, _ = QFileDialog.getSaveFileName(parent, f"Save {title.lower()}", start, kinds)
     if not chosen:
         return None
     path = Path(chosen)
-    if not path.suffix:
-        path = path.with_suffix(suffix)
+    return path if path.suffix else path.with_suffix(suffix)
+
+
+def write_file(path: Path, data: bytes) -> Message:
+    """Writes a file in any thread, and says where it is, or why not."""
     try:
         write_atomically(path, data)
     except FileError as error:
@@ -45,7 +54,7 @@ def png_bytes(pixmap: QPixmap) -> bytes:
     return bytes(buffer.data().data())
 
 
-def csv_bytes(table: Sequence[Sequence[Cell]]) -> bytes:
+def csv_bytes(table: Iterable[Sequence[Cell]]) -> bytes:
     """The table as a CSV file in UTF-8. Names that a spreadsheet would take for a formula are quoted."""
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\r\n")

@@ -1,0 +1,54 @@
+"""The values of the curves at a place, and what they say in a sentence."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cnnstudio.gui.plots.items import Points
+from cnnstudio.gui.plots.metrics import Metric
+from cnnstudio.gui.runs.curves.metric_curves import MetricCurves
+
+_TOLERANCE = 0.005
+"""Epochs are named with two decimals: a place that is named like the end of the curve has its value."""
+
+
+def training_at(curves: MetricCurves, line: Points | None, epoch: float) -> float | None:
+    """The training value at an epoch, infinity for the end; None beyond the curves.
+
+    It is that of the smoothed `line` if there is one, else that of the step; or, if `line` is None, the mean
+    of the epoch.
+    """
+    series = curves.epochs if line is None else curves.steps
+    if not len(series):
+        return None
+    if math.isfinite(epoch) and epoch > series.x[-1] + _TOLERANCE and epoch >= series.x[-1] + (line is None):
+        return None
+    if line is None:
+        return None if epoch < series.x[0] else series.at(epoch)
+    return float(np.interp(epoch, *line)) if len(line[0]) else series.at(epoch)
+
+
+def validation_at(curves: MetricCurves, epoch: float) -> float | None:
+    """The newest validation value at an epoch, infinity for the end; None before the first one."""
+    series = curves.validation
+    rounded = round(epoch, 2) if math.isfinite(epoch) else epoch
+    if not len(series) or rounded < series.x[0]:
+        return None
+    end = max(series.x[-1], curves.steps.x[-1] if len(curves.steps) else 0.0)
+    return None if math.isfinite(epoch) and epoch > end + _TOLERANCE else series.at(rounded)
+
+
+def summarize(metric: Metric, curves: MetricCurves, shown: str) -> str:
+    """`Training went from 2.31 to 0.591; validation is best at epoch 7 with 0.640. Shown: training …`."""
+    x, y = curves.trend.curve() if len(curves.steps) else (curves.epochs.x, curves.epochs.y)
+    if not len(x):
+        return ""
+    parts = [f"{metric.title}: training went from {metric.format(y[0])} to {metric.format(y[-1])}"]
+    validation = curves.validation
+    if len(validation):
+        index = int(np.argmin(validation.y) if metric.is_better_low else np.argmax(validation.y))
+        best = metric.format(float(validation.y[index]))
+        parts.append(f"validation is best at epoch {validation.x[index]:,.0f} with {best}")
+    return f"{'; '.join(parts)}. Shown: {shown}."
