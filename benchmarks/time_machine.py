@@ -3,8 +3,8 @@
     python benchmarks/time_machine.py [--epochs 200] [--moves 24] [--json FILE]
 
 The lesson's network trains for so many short epochs on a folder of Shapes, as the command line does. Then the
-real window, 1280 × 720, opens that run several times; the timeline moves to epochs drawn at random, on Train
-and on Explore, until every visible view has painted that epoch; and pages are turned. `snapshots` are views
+real window, 1280 × 720, opens that run several times; the timeline moves to epochs drawn at random on
+Explore, until every visible view has painted that epoch; and pages are turned. `snapshots` are views
 that draw what was recorded, `kept weights` are views that compute the reading of one image from them, and
 `whole set` is one that computes all validation images, which shows the last result meanwhile. All are
 medians and maxima in milliseconds of a process that nothing else shares; `baseline` is the time that one
