@@ -45,7 +45,7 @@ def output_problem(network: Network, inferred: SequenceShape, classes: int | Non
     if last is None or inferred.output is None:
         return None
     dense = ("Dense", {"units": classes or 10})
-    missing = f"a Dense layer with {f'{classes:,} units' if classes else 'one unit per class'}"
+    missing = f"Dense with {f'{classes:,} units' if classes else 'one unit per class'}"
     if not inferred.output.is_flat:
         message = (
             f"The network ends with {inferred.output} from {last.title}, but class scores are a flat vector"

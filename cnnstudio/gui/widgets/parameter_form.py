@@ -55,6 +55,7 @@ class ParameterForm(QWidget):
         }
         self.more = _MoreButton()
         self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(12)
         self._grid.setVerticalSpacing(_ROW_GAP)
         self._grid.setColumnStretch(1, 1)
@@ -154,7 +155,10 @@ class ParameterForm(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._grid.setContentsMargins(0, 0, max(self.width() - _MAX_WIDTH, 0), 0)
+        right = max(self.width() - _MAX_WIDTH, 0)
+        # Setting the same margins again would lay out the panel again.
+        if right != self._grid.contentsMargins().right():
+            self._grid.setContentsMargins(0, 0, right, 0)
 
     def _on_focus_changed(self, _: QWidget | None, now: QWidget | None) -> None:
         found = (

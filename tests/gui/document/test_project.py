@@ -204,7 +204,7 @@ def test_what_is_missing_is_a_hint_until_training_is_asked_for(qtbot: QtBot) -> 
     report = project.analysis.reports[0]
     hint = project.hint_of(report)
     assert hint is not None
-    assert hint.missing == "a Dense layer with 37 units"
+    assert hint.missing == "Dense with 37 units"
     assert project.error_of(report) is None
 
     with qtbot.waitSignal(project.analysis_changed):
@@ -218,7 +218,7 @@ def test_what_is_missing_is_a_hint_until_training_is_asked_for(qtbot: QtBot) -> 
 @pytest.mark.parametrize(
     ("layers", "missing"),
     [
-        ("flatten, dense 128 relu", "a Dense layer with 37 units"),
+        ("flatten, dense 128 relu", "Dense with 37 units"),
         ("flatten, dense 10 softmax", ""),
         ("flatten, dense 10, activation softmax", ""),
         ("conv, dense 37 softmax", ""),

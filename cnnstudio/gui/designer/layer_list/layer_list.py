@@ -1,4 +1,4 @@
-"""The layer list panel: name and totals of the design, column headers, the list, and a hint below it."""
+"""The layer list panel: name and totals of the design, column headers, the list, and a field below it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.gui.widgets.plain_text import plain_tooltip
 
-_HINT = "Drop layers here, or just type: conv 64 3 relu"
-
+_FIELD_WIDTH, _FIELD_WIDTH_IN_HEAD = 256, 172
 _MAX_NAME_WIDTH = 320
 _HEIGHT_FOR_FOOT = 110 + 14 * ROW_HEIGHT
 """Head, column headers, foot and lines, and 14 rows."""
@@ -66,12 +65,14 @@ class LayerList(Panel):
         header.addWidget(self._totals, 1)
         header.addWidget(self.advice)
         self._foot = QWidget()
-        footer = QHBoxLayout(self._foot)
+        self._footer = footer = QHBoxLayout(self._foot)
         footer.setContentsMargins(16, 0, 16, 0)
         footer.setSpacing(16)
         self._foot.setFixedHeight(40)
-        footer.addWidget(ElidedLabel(_HINT, "help", "secondary"), 1)
+        footer.addStretch(1)
         footer.addWidget(self._memory)
+        self._insert = self.tree.inserts.foot_field
+        self._insert.setProperty("role", "small")
         column = QVBoxLayout(self)
         # The rows extend to the border, which the panel paints.
         column.setContentsMargins(1, 1, 1, 1)
@@ -82,13 +83,12 @@ class LayerList(Panel):
         column.addWidget(self.tree, 1)
         column.addWidget(self._foot_line)
         column.addWidget(self._foot)
-        for before, after in pairwise(self.tab_stops):
-            self.setTabOrder(before, after)
+        self._place_insert(True)
 
     @property
     def tab_stops(self) -> list[QWidget]:
         """In the order of Tab: first the list itself."""
-        return [self.tree, self._name, self.advice, *self._head_buttons, *self._headers.buttons]
+        return [self.tree, self._insert, self._name, self.advice, *self._head_buttons, *self._headers.buttons]
 
     def add_to_head(self, button: QWidget) -> None:
         """Adds a button at the right end of the head."""
@@ -102,6 +102,16 @@ class LayerList(Panel):
         has_room = self.height() >= _HEIGHT_FOR_FOOT
         self._foot.setVisible(has_room)
         self._foot_line.setVisible(has_room)
+        self._place_insert(has_room)
+
+    def _place_insert(self, has_foot: bool) -> None:
+        """Puts the field in which layers are typed into the foot, or else into the head."""
+        row, position = (self._footer, 0) if has_foot else (self._header, self._header.indexOf(self.advice))
+        if row.indexOf(self._insert) < 0:
+            row.insertWidget(position, self._insert)
+            self._insert.setFixedWidth(_FIELD_WIDTH if has_foot else _FIELD_WIDTH_IN_HEAD)
+            for before, after in pairwise(self.tab_stops):
+                self.setTabOrder(before, after)
 
     def _show_totals(self, *_: object) -> None:
         analysis = self._project.analysis

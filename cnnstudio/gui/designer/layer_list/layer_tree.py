@@ -33,24 +33,19 @@ from PySide6.QtWidgets import (
 )
 
 from cnnstudio.gui.designer.actions import design_actions
-from cnnstudio.gui.designer.layer_list.drop_target import group_label, paint_drop_target, target_at_place
 from cnnstudio.gui.designer.layer_list.drop_view import DropView
+from cnnstudio.gui.designer.layer_list.empty_hint import EmptyHint
+from cnnstudio.gui.designer.layer_list.insert_fields import InsertFields
 from cnnstudio.gui.designer.layer_list.layer_model import Index, LayerModel
-from cnnstudio.gui.designer.layer_list.quick_insert import QuickInsert
 from cnnstudio.gui.designer.layer_list.row_animation import RowAnimation
 from cnnstudio.gui.designer.layer_list.row_buttons import RowButtons
 from cnnstudio.gui.designer.layer_list.row_content import Quantity, accessible_row_text, input_row, layer_row
 from cnnstudio.gui.designer.layer_list.row_delegate import RowDelegate
-from cnnstudio.gui.designer.layer_list.row_painter import INDENT, TITLE_LEFT, Row, RowPainter
+from cnnstudio.gui.designer.layer_list.row_painter import INDENT, ROW_HEIGHT, Row, RowPainter
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
 from cnnstudio.gui.designer.quick_fix.targets import RowButton, preview_target
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
-
-_EMPTY = (
-    "No layers yet.\n\n"
-    "Drag a layer here from the palette or double-click it there,\nor just type one, such as conv 32 3 relu."
-)
 
 
 class LayerTree(DropView):
@@ -71,8 +66,9 @@ class LayerTree(DropView):
         self._buttons = RowButtons(project, self.viewport(), self.layer_at, self.button_rect)
         self._is_showing_selection = False
         self._keyboard_active = False
-        self._quick_insert: QuickInsert | None = None
         self._animation = RowAnimation(self, self._model)
+        self.inserts = InsertFields(self, self._model, project)
+        self._empty = EmptyHint(project, self.viewport())
         self._set_up()
         self._connect()
         self.setUniformRowHeights(True)
@@ -110,6 +106,7 @@ class LayerTree(DropView):
         self._project.analysis_changed.connect(self._fit_heights)
         self._project.selection_changed.connect(self._show_selection)
         self._advice.changed.connect(self.viewport().update)
+        self.width_changed.connect(self.inserts.reposition)
         self._animation.stepped.connect(self.viewport().update)
         theme().changed.connect(self._on_theme_changed)
 
@@ -159,30 +156,10 @@ class LayerTree(DropView):
 
     def open_quick_insert(self, text: str = "") -> None:
         """Opens the field below the selection in which layers are typed, with `text` already entered."""
-        if self._quick_insert is None:
-            self._quick_insert = QuickInsert(self._project, self)
-            self._quick_insert.geometry_changed.connect(self._position_quick_insert)
-            self._quick_insert.closed.connect(self.viewport().update)
-            self.width_changed.connect(self._position_quick_insert)
-            self.verticalScrollBar().valueChanged.connect(self._position_quick_insert)
-        self._quick_insert.open(self.window(), text)
+        self.inserts.open(text)
 
     def _on_insert_requested(self) -> None:
         self.open_quick_insert()
-
-    def _position_quick_insert(self, *_: object) -> None:
-        """Places the field just below the line that marks where its layers would be inserted."""
-        if self._quick_insert is not None and not self._quick_insert.isHidden():
-            target = target_at_place(self, self._model, self._project.network, self._quick_insert.place)
-            hidden = target.y + 12 - self.viewport().height()
-            if hidden > 0 and self.verticalScrollBar().value() < self.verticalScrollBar().maximum():
-                # Scrolling calls this method again, unless the list is scrolled to its end.
-                self.verticalScrollBar().setValue(self.verticalScrollBar().value() + hidden)
-                return
-            left = target.depth * INDENT + TITLE_LEFT - 27
-            corner = self.viewport().mapTo(self.window(), QPoint(left, target.y + 8))
-            self._quick_insert.move_to(corner, self.viewport().width() - left - 12)
-            self.viewport().update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         self._keyboard_active = True
@@ -230,20 +207,13 @@ class LayerTree(DropView):
         super().paintEvent(event)
         painter = QPainter(self.viewport())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        network = self._project.network
-        if not network.nodes:
-            painter.setFont(theme().font("content"))
-            painter.setPen(theme().color("secondary"))
-            area = self.viewport().rect().adjusted(24, 60, -24, -8)
-            painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, _EMPTY)
-        if self._quick_insert is not None and not self._quick_insert.isHidden():
-            target = target_at_place(self, self._model, network, self._quick_insert.place)
-            paint_drop_target(painter, target, self.viewport().width(), group_label(network, target.place))
+        self.inserts.paint(painter)
         painter.end()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.width_changed.emit(self.viewport().width())
+        self._empty.setGeometry(self.viewport().rect().adjusted(0, ROW_HEIGHT, 0, 0))
         # Messages wrap at the new width, which changes the heights of faulty rows.
         self._fit_heights()
 

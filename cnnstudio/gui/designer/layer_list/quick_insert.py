@@ -1,9 +1,12 @@
-"""Quick insert: a field in the list in which new layers are typed, such as `conv 64 3 relu same`."""
+"""Quick insert: fields in which new layers are typed, such as `conv 64 3 relu same`.
+
+One stands always at the foot of the list, the other opens in the list where the layers go.
+"""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QPoint, Qt, Signal
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QFocusEvent, QKeyEvent
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QFocusEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from cnnstudio.core.errors import UserError
@@ -24,6 +27,8 @@ _MAX_SUGGESTIONS = 6
 _MAX_WIDTH = 560
 _MIN_WIDTH = 260
 _MARGIN = 6
+_BORDER = 1
+_GAP = 4
 _TABS = (Qt.Key.Key_Tab, Qt.Key.Key_Backtab)
 _HINT = "conv 64 3 relu same, pool, residual(…) · Enter: add · Ctrl+[: leave the group · Esc: close"
 
@@ -32,15 +37,18 @@ class QuickInsert(QFrame):
     """The field, a preview of what it would add, and suggestions that complete the name being typed.
 
     Enter adds the layers after the selection and keeps the field open for the next ones. On closing, the
-    focus returns to `focus_owner`.
+    focus returns to `focus_owner`. With `is_inline` the field stands elsewhere for good, and the card opens
+    above or below it while it has the focus.
     """
 
     closed = Signal()
     geometry_changed = Signal()
     """The layers would now be inserted at another place, or the card has another height."""
 
-    def __init__(self, project: Project, focus_owner: QWidget) -> None:
+    def __init__(self, project: Project, focus_owner: QWidget, *, is_inline: bool = False) -> None:
         super().__init__()
+        self.is_inline = is_inline
+        self.is_open = False
         self._project = project
         self._focus_owner = focus_owner
         self._completion: Completion | None = None
@@ -48,6 +56,7 @@ class QuickInsert(QFrame):
         self.setObjectName("quickInsertCard")
         self.setProperty("role", "popup")
         self.field = _Field(self)
+        self.field.setObjectName("insertField" if is_inline else "quickInsert")
         self._suggestions = QListWidget()
         self._preview = Label(_HINT, "help", "secondary", wrap=True)
         self._compose()
@@ -66,7 +75,8 @@ class QuickInsert(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(*(_MARGIN,) * 4)
         column.setSpacing(_MARGIN)
-        column.addWidget(self.field)
+        if not self.is_inline:
+            column.addWidget(self.field)
         column.addWidget(self._preview)
         column.addWidget(self._suggestions)
         theme().changed.connect(self._on_theme_changed)
@@ -81,14 +91,31 @@ class QuickInsert(QFrame):
 
     def open(self, window: QWidget, text: str = "") -> None:
         """Shows the field on top of everything in `window` and gives it the focus."""
+        self.field.setText(text)
+        self._show_in(window)
+        self.field.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def open_at_field(self) -> None:
+        """Shows the card at the inline field, which has got the focus."""
+        self._show_in(self.field.window())
+
+    def _show_in(self, window: QWidget) -> None:
         self.setParent(window)
         self._chosen_place = None
-        self.field.setText(text)
+        self.is_open = True
+        self._preview.ensurePolished()
+        # Before it is shown: it must not appear anywhere else first.
+        self._on_typed(self.field.text())
         self.show()
         self.raise_()
-        # Only now, as a hidden card is not positioned.
-        self._on_typed(text)
-        self.field.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def move_to_field(self) -> None:
+        """Moves the card of an inline field above it, or below it if there is more space."""
+        place = self.field.mapTo(self.window(), QPoint(0, 0))
+        width = max(self.field.width(), _MAX_WIDTH)
+        height = self.heightForWidth(min(width, self.window().width()))
+        is_above = place.y() > self.window().height() // 2
+        self.move_to(place + QPoint(0, -height - _GAP if is_above else self.field.height() + _GAP), width)
 
     def move_to(self, corner: QPoint, width: int) -> None:
         """Moves the card to a point of the window, or as close to it as the card fits."""
@@ -96,18 +123,20 @@ class QuickInsert(QFrame):
         self.resize(width, self.heightForWidth(width))
         bounds = self.window().rect()
         left, top = bounds.right() - self.width(), bounds.bottom() - self.height()
-        self.move(min(corner.x(), max(left, 0)), min(corner.y(), max(top, 0)))
+        self.move(min(corner.x(), max(left, 0)), max(min(corner.y(), top), 0))
 
     def heightForWidth(self, width: int) -> int:
         # Computed here, as the layout counts widgets that were just hidden until it runs again.
         rows = self._suggestions.count()
-        preview = self._preview.heightForWidth(width - 2 * _MARGIN)
-        return 3 * _MARGIN + self.field.sizeHint().height() + preview + (rows * ROW_HEIGHT + 8 if rows else 0)
+        preview = self._preview.heightForWidth(width - 2 * (_MARGIN + _BORDER))
+        field = 0 if self.is_inline else self.field.sizeHint().height() + _MARGIN
+        return 2 * (_MARGIN + _BORDER) + field + preview + (rows * ROW_HEIGHT + _MARGIN + 2 if rows else 0)
 
     def dismiss(self) -> None:
-        """Closes the field if it is open."""
-        if self.isHidden():
+        """Closes the card if it is open."""
+        if not self.is_open:
             return
+        self.is_open = False
         if self.field.hasFocus():
             # Before hiding, or Qt would focus the next widget. Losing the focus calls this method again.
             self._focus_owner.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -138,12 +167,15 @@ class QuickInsert(QFrame):
             added = _announcement(nodes, self._project.analysis)
             QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self.field, f"Added {added}"))
 
-    def complete(self) -> None:
-        """Completes the name being typed with the selected suggestion."""
+    def complete(self) -> bool:
+        """Completes the name being typed with the selected suggestion; returns whether there was one."""
         item = self._suggestions.currentItem()
-        if self._completion is not None and item is not None:
-            before = self.field.text()[: self._completion.start]
-            self.field.setText(f"{before}{item.data(TYPE_ROLE)} ")
+        # The stubs of PySide6 claim that currentItem never returns None.
+        if self._completion is None or item is None or not self.field.text():  # type: ignore[redundant-expr]
+            return False
+        before = self.field.text()[: self._completion.start]
+        self.field.setText(f"{before}{item.data(TYPE_ROLE)} ")
+        return True
 
     def select_suggestion(self, steps: int) -> None:
         """Selects the suggestion a number of steps below the current one, or above for a negative number."""
@@ -198,16 +230,22 @@ class _Field(QLineEdit):
     def __init__(self, card: QuickInsert) -> None:
         super().__init__()
         self._card = card
-        self.setObjectName("quickInsert")
         self.setAccessibleName("New layer")
-        self.setPlaceholderText("Type a layer")
+        self.setPlaceholderText("Type a layer: conv 64 3 relu" if card.is_inline else "Type a layer")
         self.setMaxLength(_MAX_LENGTH)
+        self._key = Label("Ins", "axis", "secondary")
+        self._key.setParent(self)
+        self._key.setVisible(card.is_inline)
+        self.textChanged.connect(lambda text: self._key.setVisible(card.is_inline and not text))
         self.setFont(theme().font("content"))
 
     def event(self, event: QEvent) -> bool:
         # Qt handles Tab as a focus change before keyPressEvent is called.
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() in _TABS:
-            self._card.complete()
+        is_tab = (
+            isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() in _TABS
+        )
+        # If there is nothing to complete, Tab leaves a field that stands there for good.
+        if is_tab and (self._card.complete() or not self._card.is_inline):
             return True
         return super().event(event)
 
@@ -219,6 +257,7 @@ class _Field(QLineEdit):
             card.add()
         elif event.key() == keys.Key_Escape:
             card.dismiss()
+            self.clear()
         elif event.key() in (keys.Key_Up, keys.Key_Down):
             card.select_suggestion(1 if event.key() == keys.Key_Down else -1)
         elif (event.key() == keys.Key_BracketLeft and with_control) or (
@@ -227,6 +266,16 @@ class _Field(QLineEdit):
             card.leave_group()
         else:
             super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        size = self._key.sizeHint()
+        self._key.move(self.width() - size.width() - 10, (self.height() - size.height()) // 2)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        if self._card.is_inline and not self._card.is_open:
+            self._card.open_at_field()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)

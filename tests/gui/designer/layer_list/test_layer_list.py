@@ -282,7 +282,7 @@ def test_tab_goes_to_the_list_first_then_through_its_name_and_column_headers(
         qtbot.keyClick(window.focusWidget(), KEY.Key_Tab)
         seen.append(window.focusWidget())
     # The lesson's network has a tip.
-    headers = ("designName", "adviceCount", "amountHead", "shareHead")
+    headers = ("insertField", "designName", "adviceCount", "amountHead", "shareHead")
     parts = [layers.findChild(QWidget, name) for name in headers]
     assert seen == [layers.tree, *parts, after]
 

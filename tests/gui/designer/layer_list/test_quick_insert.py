@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QLineEdit, QListWidget
+from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design import edits
@@ -208,3 +208,67 @@ def test_losing_the_focus_closes_the_field(qtbot: QtBot, layers: LayerList) -> N
     layers.findChild(QLineEdit, "designName").setFocus()
     assert not field_of(layers).isVisible()
     assert layers.findChild(QLineEdit, "designName").hasFocus()
+
+
+def foot_field(layers: LayerList) -> QLineEdit:
+    field = layers.findChild(QLineEdit, "insertField")
+    assert field is not None
+    return field
+
+
+def test_the_field_at_the_foot_adds_layers_and_stays_there(
+    qtbot: QtBot, project: Project, layers: LayerList
+) -> None:
+    project.select(["conv2d_1"])
+    field = foot_field(layers)
+    assert field.isVisible()
+    assert field.mapTo(layers, field.rect().topLeft()).y() > layers.height() - 45
+    qtbot.mouseClick(field, Qt.MouseButton.LeftButton)
+    qtbot.keyClicks(field, "pool")
+    cards = [each for each in layers.window().findChildren(QFrame, "quickInsertCard") if each.isVisible()]
+    assert len(cards) == 1
+    assert cards[0].geometry().bottom() < field.mapTo(layers.window(), field.rect().topLeft()).y()
+    assert cards[0].height() < 220
+    qtbot.keyClick(field, KEY.Key_Return)
+    assert types(project)[:2] == ["Conv2D", "MaxPooling2D"]
+    qtbot.keyClick(field, KEY.Key_Escape)
+    assert field.isVisible()
+    assert layers.tree.hasFocus()
+    assert not cards[0].isVisible()
+
+
+def test_in_a_low_list_the_field_is_in_its_head(qtbot: QtBot, layers: LayerList) -> None:
+    layers.resize(700, 500)
+    field = foot_field(layers)
+    qtbot.waitUntil(field.isVisible)
+    assert field.mapTo(layers, field.rect().bottomLeft()).y() < 40
+    layers.resize(700, 700)
+    qtbot.waitUntil(field.isVisible)
+    assert field.mapTo(layers, field.rect().topLeft()).y() > 600
+
+
+def test_tab_leaves_the_field_at_the_foot_unless_it_completes_a_name(qtbot: QtBot, layers: LayerList) -> None:
+    field = foot_field(layers)
+    field.setFocus()
+    qtbot.keyClicks(field, "flat")
+    qtbot.keyClick(field, KEY.Key_Tab)
+    assert (field.text(), field.hasFocus()) == ("Flatten ", True)
+    qtbot.keyClick(field, KEY.Key_Tab)
+    assert not field.hasFocus()
+
+
+def test_an_empty_list_offers_templates_that_suit_the_data_and_can_be_undone(
+    qtbot: QtBot, project: Project, layers: LayerList
+) -> None:
+    hint = layers.findChild(QWidget, "emptyHint")
+    assert not hint.isVisible()
+    project.open_network(Network(), None)
+    project.set_dataset("birds", 37)
+    assert hint.isVisible()
+    qtbot.mouseClick(layers.findChild(QPushButton, "template_lesson-32"), Qt.MouseButton.LeftButton)
+    assert not hint.isVisible()
+    assert layers.tree.hasFocus()
+    assert project.analysis.problems == ()
+    project.undo_stack.undo()
+    assert project.network == Network()
+    assert hint.isVisible()
