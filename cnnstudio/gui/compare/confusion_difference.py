@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QHelpEvent, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
-from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.theme.tints import STRONGEST, ramp
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.insight.instruments.confusion import ConfusionReading
 
 _LEFT, _TOP = 84, 18
-_MAX_TINT = 0.42
 _MIN_CELL_TEXT = 26
 """Pixels of a cell's width from which on numbers fit into it."""
 _MAX_LINES = 3
@@ -70,6 +70,18 @@ def changes_in_words(classes: tuple[str, ...], change: npt.NDArray[np.float64]) 
     return found or ["Both runs make about the same mistakes."]
 
 
+def _colored(change: npt.NDArray[np.float64]) -> QImage:
+    """Each cell as a pixel: green for better, orange for worse, the stronger the larger the change."""
+    strongest = max(float(np.abs(change).max(initial=0.0)), MIN_CHANGE)
+    levels = np.rint(255 * np.minimum(np.abs(change) / strongest, 1.0)).astype(np.uint8)
+    # Good is more of the diagonal and less of the rest.
+    is_good = (change > 0) == np.eye(len(change), dtype=bool)
+    colors = (ramp(token, "panel", STRONGEST)[levels] for token in ("good", "validation"))
+    pixels = np.ascontiguousarray(np.where(is_good, *colors))
+    height, width = pixels.shape
+    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
+
+
 class _Matrix(QWidget):
     """Rows are the true classes, columns the predictions, cells the change in points of the row."""
 
@@ -77,16 +89,19 @@ class _Matrix(QWidget):
         super().__init__()
         self._classes: tuple[str, ...] = ()
         self._change = np.zeros((0, 0))
+        self._image = QImage()
+        """One pixel for each cell."""
         self.setMinimumSize(QSize(220, 140))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMouseTracking(True)
         theme().changed.connect(self._on_theme_changed)
 
     def _on_theme_changed(self, _: object) -> None:
+        self._image = QImage()
         self.update()
 
     def show_change(self, classes: tuple[str, ...], change: npt.NDArray[np.float64]) -> None:
-        self._classes, self._change = classes, change
+        self._classes, self._change, self._image = classes, change, QImage()
         self.setAccessibleName("Change of the confusion matrix")
         self.setAccessibleDescription(" ".join(changes_in_words(classes, change)))
         self.update()
@@ -98,31 +113,30 @@ class _Matrix(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         width, height = self._cell()
-        text = TextMetrics(theme().monospace("head"))
-        painter.setFont(text.font)
-        strongest = max(float(np.abs(self._change).max(initial=0.0)), MIN_CHANGE)
-        has_text = width >= _MIN_CELL_TEXT and height >= 14
-        for (actual, predicted), value in np.ndenumerate(self._change):
-            rect = QRectF(_LEFT + predicted * width, _TOP + actual * height, width, height)
-            # Good is more of the diagonal and less of the rest.
-            is_good = (value > 0) == (actual == predicted)
-            color = QColor(theme().color("good" if is_good else "validation"))
-            color.setAlphaF(_MAX_TINT * min(abs(float(value)) / strongest, 1.0))
-            painter.fillRect(rect, color)
-            if has_text:
-                points = round(100 * float(value))
-                label = f"{points:+}".replace("-", "\N{MINUS SIGN}") if points else "·"
-                painter.setPen(theme().color("text" if label != "·" else "secondary"))
-                left = rect.center().x() - text.width(label) / 2
-                painter.drawText(QPointF(left, text.baseline(rect.center().y())), label)
+        area = QRectF(_LEFT, _TOP, width * len(self._classes), height * len(self._classes))
+        if self._image.isNull() and self._change.size:
+            self._image = _colored(self._change)
+        painter.drawImage(area, self._image)
+        if width >= _MIN_CELL_TEXT and height >= 14:
+            self._paint_numbers(painter, width, height)
         painter.setPen(QPen(theme().color("border"), 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRect(QRectF(_LEFT, _TOP, width * len(self._classes), height * len(self._classes)))
+        painter.drawRect(area)
         self._paint_names(painter, width, height)
         painter.end()
 
+    def _paint_numbers(self, painter: QPainter, width: float, height: float) -> None:
+        text = text_metrics(theme().monospace("head"))
+        painter.setFont(text.font)
+        for (actual, predicted), value in np.ndenumerate(self._change):
+            points = round(100 * float(value))
+            label = f"{points:+}".replace("-", "\N{MINUS SIGN}") if points else "·"
+            painter.setPen(theme().color("text" if points else "secondary"))
+            left = _LEFT + (predicted + 0.5) * width - text.width(label) / 2
+            painter.drawText(QPointF(left, text.baseline(_TOP + (actual + 0.5) * height)), label)
+
     def _paint_names(self, painter: QPainter, width: float, height: float) -> None:
-        metrics = TextMetrics(theme().font("help"))
+        metrics = text_metrics(theme().font("help"))
         painter.setFont(metrics.font)
         painter.setPen(theme().color("secondary"))
         for number, name in enumerate(self._classes):

@@ -10,8 +10,9 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.marks import round_ticks
 from cnnstudio.training.events import EpochEnded
 
 History = Sequence[EpochEnded]
@@ -65,7 +66,7 @@ class RunCurves(QWidget):
         lower = QRectF(_LEFT, 2 * _TOP + height + _GAP, width, height)
         self._paint_plot(painter, upper, "Loss", self._curves("loss"), epochs, None)
         self._paint_plot(painter, lower, "Accuracy", self._curves("accuracy"), epochs, _percent)
-        text = TextMetrics(theme().font("help"))
+        text = text_metrics(theme().font("help"))
         painter.setFont(text.font)
         right = upper.right()
         for token in ("validation", "training"):
@@ -73,7 +74,7 @@ class RunCurves(QWidget):
             painter.setPen(theme().color(token))
             painter.drawText(round(right + 12), round(upper.top() - 5), token)
         painter.setPen(theme().color("secondary"))
-        for epoch in _ticks(0, epochs, 6):
+        for epoch in round_ticks(0, epochs, 6):
             if epoch == round(epoch):
                 label = f"{epoch:,.0f}"
                 x = lower.left() + epoch / epochs * width
@@ -99,7 +100,7 @@ class RunCurves(QWidget):
         epochs: int,
         text_of: Callable[[float], str] | None,
     ) -> None:
-        metrics, strong = TextMetrics(theme().font("help")), TextMetrics(theme().font("strong"))
+        metrics, strong = text_metrics(theme().font("help")), text_metrics(theme().font("strong"))
         painter.setFont(strong.font)
         painter.setPen(theme().color("text"))
         painter.drawText(round(area.left()), round(area.top() - 5), title)
@@ -108,7 +109,7 @@ class RunCurves(QWidget):
         if high - low < 1e-9 * max(abs(high), 1.0):
             low, high = low - 0.5, high + 0.5
         painter.setFont(metrics.font)
-        for tick in _ticks(low, high, _TICKS):
+        for tick in round_ticks(low, high, _TICKS):
             y = area.bottom() - (tick - low) / (high - low) * area.height()
             painter.setPen(theme().color("grid"))
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
@@ -131,17 +132,6 @@ class RunCurves(QWidget):
 
 def _percent(value: float) -> str:
     return f"{100 * value:.0f}%"
-
-
-def _ticks(low: float, high: float, count: int) -> list[float]:
-    """About `count` round numbers from `low` to `high`."""
-    raw = max((high - low) / count, 1e-12)
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw)
-    first = math.ceil(low / step)
-    return [
-        number * step for number in range(first, first + 2 * count + 2) if number * step <= high + step / 1e6
-    ]
 
 
 def _summary(first: History, second: History) -> str:

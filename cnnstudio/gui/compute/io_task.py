@@ -33,7 +33,7 @@ class IoTask(QObject):
     failed = Signal(object)
     """The error message, one sentence."""
     ended = Signal()
-    """Emitted last in every case, also after `cancel`."""
+    """Emitted last in every case, also after `cancel`; then the task deletes itself."""
 
     def __init__(
         self, function: IoFunction, parent: QObject | None = None, *, writes_files: bool = False
@@ -86,6 +86,8 @@ class IoTask(QObject):
 
     def _on_finished(self) -> None:
         self.ended.emit()
+        # Its owner, the parent, may live as long as the window, and starts many.
+        self.deleteLater()
 
 
 class _Relay(QObject):

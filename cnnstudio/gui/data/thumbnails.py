@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractScrollArea
 
 from cnnstudio.core.formatting import format_count, pluralize
 from cnnstudio.data.dataset import Split
-from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.qimage import to_qimage
@@ -240,7 +240,7 @@ class Thumbnails(QAbstractScrollArea):
         painter.end()
 
     def _paint_names(self, painter: QPainter) -> None:
-        content, small = TextMetrics(theme().font("content")), TextMetrics(theme().font("axis"))
+        content, small = text_metrics(theme().font("content")), text_metrics(theme().font("axis"))
         for kind in self._visible_classes():
             top = self._rect(kind, 0).top()
             painter.setFont(content.font)
@@ -259,7 +259,7 @@ class Thumbnails(QAbstractScrollArea):
             for column in range(self._columns):
                 left = _LEFT + _NAMES + column * (SIDE + _GAP)
                 painter.drawRoundedRect(QRectF(left, 6 + row * _ROW, SIDE, SIDE), 3, 3)
-        metrics = TextMetrics(theme().font("content"))
+        metrics = text_metrics(theme().font("content"))
         width = metrics.width(self._hint) + 32
         box = QRectF((self.viewport().width() - width) / 2, self.viewport().height() / 2 - 20, width, 40)
         painter.setBrush(theme().color("panel"))

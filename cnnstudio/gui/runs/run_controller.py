@@ -86,7 +86,6 @@ class RunController(QObject):
         self._task = task = IoTask(lambda progress, cancelled: read_run(folder), self)
         task.done.connect(partial(self._on_read_quietly, task))
         task.failed.connect(lambda _: self._forget(task))
-        task.ended.connect(task.deleteLater)
         task.start()
 
     def _on_read_quietly(self, task: IoTask, opened: OpenedRun) -> None:

@@ -172,7 +172,6 @@ class ShownRunActions(QObject):
         task = IoTask(read(folder), self)
         task.done.connect(act)
         task.failed.connect(lambda text: self.message.emit(Message(str(text), is_error=True)))
-        task.ended.connect(task.deleteLater)
         task.start()
         task.wait(_BLOCKING_SECONDS)
 

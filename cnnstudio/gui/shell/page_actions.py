@@ -12,6 +12,7 @@ from cnnstudio.gui.pages.pages import Pages
 from cnnstudio.gui.runs.cursor import Cursor
 from cnnstudio.gui.runs.shown_run import ShownRun
 from cnnstudio.gui.widgets.actions import ActionSpec
+from cnnstudio.gui.widgets.canvas.keys import is_plain
 
 _EPOCHS = "View/Epoch"
 
@@ -144,7 +145,6 @@ PAGE_ACTIONS: tuple[ActionSpec[PageOwner], ...] = (
 
 def epoch_key(cursor: Cursor, event: QKeyEvent) -> bool:
     """Moves the cursor by a key that no field and no view has used; False for any other key."""
-    plain = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
     actions = {
         Qt.Key.Key_Left: lambda: cursor.step(-1),
         Qt.Key.Key_Right: lambda: cursor.step(1),
@@ -153,7 +153,7 @@ def epoch_key(cursor: Cursor, event: QKeyEvent) -> bool:
         Qt.Key.Key_Space: cursor.toggle_play,
         Qt.Key.Key_L: cursor.follow_end,
     }
-    action = actions.get(Qt.Key(event.key())) if event.modifiers() in plain else None
+    action = actions.get(Qt.Key(event.key())) if is_plain(event) else None
     if action is None:
         return False
     action()

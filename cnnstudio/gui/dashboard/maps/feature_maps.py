@@ -8,7 +8,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import format_count, pluralize, screen_reader_text
-from cnnstudio.design.analysis.analysis import analyze
+from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.network import Network
 from cnnstudio.gui.dashboard.heading import Heading
 from cnnstudio.gui.dashboard.maps.enlarged_map import EnlargedMap
@@ -69,6 +69,7 @@ class FeatureMapsView(QWidget):
         self._pixels = np.empty((0, 3, 1, 1), np.uint8)
         self._names: tuple[str, ...] = ()
         self._network = Network()
+        self._analyzed: tuple[Network, Analysis] | None = None
         self._when = ""
         self._compose()
         self._connect()
@@ -234,7 +235,9 @@ class FeatureMapsView(QWidget):
         if self.is_enlarged:
             chosen = maps.maps[index : index + 1]
             levels = (stretched(chosen) if self.scale.value == "each" else chosen)[0]
-            report = analyze(self._network)[maps.node_id]
+            if self._analyzed is None or self._analyzed[0] is not self._network:
+                self._analyzed = self._network, analyze(self._network)
+            report = self._analyzed[1][maps.node_id]
             size = self._network.input.height, self._network.input.width
             image = to_qimage(self._pixels[maps.image]) if maps.image < len(self._pixels) else QImage()
             self.enlarged.show_map(maps, index, levels, image, report, size, self.colors.value)

@@ -8,6 +8,7 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen, 
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QSizePolicy, QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.keys import is_plain
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.gui.widgets.qimage import to_qimage
 
@@ -103,7 +104,7 @@ class ImageColumn(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
-        if event.key() not in steps:
+        if event.key() not in steps or not is_plain(event):
             super().keyPressEvent(event)
             return
         shown = [button for button in self.buttons if not button.isHidden()]

@@ -22,13 +22,15 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy, QToolTip
 
 from cnnstudio.gui.dashboard.maps.mosaic import EDGE, Grid, fit, mosaic, sharp, stretched, zoomed
 from cnnstudio.gui.theme.colormaps import color_map
-from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.keys import is_plain, zoom_factor
+from cnnstudio.gui.widgets.canvas.marks import paint_choice, paint_focus
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.insight.maps import FeatureMaps
 
 _BAR_ROW = 18
-_ZOOM_STEP, _LARGEST_ZOOM = 1.25, 6.0
+_LARGEST_ZOOM = 6.0
 _LABELED_WIDTH = 40
 """Pixels from which a dead map has a label."""
 
@@ -83,8 +85,6 @@ class MapGrid(QAbstractScrollArea):
             # The values of a flat layer are read like a vector: they stay at their places.
             is_ordered = self._by_activity and maps.maps[0].size > 1
             self._order = _by_activity(maps) if is_ordered else np.arange(len(maps.maps))
-        if self._index is not None and self._index >= len(maps.maps):
-            self._index = None
         self._update_levels()
         self._arrange()
 
@@ -123,8 +123,9 @@ class MapGrid(QAbstractScrollArea):
 
     @property
     def index(self) -> int | None:
-        """The chosen map."""
-        return self._index
+        """The chosen map; None if these maps have none of that number."""
+        count = 0 if self._maps is None else len(self._maps.maps)
+        return self._index if self._index is not None and self._index < count else None
 
     def choose(self, index: int | None) -> None:
         """Marks a map without telling anybody."""
@@ -247,22 +248,18 @@ class MapGrid(QAbstractScrollArea):
         for place in range(first * grid.columns, min(last * grid.columns, len(self._order))):
             if int(self._order[place]) in dead:
                 self._paint_dead(painter, self._cell(grid, place))
-        if self._index is not None:
-            cell = self._cell(grid, self.order.index(self._index))
-            painter.setPen(QPen(theme().color("panel"), 1))
-            painter.drawRoundedRect(cell.adjusted(-3, -3, 3, 3), 3, 3)
-            painter.setPen(QPen(theme().color("accent"), 2))
-            painter.drawRoundedRect(cell.adjusted(-1.5, -1.5, 1.5, 1.5), 2, 2)
+        if self.index is not None:
+            cell = self._cell(grid, self.order.index(self.index))
+            paint_choice(painter, cell.adjusted(-1.5, -1.5, 1.5, 1.5))
         elif self.hasFocus():
-            painter.setPen(QPen(theme().color("accent"), 2))
-            painter.drawRoundedRect(QRectF(self.viewport().rect()).adjusted(1, 1, -1, -1), 3, 3)
+            paint_focus(painter, QRectF(self.viewport().rect()).adjusted(1, 1, -1, -1))
 
     def _paint_dead(self, painter: QPainter, cell: QRectF) -> None:
         """A red frame, and the word where there is room: no meaning by color alone."""
         painter.setPen(QPen(theme().color("wrong"), 1.5))
         painter.drawRoundedRect(cell.adjusted(-0.75, -0.75, 0.75, 0.75), 2, 2)
         if cell.width() >= _LABELED_WIDTH:
-            label = TextMetrics(theme().font("help"))
+            label = text_metrics(theme().font("help"))
             painter.setFont(label.font)
             painter.setPen(Qt.GlobalColor.white)
             x = cell.center().x() - label.width("dead") / 2
@@ -333,7 +330,7 @@ class MapGrid(QAbstractScrollArea):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self._zoom_to(self._zoom * _ZOOM_STEP ** (event.angleDelta().y() / 120))
+            self._zoom_to(self._zoom * (zoom_factor(event) or 1.0))
             event.accept()
         else:
             super().wheelEvent(event)
@@ -342,19 +339,20 @@ class MapGrid(QAbstractScrollArea):
         key = Qt.Key(event.key())
         columns = 1 if self._grid is None else self._grid.columns
         steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Up: -columns, Qt.Key.Key_Down: columns}
-        if self._grid is None or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+        if self._grid is None or not (is_plain(event) or zoom_factor(event)):
             super().keyPressEvent(event)
         elif key in steps:
-            place = 0 if self._index is None else self.order.index(self._index) + steps[key]
+            place = 0 if self.index is None else self.order.index(self.index) + steps[key]
             if 0 <= place < len(self._order):
                 self._choose(int(self._order[place]))
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._index is not None:
-            self.map_activated.emit(self._index)
-        elif key == Qt.Key.Key_Escape and self._index is not None:
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.index is not None:
+            self.map_activated.emit(self.index)
+        elif key == Qt.Key.Key_Escape and self.index is not None:
             self._choose(None)
-        elif event.text() in ("+", "-", "0"):
-            factor = {"+": _ZOOM_STEP, "-": 1 / _ZOOM_STEP}.get(event.text())
-            self._zoom_to(1.0 if factor is None else self._zoom * factor)
+        elif event.text() == "0":
+            self.reset_zoom()
+        elif (factor := zoom_factor(event)) is not None:
+            self._zoom_to(self._zoom * factor)
         else:
             super().keyPressEvent(event)
 

@@ -37,6 +37,8 @@ class FiltersView(View):
 
     def build(self) -> QWidget:
         self._reading: FiltersReading | None = None
+        self._layer: str | None = None
+        """The layer whose kernels are shown; another one may be chosen that has none."""
         self._problem = ""
         self.sorting = MenuChoice(
             "filterOrder", "Order", {"index": "by number", "norm": "by norm", "change": "by change"}
@@ -56,7 +58,7 @@ class FiltersView(View):
             control.changed.connect(self._on_arrangement_changed)
         self.since.changed.connect(lambda _: self.refresh())
         self.grid = KernelGrid("filterGrid", "Filters")
-        self.grid.chosen.connect(lambda index: self.selection.choose_channel(index))
+        self.grid.chosen.connect(self._on_kernel_chosen)
         controls = QHBoxLayout()
         controls.setContentsMargins(16, 0, 16, 4)
         controls.setSpacing(8)
@@ -109,6 +111,7 @@ class FiltersView(View):
         if reading is not self._reading:
             self._reading = reading
             self._arrange(reading)
+        self._layer = layer
         is_chosen_layer = layer == self.selection.layer
         self.grid.choose(self.selection.channel if is_chosen_layer else None)
         self._draw_foot(reading, self.grid.index)
@@ -145,6 +148,12 @@ class FiltersView(View):
         self.grid.show_kernels(
             levels, order, bars / (largest or 1.0), tuple(describe_filter(reading, at) for at in range(count))
         )
+
+    def _on_kernel_chosen(self, index: object) -> None:
+        # The number of a kernel means nothing without its layer.
+        if self._layer is not None:
+            self.selection.choose_layer(self._layer)
+        self.selection.choose_channel(index if isinstance(index, int) else None)
 
     def _on_arrangement_changed(self, _: object) -> None:
         if self._reading is not None:

@@ -109,15 +109,14 @@ class HistogramsView(View):
 
     def _draw_plot(self, series: Series, layer: str, epoch: int) -> None:
         _, kind, token = _KINDS[self.kind.index]
-        found = []
-        for at, reading in series.readings:
-            if isinstance(reading, HistogramsReading):
-                histogram = _histogram(reading, layer, kind, at)
-                if histogram is not None:
-                    found.append(histogram)
         key = (kind, layer, series.readings)
         if key != self._shown:
-            self._shown, self._histograms = key, tuple(found)
+            found = (
+                _histogram(reading, layer, kind, at)
+                for at, reading in series.readings
+                if isinstance(reading, HistogramsReading)
+            )
+            self._shown, self._histograms = key, tuple(each for each in found if each is not None)
         self.plot.show_histograms(self._histograms, epoch, token)
         current = self.plot.current
         details = "" if current is None else describe_histogram(current)

@@ -109,7 +109,7 @@ class MistakesView(View):
             self.lists.choose(_CONFIDENT)
             self.refresh()
         else:
-            self.list.clearSelection()
+            self.list.choose(())
             self.selection.choose_images(())
 
     def table(self) -> Table:

@@ -81,10 +81,6 @@ class MomentReadings:
         self.asked.add(question)
         return self.answers.answer(question)
 
-    def get(self, instrument: str, **options: Option) -> object | None:
-        """The reading alone; None while it is computed, and where there is none."""
-        return self.ask(instrument, **options).reading
-
     def over_epochs(self, instrument: str, **options: Option) -> Series:
         """What an instrument says about the epochs of the run; of a long run about some of them."""
         readings: dict[int, object] = {}

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from PySide6.QtCore import (
-    QAbstractListModel,
     QItemSelectionModel,
-    QModelIndex,
-    QPersistentModelIndex,
     QRectF,
     QSize,
     Qt,
     Signal,
 )
 from PySide6.QtGui import QKeyEvent, QKeySequence, QPainter, QPen, QPixmap
-from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
 
 from cnnstudio.core.formatting import format_percent
 from cnnstudio.gui.dashboard.views.parts.image_grid import paint_image
+from cnnstudio.gui.dashboard.views.parts.rows_model import Index, RowsModel
 from cnnstudio.gui.pages.try_image.sources import TriedImage
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
+from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.qimage import to_qimage
 
 ROW = 48
 _SIDE, _GAP, _MAX_NAME = 40, 8, 60
-_Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass(frozen=True)
@@ -44,69 +47,47 @@ class Answered:
         return f"{plain_line(self.predicted, _MAX_NAME)} {format_percent(self.score)}"
 
 
-class _Model(QAbstractListModel):
-    """One row per image. Only the answers change often."""
+@dataclass(frozen=True, eq=False)
+class TriedRow:
+    """One image, with the answer to it as soon as there is one."""
 
-    def __init__(self, parent: Any) -> None:
-        super().__init__(parent)
-        self.images: tuple[TriedImage, ...] = ()
-        self.answers: tuple[Answered | None, ...] = ()
+    image: TriedImage
+    answer: Answered | None
 
-    def rowCount(self, parent: _Index | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(self.images)
+    @property
+    def key(self) -> TriedImage:
+        return self.image
 
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid() or index.row() >= len(self.images):
-            return None
-        name, answer = self.images[index.row()].source.name, self.answers[index.row()]
-        text = f"{plain_line(name, _MAX_NAME)}: {'…' if answer is None else answer.text()}"
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return text
-        return plain_tooltip(text) if role == Qt.ItemDataRole.ToolTipRole else None
-
-    def show(self, images: tuple[TriedImage, ...], answers: tuple[Answered | None, ...]) -> None:
-        before = self.images
-        if images == before:
-            if answers != self.answers and images:
-                self.answers = answers
-                self.dataChanged.emit(self.index(0), self.index(len(images) - 1))
-            return
-        if before and images[: len(before)] == before:
-            self.beginInsertRows(QModelIndex(), len(before), len(images) - 1)
-            self.images, self.answers = images, answers
-            self.endInsertRows()
-            self.dataChanged.emit(self.index(0), self.index(len(before) - 1))
-            return
-        self.beginResetModel()
-        self.images, self.answers = images, answers
-        self.endResetModel()
+    def text(self) -> str:
+        """`chelsea.png: cat 97.0%`."""
+        name = plain_line(self.image.source.name, _MAX_NAME)
+        return f"{name}: {'…' if self.answer is None else self.answer.text()}"
 
 
 class _Delegate(QStyledItemDelegate):
     """Thumbnail, prediction with its score, and below it the name of the file."""
 
-    def __init__(self, parent: Any) -> None:
+    def __init__(self, model: RowsModel[TriedRow], parent: QWidget) -> None:
         super().__init__(parent)
-        self._pixmaps: dict[int, QPixmap] = {}
-        """By the identity of an image that the model keeps."""
+        self._model = model
+        self._pixmaps: dict[TriedImage, QPixmap] = {}
 
     def forget(self) -> None:
         self._pixmaps.clear()
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(160, ROW)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        model = index.model()
-        assert isinstance(model, _Model)
-        image, answer = model.images[index.row()], model.answers[index.row()]
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        row = self._model.rows[index.row()]
+        image, answer = row.image, row.answer
         area = QRectF(option.rect)
         painter.save()
         self._paint_ground(painter, option, area)
-        if id(image) not in self._pixmaps:
-            self._pixmaps[id(image)] = QPixmap.fromImage(to_qimage(image.pixels))
+        if image not in self._pixmaps:
+            self._pixmaps[image] = QPixmap.fromImage(to_qimage(image.pixels))
         left = area.left() + 4
-        paint_image(painter, QRectF(left, area.top() + 4, _SIDE, _SIDE), self._pixmaps[id(image)])
+        paint_image(painter, QRectF(left, area.top() + 4, _SIDE, _SIDE), self._pixmaps[image])
         left += _SIDE + _GAP
         self._paint_answer(painter, answer, QRectF(left, area.top() + 5, area.right() - left - 4, 20))
         small = text_metrics(theme().font("help"))
@@ -157,7 +138,8 @@ class ImageList(QListView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self._model, self._delegate = _Model(self), _Delegate(self)
+        self._model = RowsModel[TriedRow](self)
+        self._delegate = _Delegate(self._model, self)
         self.setModel(self._model)
         self.setItemDelegate(self._delegate)
         theme().changed.connect(self._on_theme_changed)
@@ -167,16 +149,15 @@ class ImageList(QListView):
     ) -> None:
         """Shows the images with their answers, None for those that are awaited."""
         self._is_showing = True
-        if images[: len(self._model.images)] != self._model.images:
+        if not self._model.show_rows([TriedRow(*each) for each in zip(images, answers, strict=True)]):
             self._delegate.forget()
-        self._model.show(images, tuple(answers))
         if images and self.currentIndex().row() != index:
             self.selectionModel().setCurrentIndex(
                 self._model.index(index), QItemSelectionModel.SelectionFlag.ClearAndSelect
             )
         self._is_showing = False
 
-    def currentChanged(self, current: _Index, previous: _Index) -> None:
+    def currentChanged(self, current: Index, previous: Index) -> None:
         super().currentChanged(current, previous)
         if not self._is_showing and current.isValid():
             self.chosen.emit(current.row())

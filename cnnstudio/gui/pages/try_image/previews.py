@@ -37,7 +37,6 @@ class Previews(QObject):
             task = self._task = IoTask(partial(_read, source), self)
             task.done.connect(lambda found: self._on_read(source, found))
             task.failed.connect(lambda _: self._on_read(source, None))
-            task.ended.connect(task.deleteLater)
             task.start()
         return None
 

@@ -90,7 +90,6 @@ class ScoresSaving(QObject):
         task = self._task = IoTask(partial(_write, order.path, parts, order.epoch), self, writes_files=True)
         task.done.connect(lambda _: self._end(Message(f"Saved {order.path}")))
         task.failed.connect(lambda problem: self._end(Message(str(problem), is_error=True)))
-        task.ended.connect(task.deleteLater)
         task.start()
 
     def _end(self, message: Message) -> None:

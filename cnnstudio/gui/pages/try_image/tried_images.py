@@ -190,7 +190,6 @@ class TriedImages(QObject):
         task = self._task = IoTask(function, self)
         task.done.connect(on_done)
         task.failed.connect(self._on_failed)
-        task.ended.connect(task.deleteLater)
         task.start()
 
     def _on_found(self, paths: int, found: FoundImages) -> None:

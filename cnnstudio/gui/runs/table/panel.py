@@ -151,7 +151,6 @@ class RunsTable(Panel):
         task.progressed.connect(self._on_progressed)
         task.done.connect(self._on_listed)
         task.failed.connect(self._on_failed)
-        task.ended.connect(task.deleteLater)
         task.start()
         if self._listing is None:
             self._show_state("Reading the runs…")

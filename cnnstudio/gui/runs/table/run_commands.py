@@ -190,7 +190,6 @@ class RunCommands(QObject):
         task = IoTask(function, self, writes_files=writes)
         task.done.connect(on_done)
         task.failed.connect(self._show_error)
-        task.ended.connect(task.deleteLater)
         task.start()
         return task
 

@@ -17,7 +17,6 @@ from cnnstudio.runs.library.summary import RunSummary
 
 Index = QModelIndex | QPersistentModelIndex
 
-ROW_ROLE = Qt.ItemDataRole.UserRole
 """The Row of the arrangement."""
 
 TITLE, THUMBNAIL = "run", "loss"
@@ -121,8 +120,6 @@ class RunModel(QAbstractTableModel):
         row = self.row(index)
         if row is None:
             return None
-        if role == ROW_ROLE:
-            return row
         if row.group is not None:
             return _group_data(row, role) if index.column() == 0 else None
         assert row.run is not None

@@ -86,7 +86,6 @@ class Opener(QObject):
 
         task.done.connect(on_done)
         task.failed.connect(lambda text: self.message.emit(Message(str(text), is_error=True)))
-        task.ended.connect(task.deleteLater)
         task.start()
 
     def close(self) -> None:

@@ -14,8 +14,8 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.gui.compute.questions import Answer
 from cnnstudio.gui.dashboard.views.confusion import ConfusionView
 from cnnstudio.gui.dashboard.views.parts.matrix import Cell
-from cnnstudio.gui.dashboard.views.parts.tints import tint
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.theme.tints import tint
 from cnnstudio.insight.instruments.confusion import ConfusionReading
 from tests.gui.canned import CLASSES
 from tests.gui.dashboard.views.canned_readings import Harness, confusion, names

@@ -10,9 +10,10 @@ from PySide6.QtGui import QHelpEvent, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from cnnstudio.core.formatting import pluralize
-from cnnstudio.gui.dashboard.views.parts.tints import mixed, ramp
-from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.theme.tints import mixed, ramp
+from cnnstudio.gui.widgets.canvas.marks import round_ticks
 
 _LEVELS = 96
 _LEFT, _TOP, _BOTTOM, _GAP = 52, 8, 34, 16
@@ -145,10 +146,10 @@ class DistributionPlot(QWidget):
 
     def _paint_axes(self, painter: QPainter, area: QRectF, side: QRectF) -> None:
         style = theme()
-        small = TextMetrics(style.font("help"))
+        small = text_metrics(style.font("help"))
         painter.setFont(small.font)
         low, high = self._range
-        for value in _ticks(low, high):
+        for value in round_ticks(low, high):
             y = self._y(value, area)
             painter.setPen(style.color("grid"))
             painter.drawLine(QPointF(area.left(), y), QPointF(side.right(), y))
@@ -203,15 +204,3 @@ def describe_histogram(histogram: Histogram) -> str:
     """`Epoch 3: 864 values from −0.41 to 0.38`."""
     count = pluralize(int(histogram.counts.sum()), "value")
     return f"Epoch {histogram.epoch}: {count} from {histogram.low:.3g} to {histogram.high:.3g}"
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """About four round values within a range."""
-    span = high - low
-    if not np.isfinite(span) or span <= 0:
-        return []
-    power = 10.0 ** np.floor(np.log10(span / 3))
-    step = next(power * factor for factor in (1.0, 2.0, 5.0, 10.0) if span / (power * factor) <= 4.5)
-    first = np.ceil(low / step)
-    # Adding 0.0 turns −0 into 0.
-    return [float(step * (first + number)) + 0.0 for number in range(int((high - first * step) / step) + 1)]

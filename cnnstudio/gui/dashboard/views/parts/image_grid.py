@@ -19,6 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.keys import is_plain
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.gui.widgets.qimage import to_qimage
 
@@ -111,7 +112,7 @@ class ImageGrid(QWidget):
         }
         if event.key() == Qt.Key.Key_Escape:
             self.left.emit()
-        elif event.key() in steps and self.shown:
+        elif event.key() in steps and self.shown and is_plain(event):
             target = self.index + steps[Qt.Key(event.key())] if self.index >= 0 else 0
             if 0 <= target < self.shown:
                 self._choose(target)

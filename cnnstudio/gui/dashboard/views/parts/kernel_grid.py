@@ -14,21 +14,21 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QResizeEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy, QToolTip
 
-from cnnstudio.gui.dashboard.views.parts.tints import diverging
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.theme.tints import diverging
+from cnnstudio.gui.widgets.canvas.keys import is_plain, zoom_factor
+from cnnstudio.gui.widgets.canvas.marks import paint_choice, paint_focus
 from cnnstudio.gui.widgets.plain_text import plain_tooltip
 
 _GAP, _BAR, _MARGIN = 8, 4, 4
 _SMALLEST, _LARGEST = 20, 200
 _SMALLEST_FIT, _LARGEST_FIT = 32, 96
 """Without zoom, kernels are as large as they all fit into the view, within these limits."""
-_ZOOM_STEP = 1.25
 
 
 class KernelGrid(QAbstractScrollArea):
@@ -208,7 +208,7 @@ class KernelGrid(QAbstractScrollArea):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self._zoom_to(self._zoom * _ZOOM_STEP ** (event.angleDelta().y() / 120))
+            self._zoom_to(self._zoom * (zoom_factor(event) or 1.0))
             event.accept()
         else:
             super().wheelEvent(event)
@@ -221,15 +221,16 @@ class KernelGrid(QAbstractScrollArea):
             Qt.Key.Key_Down: self._columns(),
         }
         key = Qt.Key(event.key())
-        if key in steps and len(self._order) and not event.modifiers():
+        if key in steps and len(self._order) and is_plain(event):
             place = self.order.index(self._index) + steps[key] if self._index is not None else 0
             if 0 <= place < len(self._order):
                 self._choose(int(self._order[place]))
         elif key == Qt.Key.Key_Escape and self._index is not None:
             self._choose(None)
-        elif event.text() in ("+", "-", "0"):
-            factor = {"+": _ZOOM_STEP, "-": 1 / _ZOOM_STEP}.get(event.text())
-            self._zoom_to(1.0 if factor is None else self._zoom * factor)
+        elif event.text() == "0":
+            self.reset_zoom()
+        elif (factor := zoom_factor(event)) is not None:
+            self._zoom_to(self._zoom * factor)
         else:
             super().keyPressEvent(event)
 
@@ -263,8 +264,7 @@ class KernelGrid(QAbstractScrollArea):
                     break
                 self._paint_kernel(painter, int(self._order[place]), rect)
             if self.hasFocus() and self._index is None:
-                painter.setPen(QPen(style.color("accent"), 2))
-                painter.drawRoundedRect(QRectF(self.viewport().rect()).adjusted(1, 1, -1, -1), 4, 4)
+                paint_focus(painter, QRectF(self.viewport().rect()).adjusted(1, 1, -1, -1))
         finally:
             painter.end()
 
@@ -282,10 +282,7 @@ class KernelGrid(QAbstractScrollArea):
             width = max(track.width() * min(max(float(self._bars[index]), 0.0), 1.0), 1.0)
             painter.fillRect(QRectF(track.left(), track.top(), width, _BAR), style.color("convolution"))
         if index == self._index:
-            painter.setPen(QPen(style.color("panel"), 1))
-            painter.drawRoundedRect(rect.adjusted(-3.5, -3.5, 3.5, 3.5), 3, 3)
-            painter.setPen(QPen(style.color("accent"), 2))
-            painter.drawRoundedRect(rect.adjusted(-2, -2, 2, 2), 2, 2)
+            paint_choice(painter, rect.adjusted(-2, -2, 2, 2))
 
     def _image(self, index: int) -> QImage:
         if index not in self._images:

@@ -22,9 +22,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from cnnstudio.gui.dashboard.views.parts.tints import STRONGEST, ramp, tint
 from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.theme.tints import STRONGEST, ramp, tint
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 
 Cell = tuple[int, int]

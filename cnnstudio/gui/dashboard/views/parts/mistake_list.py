@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from PySide6.QtCore import (
-    QAbstractListModel,
     QModelIndex,
-    QPersistentModelIndex,
     QPointF,
     QRectF,
     QSize,
@@ -28,8 +26,9 @@ from PySide6.QtWidgets import (
 
 from cnnstudio.core.formatting import format_percent
 from cnnstudio.gui.dashboard.views.parts.image_grid import paint_image
-from cnnstudio.gui.theme.text_metrics import TextMetrics
-from cnnstudio.gui.theme.theme import Role, theme
+from cnnstudio.gui.dashboard.views.parts.rows_model import Index, RowsModel
+from cnnstudio.gui.theme.text_metrics import text_metrics
+from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.qimage import to_qimage
 
@@ -37,7 +36,6 @@ ROW_HEIGHT = 83
 _IMAGE, _MARGIN = 56, 16
 _LABEL_WIDTH, _BAR_HEIGHT = 64, 6
 _MAX_NAME = 60
-_Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +53,11 @@ class MistakeRow:
     runner_up: str = ""
     """The second likeliest class, where it is neither of the two."""
     runner_up_score: float = 0.0
+
+    @property
+    def key(self) -> Hashable:
+        # The image too: that of another run may have the same number.
+        return self.index, self.image.tobytes()
 
     @property
     def is_right(self) -> bool:
@@ -80,53 +83,26 @@ class MistakeRow:
         return f"Image {self.index + 1}: {', '.join(parts)}"
 
 
-class _Model(QAbstractListModel):
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[MistakeRow] = []
-        self._pixmaps: dict[int, QPixmap] = {}
-
-    def show_rows(self, rows: list[MistakeRow]) -> None:
-        self.beginResetModel()
-        self.rows, self._pixmaps = rows, {}
-        self.endResetModel()
-
-    def pixmap(self, row: int) -> QPixmap:
-        """The image of a row, converted when it is first seen."""
-        if row not in self._pixmaps:
-            self._pixmaps[row] = QPixmap.fromImage(to_qimage(self.rows[row].image))
-        return self._pixmaps[row]
-
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008  # as in Qt
-        return 0 if parent.isValid() else len(self.rows)
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        # The delegate paints the row; the text is for screen readers.
-        if index.isValid() and role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return self.rows[index.row()].text()
-        return None
-
-
 class _Delegate(QStyledItemDelegate):
-    def __init__(self, model: _Model, parent: QWidget) -> None:
+    def __init__(self, model: RowsModel[MistakeRow], parent: QWidget) -> None:
         super().__init__(parent)
         self._model = model
-        self._metrics: dict[Role, TextMetrics] = {}
-        self._mono: TextMetrics | None = None
+        self._pixmaps: dict[int, QPixmap] = {}
 
     def clear(self) -> None:
-        """Forgets measured texts: the fonts may have changed."""
-        self._metrics, self._mono = {}, None
+        """Forgets the images, because there are others."""
+        self._pixmaps = {}
 
-    def _font(self, role: Role) -> TextMetrics:
-        if role not in self._metrics:
-            self._metrics[role] = TextMetrics(theme().font(role))
-        return self._metrics[role]
+    def _pixmap(self, row: int) -> QPixmap:
+        """The image of a row, converted when it is first seen."""
+        if row not in self._pixmaps:
+            self._pixmaps[row] = QPixmap.fromImage(to_qimage(self._model.rows[row].image))
+        return self._pixmaps[row]
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(200, ROW_HEIGHT)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         style, row = theme(), self._model.rows[index.row()]
         rect = QRectF(option.rect)
         state = option.state
@@ -139,8 +115,8 @@ class _Delegate(QStyledItemDelegate):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(rect.adjusted(2, 2, -2, -3), 4, 4)
         area = QRectF(rect.left() + _MARGIN, rect.top() + 6, _IMAGE, _IMAGE)
-        paint_image(painter, area, self._model.pixmap(index.row()))
-        small = self._font("help")
+        paint_image(painter, area, self._pixmap(index.row()))
+        small = text_metrics(theme().font("help"))
         painter.setFont(small.font)
         painter.setPen(style.color("secondary"))
         caption = small.elided(f"{row.index + 1}", _IMAGE)
@@ -162,11 +138,10 @@ class _Delegate(QStyledItemDelegate):
     ) -> None:
         """Label, class, bar and number, in columns that do not depend on the texts."""
         label, name, score, token = line
-        style, small = theme(), self._font("help")
-        if self._mono is None:
-            self._mono = TextMetrics(style.monospace())
-        number_width = self._mono.width("100.0%")
-        names = self._font("strong" if label == "predicted" else "content")
+        style, small = theme(), text_metrics(theme().font("help"))
+        mono = text_metrics(style.monospace())
+        number_width = mono.width("100.0%")
+        names = text_metrics(style.font("strong" if label == "predicted" else "content"))
         left = area.left() + _LABEL_WIDTH
         free = area.right() - left - number_width - 12
         name_width = min(max(free * 0.45, 60.0), 220.0)
@@ -180,10 +155,10 @@ class _Delegate(QStyledItemDelegate):
         bar = QRectF(left + name_width, middle - _BAR_HEIGHT / 2, max(free - name_width, 16.0), _BAR_HEIGHT)
         paint_bar(painter, bar, score, token)
         number = format_percent(score)
-        painter.setFont(self._mono.font)
+        painter.setFont(mono.font)
         painter.setPen(style.color("text"))
-        x = area.right() - self._mono.width(number)
-        painter.drawText(QPointF(x, self._mono.baseline(middle)), number)
+        x = area.right() - mono.width(number)
+        painter.drawText(QPointF(x, mono.baseline(middle)), number)
 
 
 def paint_bar(painter: QPainter, bar: QRectF, share: float, token: str) -> None:
@@ -208,7 +183,7 @@ class MistakeList(QListView):
         super().__init__()
         self.setObjectName("mistakeList")
         self.setAccessibleName("Images")
-        self._model = _Model()
+        self._model = RowsModel[MistakeRow](self)
         self._delegate = _Delegate(self._model, self)
         self.setModel(self._model)
         self.setItemDelegate(self._delegate)
@@ -220,14 +195,16 @@ class MistakeList(QListView):
         theme().changed.connect(self._on_theme_changed)
 
     @property
-    def rows(self) -> list[MistakeRow]:
+    def rows(self) -> Sequence[MistakeRow]:
         """The rows that are shown."""
         return self._model.rows
 
     def show_rows(self, rows: list[MistakeRow]) -> None:
         """Shows rows; an image that was chosen before stays chosen where it is still in the list."""
         before = self.current
-        self._model.show_rows(rows)
+        if self._model.show_rows(rows):
+            return
+        self._delegate.clear()
         if before is not None:
             self.choose((before.index,))
 
@@ -238,12 +215,14 @@ class MistakeList(QListView):
         return self._model.rows[index.row()] if index.isValid() else None
 
     def choose(self, images: tuple[int, ...]) -> None:
-        """Chooses the first row of one of these images, without telling anybody."""
+        """Chooses a row of one of these images, without telling anybody; the present one if it is."""
+        if self.current is not None and self.current.index in images:
+            return
         for number, row in enumerate(self._model.rows):
             if row.index in images:
                 self.setCurrentIndex(self._model.index(number))
                 return
-        self.clearSelection()
+        self.setCurrentIndex(QModelIndex())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
@@ -259,5 +238,4 @@ class MistakeList(QListView):
             self.chosen.emit(self.current)
 
     def _on_theme_changed(self, _: object) -> None:
-        self._delegate.clear()
         self.viewport().update()

@@ -18,9 +18,11 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from cnnstudio.core.formatting import format_percent, pluralize
-from cnnstudio.gui.dashboard.views.parts.tints import mixed
-from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.theme.tints import mixed
+from cnnstudio.gui.widgets.canvas.keys import is_plain
+from cnnstudio.gui.widgets.canvas.marks import paint_focus
 
 _LEFT, _BOTTOM, _TOP, _RIGHT = 48, 40, 10, 12
 _COUNTS = 48
@@ -139,7 +141,7 @@ class ReliabilityDiagram(QWidget):
         steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
         if event.key() == Qt.Key.Key_Escape and self._index is not None:
             self._choose(None)
-        elif event.key() in steps and self._bins is not None and not event.modifiers():
+        elif event.key() in steps and self._bins is not None and is_plain(event):
             last = len(self._bins.counts) - 1
             start = last + 1 if self._index is None else self._index
             self._choose(min(max(start + steps[Qt.Key(event.key())], 0), last))
@@ -176,15 +178,13 @@ class ReliabilityDiagram(QWidget):
             painter.setPen(QPen(theme().color("secondary"), 1.4, Qt.PenStyle.DashLine))
             painter.drawLine(diagram.bottomLeft(), diagram.topRight())
             if self.hasFocus():
-                painter.setPen(QPen(theme().color("accent"), 2))
-                painter.setBrush(Qt.BrushStyle.NoBrush)
-                painter.drawRoundedRect(diagram.adjusted(-3, -3, 3, 3), 4, 4)
+                paint_focus(painter, diagram.adjusted(-3, -3, 3, 3))
         finally:
             painter.end()
 
     def _paint_axes(self, painter: QPainter, diagram: QRectF, counts: QRectF) -> None:
         style = theme()
-        small = TextMetrics(style.font("help"))
+        small = text_metrics(style.font("help"))
         painter.setFont(small.font)
         for step in range(0, 101, 20):
             y = diagram.bottom() - step / 100 * diagram.height()

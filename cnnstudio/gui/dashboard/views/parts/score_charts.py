@@ -23,8 +23,10 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy, QToolTip
 
 from cnnstudio.core.formatting import format_percent
 from cnnstudio.gui.dashboard.views.parts.image_grid import paint_image
-from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.keys import is_plain
+from cnnstudio.gui.widgets.canvas.marks import paint_focus
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.gui.widgets.qimage import to_qimage
 
@@ -173,7 +175,7 @@ class ScoreCharts(QAbstractScrollArea):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
-        if event.key() in steps and self._rows:
+        if event.key() in steps and self._rows and is_plain(event):
             self._choose(min(max(self._index + steps[Qt.Key(event.key())], 0), len(self._rows) - 1))
         elif event.matches(QKeySequence.StandardKey.Delete) and self._rows:
             self.removed.emit(self._index)
@@ -227,12 +229,10 @@ class ScoreCharts(QAbstractScrollArea):
         if index == self._index:
             painter.fillRect(rect, style.color("selection"))
             if self.hasFocus():
-                painter.setPen(QPen(style.color("accent"), 2))
-                painter.setBrush(Qt.BrushStyle.NoBrush)
-                painter.drawRoundedRect(rect.adjusted(2, 2, -2, -3), 4, 4)
+                paint_focus(painter, rect.adjusted(2, 2, -2, -3))
         image_area = QRectF(rect.left() + _MARGIN, rect.top() + 6, _IMAGE, _IMAGE)
         paint_image(painter, image_area, self._pixmaps[index])
-        small = TextMetrics(style.font("help"))
+        small = text_metrics(style.font("help"))
         painter.setFont(small.font)
         painter.setPen(style.color("secondary"))
         caption = small.elided(plain_line(row.actual or row.name, _MAX_NAME), _IMAGE + 12)
@@ -278,12 +278,12 @@ class ScoreCharts(QAbstractScrollArea):
     def _paint_names(self, painter: QPainter, row: ScoreRow, area: QRectF) -> None:
         """The scores at the cursor: the class with its mark of color, and its number."""
         style = theme()
-        mono = TextMetrics(style.monospace())
+        mono = text_metrics(style.monospace())
         pitch = min(area.height() / max(len(row.lines), 1), 22.0)
         top = area.top() + (area.height() - pitch * len(row.lines)) / 2
         for number, line in enumerate(row.lines):
             middle = top + (number + 0.5) * pitch
-            font = TextMetrics(style.font("strong" if number == 0 else "help"))
+            font = text_metrics(style.font("strong" if number == 0 else "help"))
             score = format_percent(float(line.scores[row.at]))
             painter.fillRect(QRectF(area.left(), middle - 1.5, 10, 3), style.color(line.token))
             painter.setFont(font.font)

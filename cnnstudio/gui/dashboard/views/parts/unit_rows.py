@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from PySide6.QtCore import (
-    QAbstractListModel,
-    QModelIndex,
-    QPersistentModelIndex,
     QPointF,
     QRectF,
     QSize,
@@ -19,12 +16,12 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from cnnstudio.core.formatting import format_count
-from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.dashboard.views.parts.rows_model import Index, RowsModel
+from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.plain_text import plain_line
 
 _ROW_HEIGHT = 28
-_Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,10 @@ class UnitRow:
     units: int
     dead: int
     saturated: int
+
+    @property
+    def key(self) -> str:
+        return self.layer
 
     def state(self) -> str:
         """`3 of 64 dead, 2 saturated`, or `64 units`."""
@@ -53,39 +54,15 @@ class UnitRow:
         return f"{plain_line(self.title)}: {self.state()}"
 
 
-class _Model(QAbstractListModel):
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[UnitRow] = []
-
-    def show_rows(self, rows: list[UnitRow]) -> None:
-        if [row.layer for row in rows] == [row.layer for row in self.rows]:
-            self.rows = rows
-            if rows:
-                self.dataChanged.emit(self.index(0), self.index(len(rows) - 1))
-            return
-        self.beginResetModel()
-        self.rows = rows
-        self.endResetModel()
-
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008  # as in Qt
-        return 0 if parent.isValid() else len(self.rows)
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if index.isValid() and role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return self.rows[index.row()].text()
-        return None
-
-
 class _Delegate(QStyledItemDelegate):
-    def __init__(self, model: _Model, parent: QWidget) -> None:
+    def __init__(self, model: RowsModel[UnitRow], parent: QWidget) -> None:
         super().__init__(parent)
         self._model = model
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(200, _ROW_HEIGHT)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         style, row = theme(), self._model.rows[index.row()]
         rect = QRectF(option.rect)
         state = option.state
@@ -96,7 +73,7 @@ class _Delegate(QStyledItemDelegate):
         if state & QStyle.StateFlag.State_HasFocus:
             painter.setPen(QPen(style.color("accent"), 1.5))
             painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), 4, 4)
-        names, small = TextMetrics(style.font("content")), TextMetrics(style.font("help"))
+        names, small = text_metrics(style.font("content")), text_metrics(style.font("help"))
         inner, middle = rect.adjusted(16, 0, -16, 0), rect.center().y()
         columns = inner.width()
         name_width, bar_width = columns * 0.4, columns * 0.2
@@ -129,7 +106,7 @@ class UnitList(QListView):
         super().__init__()
         self.setObjectName("unitList")
         self.setAccessibleName("Dead and saturated units per layer")
-        self._model = _Model()
+        self._model = RowsModel[UnitRow](self)
         self.setModel(self._model)
         self.setItemDelegate(_Delegate(self._model, self))
         self.setUniformItemSizes(True)
@@ -138,7 +115,7 @@ class UnitList(QListView):
         theme().changed.connect(self._on_theme_changed)
 
     @property
-    def rows(self) -> list[UnitRow]:
+    def rows(self) -> Sequence[UnitRow]:
         return self._model.rows
 
     def show_rows(self, rows: list[UnitRow], chosen: str | None) -> None:

@@ -1,0 +1,1 @@
+"""What widgets that paint themselves have in common."""

@@ -1,0 +1,40 @@
+"""Frames around what is chosen and what has the focus, and round numbers for axes."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter, QPen
+
+from cnnstudio.gui.theme.theme import theme
+
+
+def paint_choice(painter: QPainter, rect: QRectF) -> None:
+    """Frames what is chosen in the accent color, with a line in the color of the panel around it."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(theme().color("panel"), 1))
+    painter.drawRoundedRect(rect.adjusted(-1.5, -1.5, 1.5, 1.5), 4, 4)
+    painter.setPen(QPen(theme().color("accent"), 2))
+    painter.drawRoundedRect(rect, 3, 3)
+
+
+def paint_focus(painter: QPainter, rect: QRectF) -> None:
+    """Frames what has the focus while nothing in it is chosen."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(theme().color("accent"), 2))
+    painter.drawRoundedRect(rect, 4, 4)
+
+
+def round_ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """About `count` round numbers from `low` to `high`; none if there is nothing between them."""
+    span = high - low
+    if not math.isfinite(span) or span <= 0:
+        return []
+    power = 10.0 ** math.floor(math.log10(span / count))
+    step = next(power * factor for factor in (1.0, 2.0, 5.0, 10.0) if span / (power * factor) <= count + 0.5)
+    first = math.ceil(low / step)
+    # Adding 0.0 turns −0 into 0.
+    return [step * (first + number) + 0.0 for number in range(int((high - first * step) / step + 1e-6) + 1)]
