@@ -157,7 +157,7 @@ class ShownRunActions(QObject):
         self._with_summary(self._commands.pack)
 
     def delete(self) -> None:
-        self._with_summary(lambda run: self._commands.delete([run]))
+        self._with_summary(lambda run: self._commands.deletion.delete([run]))
 
     # Reading
 

@@ -216,6 +216,9 @@ class MainWindow(QMainWindow):
         self.run_commands.design_requested.connect(self._open_design_of_run)
         overlay.table.run_chosen.connect(self._on_run_chosen)
         overlay.table.compared.connect(self.dialogs.compare_runs)
+        overlay.table.overlaid.connect(self._on_runs_overlaid)
+        self.shown_run.overlays.failed.connect(self._on_failed)
+        self.run_commands.deletion.pending_changed.connect(self.message_bar.refresh)
         self.pages.turned.connect(lambda _: overlay.close_table())
 
     def show_runs(self) -> None:
@@ -227,6 +230,12 @@ class MainWindow(QMainWindow):
         assert isinstance(folder, Path)
         self.runs_overlay.close_table()
         self.open_run(folder)
+
+    def _on_runs_overlaid(self, folders: object) -> None:
+        assert isinstance(folders, tuple)
+        self.runs_overlay.close_table()
+        self.shown_run.overlays.add(folders)
+        self.pages.turn_to(self.pages.TRAIN)
 
     def _open_design_of_run(self, network: object) -> None:
         assert isinstance(network, Network)
@@ -331,6 +340,7 @@ class MainWindow(QMainWindow):
         self.saved_geometry.save()
         self._preload.stop()
         self.runs.close()
+        self.run_commands.deletion.finish()
         self.opener.close()
         self.runs_overlay.table.close_tasks()
         self.long_runs.close()

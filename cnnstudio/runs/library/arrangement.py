@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from cnnstudio.core.formatting import pluralize
-from cnnstudio.runs.library.columns import Column, column, data_name, describe_status
+from cnnstudio.runs.library.columns import Column, column, data_name, describe_status, last_part
 from cnnstudio.runs.library.summary import RunSummary, Values
 from cnnstudio.runs.significance import SeedStatistics
 
@@ -122,7 +122,15 @@ def _searchable(run: RunSummary) -> str:
     label = run.label
     return "\n".join(
         (
-            *(label.title, run.name, run.id, data_name(run), run.recipe_name, f"seed {run.seed}"),
+            *(
+                label.title,
+                run.name,
+                run.id,
+                data_name(run),
+                last_part(run.data),
+                run.recipe_name,
+                f"seed {run.seed}",
+            ),
             *(describe_status(run), *label.tags, label.note),
         )
     ).casefold()

@@ -10,6 +10,7 @@ from typing import Any
 
 from cnnstudio.core.formatting import format_count, format_duration, format_percent
 from cnnstudio.core.parameters import parameters
+from cnnstudio.data.sources import sources
 from cnnstudio.runs.library.summary import RunSummary
 from cnnstudio.training.recipe.recipe import FIELD_GROUPS, Recipe
 
@@ -119,8 +120,19 @@ def _loss(value: float | None) -> str:
 
 
 def data_name(summary: RunSummary) -> str:
-    """The data set's name, or the last part of its folder."""
-    return summary.data.replace("\\", "/").rstrip("/").rpartition("/")[2] or summary.data
+    """The title of a data set that the program brings along, else the name, or the last part of a folder."""
+    return _titles().get(summary.data) or last_part(summary.data)
+
+
+def last_part(data: str) -> str:
+    """The name of a data set, or the last part of its folder."""
+    return data.replace("\\", "/").rstrip("/").rpartition("/")[2] or data
+
+
+@cache
+def _titles() -> dict[str, str]:
+    """`cifar10` -> `CIFAR-10`."""
+    return {source.name: source.title for source in sources() if source.built_in}
 
 
 @cache

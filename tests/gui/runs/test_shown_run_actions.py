@@ -126,6 +126,8 @@ def test_the_files_of_the_run_are_reached_from_the_menu(
     trashed = list[Path]()
     monkeypatch.setattr(deletion, "_send_to_trash", trashed.append)
     action(window, "actionDeleteRun").trigger()
+    assert window.message_bar.text.startswith("Moving ")
+    window.run_commands.deletion.finish()
     qtbot.waitUntil(lambda: trashed == [folder])
 
 

@@ -137,6 +137,8 @@ def test_a_run_that_is_deleted_while_it_is_shown_leaves_the_window_usable(
     open_table(window, qtbot)
     press(KEY.Key_Delete)
     qtbot.waitUntil(lambda: len(window.runs_overlay.table.runs) == 1, timeout=20_000)
-    assert (trash / "mine-0" / "run.json").exists()
-    assert window.message_bar.text == "Moved 1 run to the trash."
+    assert window.message_bar.text == "Moving Tiny to the trash."
+    window.run_commands.deletion.finish()
+    qtbot.waitUntil(lambda: (trash / "mine-0" / "run.json").exists(), timeout=20_000)
+    assert window.message_bar.text == ""
     assert window.runs_overlay.isVisible()

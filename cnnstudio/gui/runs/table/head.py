@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSignalBlocker, QTimer, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QWidget
 
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.gui.runs.table.column_sets import COLUMN_SETS, DIFFERENCES
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.quiet_button import QuietButton
 from cnnstudio.runs.library.arrangement import SAME_TRAINING
-from cnnstudio.runs.library.columns import Column
+from cnnstudio.runs.library.columns import Column, data_name
+from cnnstudio.runs.library.summary import RunSummary
 
 _GROUPS = (
     ("Not grouped", ""),
@@ -121,6 +123,21 @@ class TableHead(QWidget):
                     self._groups.addItem(plain_line(text, 60), key)
                 self._groups.setCurrentIndex(max(self._groups.findData(current), 0))
         return str(self._groups.currentData())
+
+
+def describe_count(total: int, found: Sequence[RunSummary], chosen: int, problems: Sequence[str]) -> str:
+    """`9 runs on CIFAR-10 · 2 chosen`: of all runs, those that the filter found and those that are chosen."""
+    parts = [pluralize(total, "run")]
+    if len(found) < total:
+        parts = [f"{len(found):,} of {pluralize(total, 'run')}"]
+    data = {data_name(run) for run in found}
+    if len(data) == 1:
+        parts[0] += f" on {plain_line(data.pop(), 40)}"
+    if chosen:
+        parts.append(f"{chosen:,} chosen")
+    if problems:
+        parts.append(f"{pluralize(len(problems), 'folder')} cannot be read: {problems[0]}")
+    return " · ".join(parts)
 
 
 def _choice(name: str, description: str) -> QComboBox:

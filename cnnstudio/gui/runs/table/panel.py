@@ -6,23 +6,21 @@ import dataclasses
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QHideEvent, QKeyEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QStackedWidget, QVBoxLayout
 
-from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import Progress
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.runs.table.acts import ACTS, Act
 from cnnstudio.gui.runs.table.column_sets import choose_columns
-from cnnstudio.gui.runs.table.head import TableHead
+from cnnstudio.gui.runs.table.head import TableHead, describe_count
 from cnnstudio.gui.runs.table.run_commands import RunCommands
 from cnnstudio.gui.runs.table.run_model import RunModel
 from cnnstudio.gui.runs.table.run_view import RunView
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
-from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.runs.library.arrangement import Query, arrange
-from cnnstudio.runs.library.columns import Column, column, data_name, differing
+from cnnstudio.runs.library.columns import Column, column, differing
 from cnnstudio.runs.library.listing import RunListing, list_summaries
 from cnnstudio.runs.library.summary import RunSummary
 
@@ -31,6 +29,9 @@ _REFRESH_MS = 5000
 _EMPTY = "No runs yet. Press Train (F5), or open a run from File ▸ Open."
 _NOTHING_FOUND = "No run matches the filter. Press Esc to clear it."
 _HINT = "Enter shows the run · Esc closes"
+_HINT_FOR_ONE = "Choose another run to compare"
+_WIDE = 1000
+"""The width from which the hint has room beside the buttons."""
 
 
 class RunsTable(Panel):
@@ -40,6 +41,8 @@ class RunsTable(Panel):
     """The folder of the run to show."""
     compared = Signal(object)
     """The folders of the two runs to compare."""
+    overlaid = Signal(object)
+    """The folders of the runs whose curves to lay over those of the run on show."""
     closed = Signal()
     """The user is done with the table."""
 
@@ -51,6 +54,8 @@ class RunsTable(Panel):
         self._query = Query()
         self._task: IoTask | None = None
         self._needs_reading = False
+        self._waiting: RunListing | None = None
+        """Listed while the user types a title, which a new list would interrupt."""
         self._to_choose: Path | None = None
         """The run to choose when the runs have been listed."""
         self.model = RunModel(self)
@@ -112,7 +117,9 @@ class RunsTable(Panel):
         self.view.selectionModel().currentRowChanged.connect(lambda *_: self._update_acts())
         for act, button in self._buttons.items():
             button.clicked.connect(partial(self._do, act))
+        self.view.editing_ended.connect(self._on_editing_ended)
         self._commands.changed.connect(self.read)
+        self._commands.deletion.pending_changed.connect(self._on_pending_changed)
         self._commands.training_started.connect(self.closed)
 
     # What is shown
@@ -136,8 +143,11 @@ class RunsTable(Panel):
 
     @property
     def runs(self) -> tuple[RunSummary, ...]:
-        """All runs that were listed, whatever the filter."""
-        return self._listing.runs if self._listing is not None else ()
+        """All runs that were listed, whatever the filter, without those that are about to be deleted."""
+        if self._listing is None:
+            return ()
+        hidden = self._commands.deletion.hidden
+        return tuple(run for run in self._listing.runs if run.folder not in hidden)
 
     def read(self) -> None:
         """Lists the runs anew, once they are on show; what is shown stays until then."""
@@ -173,10 +183,15 @@ class RunsTable(Panel):
         self._task = None
         if self._listing is None:
             self._show_state(str(message))
+        # The folder may be there again.
+        self._refresh.start()
 
     def _on_listed(self, listing: object) -> None:
         assert isinstance(listing, RunListing)
         self._task = None
+        if self.view.is_editing:
+            self._waiting = listing
+            return
         is_first, self._listing = self._listing is None, listing
         group = self.head.list_groups(differing(listing.runs), self._query.group)
         self._query = dataclasses.replace(self._query, group=group)
@@ -188,6 +203,15 @@ class RunsTable(Panel):
         self._choose_wanted()
         if any(run.is_running for run in listing.runs) and self.isVisible():
             self._refresh.start()
+
+    def _on_editing_ended(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self._on_listed(waiting)
+
+    def _on_pending_changed(self) -> None:
+        if self._listing is not None and not self.view.is_editing:
+            self._arrange()
 
     def _show_state(self, text: str) -> None:
         """Shows a sentence in place of the rows; an empty one shows the rows."""
@@ -221,7 +245,8 @@ class RunsTable(Panel):
         return choose_columns(self.head.column_set, runs, self._query.group, self.view.fitting_columns)
 
     def _on_resized(self) -> None:
-        if not self._listing:
+        self._hint.setVisible(self.width() >= _WIDE)
+        if not self._listing or self.view.is_editing:
             return
         columns = self._columns(self.model.arrangement.runs)
         if [each.key for each in columns] != [each.key for each in self.model.columns]:
@@ -230,21 +255,9 @@ class RunsTable(Panel):
             self.view.arrange_columns()
 
     def _update_count(self) -> None:
-        runs, found = self.runs, self.model.arrangement.runs
-        if self._listing is None:
-            return
-        parts = [pluralize(len(runs), "run")]
-        if len(found) < len(runs):
-            parts = [f"{len(found):,} of {pluralize(len(runs), 'run')}"]
-        data = {data_name(run) for run in found}
-        if len(data) == 1:
-            parts[0] += f" on {plain_line(data.pop(), 40)}"
-        if self.model.chosen:
-            parts.append(f"{len(self.model.chosen):,} chosen")
-        if self._listing.problems:
-            count = len(self._listing.problems)
-            parts.append(f"{pluralize(count, 'folder')} cannot be read: {self._listing.problems[0]}")
-        self.head.show_count(" · ".join(parts))
+        if self._listing is not None:
+            found, chosen = self.model.arrangement.runs, len(self.model.chosen)
+            self.head.show_count(describe_count(len(self.runs), found, chosen, self._listing.problems))
 
     # Filter, order, groups
 
@@ -289,6 +302,7 @@ class RunsTable(Panel):
     def _update_acts(self) -> None:
         for act, button in self._buttons.items():
             button.setEnabled(self._can(act))
+        self._hint.set_full_text(_HINT_FOR_ONE if len(self.model.chosen) == 1 else _HINT)
 
     def _do(self, act: Act, *_: object) -> None:
         if not self._can(act):
@@ -297,6 +311,8 @@ class RunsTable(Panel):
         match act.name:
             case "compareRuns":
                 self.compared.emit((runs[0].folder, runs[1].folder))
+            case "showInCurves":
+                self.overlaid.emit(tuple(run.folder for run in runs))
             case "anotherSeed":
                 self._commands.train_another_seed(runs[0], self.runs)
             case "openRunDesign":
@@ -308,7 +324,7 @@ class RunsTable(Panel):
             case "showRunFolder":
                 self._commands.show_folder(runs[0])
             case "deleteRuns":
-                self._commands.delete(runs)
+                self._commands.deletion.delete(runs)
 
     def _on_opened(self, run: object) -> None:
         assert isinstance(run, RunSummary)
@@ -320,7 +336,6 @@ class RunsTable(Panel):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if current is not None:
             menu.addAction("Show", partial(self.run_chosen.emit, current.folder))
-            menu.addAction("Rename", partial(self.view.edit, self.view.currentIndex().siblingAtColumn(0)))
             menu.addAction("Title, tags and note…", partial(self._commands.edit_label, current))
             menu.addSeparator()
         for act in ACTS:
@@ -355,8 +370,18 @@ class RunsTable(Panel):
         super().hideEvent(event)
         self.close_tasks()
 
+    def event(self, event: QEvent) -> bool:
+        # While a deletion can be undone, Ctrl+Z undoes that and not an edit of the design.
+        is_undo = isinstance(event, QKeyEvent) and event.matches(QKeySequence.StandardKey.Undo)
+        if event.type() is QEvent.Type.ShortcutOverride and is_undo and self._commands.deletion.pending:
+            event.accept()
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() != Qt.Key.Key_Escape:
+        if event.matches(QKeySequence.StandardKey.Undo) and self._commands.deletion.pending:
+            self._commands.deletion.undo()
+        elif event.key() != Qt.Key.Key_Escape:
             super().keyPressEvent(event)
         elif self.head.filter_text:
             # One level back: from the filter to the rows, with all of them.

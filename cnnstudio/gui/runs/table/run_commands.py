@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,32 +14,22 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import expand_home
-from cnnstudio.core.formatting import format_bytes, pluralize
+from cnnstudio.core.formatting import format_bytes
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.gui.compute.io_task import IoFunction, IoTask
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.runs.resume import read_resumable_run, resume_run
+from cnnstudio.gui.runs.table.deletion import RunDeletion
 from cnnstudio.gui.runs.table.label_box import LabelBox
 from cnnstudio.gui.widgets.message_bar import Message
-from cnnstudio.gui.widgets.message_box import Answer, MessageBox
 from cnnstudio.runs.archive.packing import pack_run
 from cnnstudio.runs.archive.unpacking import SUFFIX
-from cnnstudio.runs.deletion import NoTrashError, delete_run, trash_run
 from cnnstudio.runs.library.label import RunLabel, write_label
 from cnnstudio.runs.library.summary import RunSummary
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.seeds import Training
 
 _FILTER = f"Runs (*{SUFFIX})"
-
-
-@dataclass(frozen=True)
-class _Deleted:
-    """What came of deleting several runs."""
-
-    done: int
-    without_trash: tuple[Run, ...] = ()
-    problems: tuple[str, ...] = ()
 
 
 class RunCommands(QObject):
@@ -59,6 +48,9 @@ class RunCommands(QObject):
         super().__init__(window)
         self._session = session
         self._window = window
+        self.deletion = RunDeletion(window)
+        self.deletion.message.connect(self.message)
+        self.deletion.changed.connect(self.changed)
 
     @property
     def can_train(self) -> bool:
@@ -145,45 +137,6 @@ class RunCommands(QObject):
         self.message.emit(Message(f"Packing {run.title}…"))
         self._write(pack, on_done, changes_runs=False)
 
-    # Deleting
-
-    def delete(self, runs: Sequence[RunSummary]) -> None:
-        """Moves the runs to the trash; where there is none, asks before they are deleted for good."""
-        folders = [run.folder for run in runs]
-        self._write(lambda progress, cancelled: _trash(folders), self._on_trashed)
-
-    def _on_trashed(self, result: object) -> None:
-        assert isinstance(result, _Deleted)
-        if result.problems:
-            self._show_error(result.problems[0])
-        elif result.done:
-            self.message.emit(Message(f"Moved {pluralize(result.done, 'run')} to the trash."))
-        if result.without_trash:
-            self._ask_to_delete(result.without_trash)
-
-    def _ask_to_delete(self, runs: Sequence[Run]) -> None:
-        which = f"“{runs[0].id}”" if len(runs) == 1 else pluralize(len(runs), "run")
-        box = MessageBox(
-            self._window,
-            "Delete permanently",
-            f"Delete {which} for good?",
-            "There is no trash for this folder, so this cannot be undone.",
-            icon="delete",
-            answers=(
-                Answer("cancel", "&Cancel", default=True, escape=True),
-                Answer("delete", "&Delete permanently"),
-            ),
-        )
-        if box.ask() == "delete":
-            self._write(lambda progress, cancelled: _delete(runs), self._on_deleted)
-
-    def _on_deleted(self, result: object) -> None:
-        assert isinstance(result, _Deleted)
-        if result.problems:
-            self._show_error(result.problems[0])
-        else:
-            self.message.emit(Message(f"Deleted {pluralize(result.done, 'run')}."))
-
     # Threads
 
     def _run(self, function: IoFunction, on_done: Callable[[Any], object], *, writes: bool = False) -> IoTask:
@@ -202,28 +155,3 @@ class RunCommands(QObject):
 
     def _show_error(self, text: object) -> None:
         self.message.emit(Message(str(text), is_error=True))
-
-
-def _trash(folders: Sequence[Path]) -> _Deleted:
-    done, without_trash, problems = 0, [], []
-    for folder in folders:
-        try:
-            run = Run.open(folder)
-            trash_run(run)
-            done += 1
-        except NoTrashError:
-            without_trash.append(run)
-        except UserError as error:
-            problems.append(str(error))
-    return _Deleted(done, tuple(without_trash), tuple(problems))
-
-
-def _delete(runs: Sequence[Run]) -> _Deleted:
-    done, problems = 0, []
-    for run in runs:
-        try:
-            delete_run(run)
-            done += 1
-        except UserError as error:
-            problems.append(str(error))
-    return _Deleted(done, (), tuple(problems))

@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QResizeEvent,
 )
 from PySide6.QtWidgets import (
+    QAbstractItemDelegate,
     QAbstractItemView,
     QHeaderView,
     QLineEdit,
@@ -52,6 +53,8 @@ class RunView(QTreeView):
     menu_requested = Signal(object)
     """The global position at which to show the context menu."""
     resized = Signal()
+    editing_ended = Signal()
+    """A title was typed, or its typing given up."""
 
     def __init__(self, model: RunModel) -> None:
         super().__init__()
@@ -112,6 +115,15 @@ class RunView(QTreeView):
             header.resizeSection(number, width)
             used += width
         header.resizeSection(0, max(self.viewport().width() - used + SIDE, self._min_title_width))
+
+    @property
+    def is_editing(self) -> bool:
+        """Whether the user is typing a title."""
+        return self.state() is QAbstractItemView.State.EditingState
+
+    def closeEditor(self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint) -> None:
+        super().closeEditor(editor, hint)
+        self.editing_ended.emit()
 
     def current_run(self) -> RunSummary | None:
         """The run of the row with the focus."""

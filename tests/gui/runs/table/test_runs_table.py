@@ -163,7 +163,7 @@ def test_the_runs_are_listed_newest_first_with_the_shown_one_in_focus(opened: Op
     current = opened.table.view.current_run()
     assert current is not None
     assert current.id == "mine-1"
-    assert opened.count_text() == "3 runs on shapes"
+    assert opened.count_text() == "3 runs on Shapes"
 
 
 @pytest.mark.usefixtures("three")
@@ -202,7 +202,7 @@ def test_space_and_the_check_box_choose_and_two_runs_can_be_compared(opened: Ope
     opened.press(KEY.Key_Space)
     opened.click_row(2, x=24)
     assert [run.id for run in opened.table.model.chosen] == ["mine-2", "mine-0"]
-    assert opened.count_text() == "3 runs on shapes · 2 chosen"
+    assert opened.count_text() == "3 runs on Shapes · 2 chosen"
     assert compare.isEnabled()
     QTest.mouseClick(compare, LEFT)
     assert opened.compared == [(runs_folder() / "mine-2", runs_folder() / "mine-0")]
@@ -225,7 +225,7 @@ def test_slash_filters_and_escape_goes_back_one_level_at_a_time(opened: Opened, 
     assert search.hasFocus()
     QTest.keyClicks(search, "keep")
     qtbot.waitUntil(lambda: opened.titles() == ["mine-0"])
-    assert opened.count_text() == "1 of 3 runs on shapes"
+    assert opened.count_text() == "1 of 3 runs on Shapes"
     QTest.keyClicks(search, " nothing")
     state = opened.table.findChild(QLabel, "runsState")
     assert isinstance(state, QLabel)
@@ -389,11 +389,36 @@ def test_delete_moves_the_chosen_runs_to_the_trash(opened: Opened, qtbot: QtBot,
     opened.press(KEY.Key_Down)
     opened.press(KEY.Key_Space)
     opened.press(KEY.Key_Delete)
-    qtbot.waitUntil(lambda: opened.titles() == ["mine-0"], timeout=20_000)
-    assert sorted(path.name for path in trash.iterdir()) == ["mine-1", "mine-2"]
-    assert opened.messages[-1].text == "Moved 2 runs to the trash."
+    assert opened.titles() == ["mine-0"]
     assert opened.table.model.chosen == ()
     assert opened.table.view.currentIndex().row() == 0
+    message = opened.messages[-1]
+    assert (message.text, message.button) == ("Moving 2 runs to the trash.", "Undo")
+    assert message.holds is not None
+    assert message.holds()
+
+    opened.commands.deletion._timer.start(0)
+    qtbot.waitUntil(lambda: trash.exists() and len(list(trash.iterdir())) == 2, timeout=20_000)
+    assert sorted(path.name for path in trash.iterdir()) == ["mine-1", "mine-2"]
+    assert not message.holds()
+    opened.wait_listed()
+    assert opened.titles() == ["mine-0"]
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize("by_key", [True, False])
+def test_a_deletion_can_be_undone(by_key: bool, opened: Opened, qtbot: QtBot, trash: Path) -> None:
+    opened.open()
+    opened.press(KEY.Key_Delete)
+    assert opened.titles() == ["mine-1", "mine-0"]
+    if by_key:
+        opened.press(KEY.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    else:
+        assert opened.messages[-1].action is not None
+        opened.messages[-1].action()
+    assert opened.titles() == ["mine-2", "mine-1", "mine-0"]
+    assert not opened.commands.deletion._timer.isActive()
+    assert not trash.exists()
 
 
 @pytest.mark.usefixtures("three")
@@ -414,14 +439,53 @@ def test_without_a_trash_the_user_is_asked_first(
     monkeypatch.setattr(MessageBox, "ask", ask)
     opened.open()
     opened.press(KEY.Key_Delete)
-    qtbot.waitUntil(lambda: bool(asked))
+    opened.commands.deletion.finish()
+    qtbot.waitUntil(lambda: opened.messages[-1].button == "Delete permanently…", timeout=20_000)
     opened.wait_listed()
+    qtbot.waitUntil(lambda: opened.titles() == ["mine-2", "mine-1", "mine-0"])
+    assert not asked
+    assert opened.messages[-1].action is not None
+    opened.messages[-1].action()
+    assert len(asked) == 1
     if answer == "delete":
-        qtbot.waitUntil(lambda: opened.titles() == ["mine-1", "mine-0"], timeout=20_000)
-        assert not (runs_folder() / "mine-2").exists()
+        qtbot.waitUntil(lambda: not (runs_folder() / "mine-2").exists(), timeout=20_000)
+        opened.wait_listed()
+        # From now on it is known, and asked at once.
+        opened.press(KEY.Key_Delete)
+        assert len(asked) == 2
+        qtbot.waitUntil(lambda: opened.titles() == ["mine-0"], timeout=20_000)
     else:
         assert (runs_folder() / "mine-2" / "run.json").exists()
         assert opened.titles() == ["mine-2", "mine-1", "mine-0"]
+
+
+@pytest.mark.usefixtures("three")
+def test_a_new_list_waits_until_a_title_has_been_typed(opened: Opened) -> None:
+    opened.open()
+    opened.press(KEY.Key_F2)
+    field = opened.table.view.findChild(QLineEdit, "runTitle")
+    assert isinstance(field, QLineEdit)
+    QTest.keyClicks(field, "Half a ti")
+    trained(runs_folder(), tiny(), (0.9,), Recipe("newer", epochs=1))
+    opened.table.read()
+    opened.wait_listed()
+    assert field.isVisible()
+    assert field.text() == "Half a ti"
+    assert "newer-0" not in opened.titles()
+    opened.press(KEY.Key_Escape)
+    assert "newer-0" in opened.titles()
+
+
+@pytest.mark.usefixtures("three")
+def test_curves_of_chosen_runs_are_laid_over(opened: Opened) -> None:
+    overlaid: list[object] = []
+    opened.table.overlaid.connect(overlaid.append)
+    opened.open()
+    opened.press(KEY.Key_Space)
+    opened.press(KEY.Key_Down)
+    opened.press(KEY.Key_Space)
+    QTest.mouseClick(opened.button("showInCurves"), LEFT)
+    assert overlaid == [(runs_folder() / "mine-2", runs_folder() / "mine-1")]
 
 
 @pytest.mark.usefixtures("three")
