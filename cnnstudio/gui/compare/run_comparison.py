@@ -26,6 +26,7 @@ from cnnstudio.gui.compare.run_pair import ComparedRun, Line, RunPair, read_pair
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
+from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.runs.library.columns import started
 
 _SIZE = (1040, 640)
@@ -51,6 +52,7 @@ class RunComparison(QDialog):
         self._design_text.setObjectName("comparedDesigns")
         self._entries = EntryList()
         self._curves = RunCurves()
+        self._curves.message.connect(self._on_message)
         self._confusion = ConfusionDifference()
         self._content = QWidget()
         self._compose()
@@ -127,8 +129,12 @@ class RunComparison(QDialog):
         column.addLayout(foot)
 
     def _on_failed(self, message: object) -> None:
-        self._state.setText(str(message))
-        self._state.set_tone("wrong")
+        self._on_message(Message(str(message), is_error=True))
+
+    def _on_message(self, message: Message) -> None:
+        self._state.setText(message.text)
+        self._state.set_tone("wrong" if message.is_error else "secondary")
+        self._state.show()
 
     def _on_read(self, pair: object) -> None:
         assert isinstance(pair, RunPair)

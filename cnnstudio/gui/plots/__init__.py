@@ -1,1 +1,1 @@
-"""Curves of loss and accuracy."""
+"""Curves of runs over their epochs."""

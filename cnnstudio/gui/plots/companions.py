@@ -9,7 +9,7 @@ import numpy as np
 from PySide6.QtCore import Qt
 
 from cnnstudio.core.formatting import format_percent
-from cnnstudio.gui.plots.items import Points
+from cnnstudio.gui.plots.drawing.items import Points
 from cnnstudio.gui.plots.options import RADIUS, Alignment
 from cnnstudio.gui.runs.curves.metric_curves import MetricCurves, MetricName
 from cnnstudio.gui.runs.curves.overlays import Overlay
@@ -38,6 +38,7 @@ class Companion:
     factor: float = 1.0
     """How many epochs of the run on show one of its own is as long as."""
     overlay: Overlay | None = None
+    width: float = 1.4
 
     @property
     def end(self) -> float:

@@ -13,17 +13,26 @@ from PySide6.QtGui import QColor, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import screen_reader_text
-from cnnstudio.gui.plots.axes import Range, to_axis
 from cnnstudio.gui.plots.companions import Companion
+from cnnstudio.gui.plots.drawing.axes import Range, to_axis
+from cnnstudio.gui.plots.drawing.foreground import Crosshair
+from cnnstudio.gui.plots.drawing.items import (
+    NO_POINTS,
+    Area,
+    Curve,
+    DottedCurve,
+    Points,
+    blended,
+    gap_areas,
+    thinned,
+)
+from cnnstudio.gui.plots.drawing.plot import Plot
 from cnnstudio.gui.plots.entries import entries_of
-from cnnstudio.gui.plots.foreground import Crosshair
-from cnnstudio.gui.plots.items import NO_POINTS, Area, Curve, DottedCurve, Points, blended, gap_areas
 from cnnstudio.gui.plots.legend import Legend
 from cnnstudio.gui.plots.metrics import Metric
-from cnnstudio.gui.plots.options import DEFAULTS, RADIUS, CurveOptions
-from cnnstudio.gui.plots.plot import Plot
+from cnnstudio.gui.plots.options import DEFAULTS, CurveOptions
 from cnnstudio.gui.plots.ranges import ValueRanges
-from cnnstudio.gui.plots.values import summarize, training_at, validation_at
+from cnnstudio.gui.plots.values import is_of_epochs, summarize, training_at, training_line, validation_at
 from cnnstudio.gui.runs.curves.marks import Mark
 from cnnstudio.gui.runs.curves.metric_curves import MetricCurves
 from cnnstudio.gui.theme.theme import theme
@@ -32,6 +41,7 @@ from cnnstudio.gui.widgets.labels import Label
 _FAINT = 0.22
 """The opacity of the line of single steps behind their trend."""
 _GAP_ALPHA = 0.16
+_PIXELS_PER_POINT = 3
 _LATE_DRAW_MS = 1_000
 """After this time a change is drawn that is too small to see, such as the last digit of a value."""
 
@@ -131,8 +141,8 @@ class CurvePlot(QWidget):
         # pyqtgraph's pens are cosmetic: their widths are in device pixels.
         thin = self.devicePixelRatioF()
         for item in (self.trend, self.means):
-            item.setPen(pg.mkPen(style.color("training"), width=2 * thin))
-        self.validation.setPen(pg.mkPen(style.color("validation"), width=2 * thin))
+            item.set_line(pg.mkPen(style.color("training"), width=2 * thin))
+        self.validation.set_line(pg.mkPen(style.color("validation"), width=2 * thin))
         gap = QColor(style.color("validation"))
         gap.setAlphaF(_GAP_ALPHA)
         self.gap.set_color(gap)
@@ -193,8 +203,8 @@ class CurvePlot(QWidget):
         self._late_draw.stop()
         content, curves, hidden = self.content, self.content.curves, self.legend.hidden
         self._drawn = content.version
-        self.training = self._training_line()
-        self.plot.hint = "" if curves or content.companions else content.hint
+        self.training = training_line(self.quantity, curves, content.options)
+        self.plot.hint = "" if self._has_curves else content.hint
         self.plot.value_axis.is_log = self._log
         self._pixels = max(int(self.plot.plot_area().width() * self.devicePixelRatioF()), 16)
         shows_training, shows_validation = "training" not in hidden, "validation" not in hidden
@@ -205,7 +215,11 @@ class CurvePlot(QWidget):
         self._fit(shown, others)
         self._drawn_look = self._look()
         self._draw_steps(shows_training)
-        bold = self._on_axis(self.training) if shows_training else NO_POINTS
+        # Thick lines of many points would take longest to draw.
+        span, most = self.plot.x_range, self._pixels // _PIXELS_PER_POINT
+        bold = self._on_axis(thinned(self.training, span, most)) if shows_training else NO_POINTS
+        if len(validation[0]) > most:
+            validation = curves.validation.envelope(*span, most)
         is_means = self.is_of_epochs
         self.trend.show_points(NO_POINTS if is_means else bold)
         self.means.show_points(bold if is_means else NO_POINTS)
@@ -217,17 +231,13 @@ class CurvePlot(QWidget):
 
     @property
     def is_of_epochs(self) -> bool:
-        """Whether the training line has the means of epochs: they are wanted, or there is nothing else."""
-        return self.content.options.per_epoch or not len(self.content.curves.steps)
+        """Whether the training line has the means of epochs."""
+        return is_of_epochs(self.content.curves, self.content.options)
 
-    def _training_line(self) -> Points:
-        """The bold line; none where the steps are shown as they are."""
-        curves, options = self.content.curves, self.content.options
-        if self.is_of_epochs:
-            return curves.epochs.x.copy(), curves.epochs.y.copy()
-        if not self.quantity.is_smoothed or options.smoothing == "off":
-            return NO_POINTS
-        return curves.trend.curve(RADIUS[options.smoothing])
+    @property
+    def _has_curves(self) -> bool:
+        name = self.quantity.name
+        return any((self.content.curves, *(each.history.curves[name] for each in self.content.companions)))
 
     def _on_axis(self, points: Points) -> Points:
         return points[0], to_axis(points[1], log=self._log)
@@ -240,7 +250,7 @@ class CurvePlot(QWidget):
         color = bold if is_bold else blended(bold, theme().color("panel"), _FAINT)
         # A thick line of very many points would take long to draw.
         width = 2 if is_bold and not self.quantity.is_smoothed else 1
-        self.steps.setPen(pg.mkPen(color, width=width * self.devicePixelRatioF()))
+        self.steps.set_line(pg.mkPen(color, width=width * self.devicePixelRatioF()))
         low, high = self.plot.x_range
         self.steps.show_points(self._on_axis(self.content.curves.steps.envelope(low, high, 2 * self._pixels)))
 
@@ -274,8 +284,8 @@ class CurvePlot(QWidget):
             self.plot.addItem(item, ignoreBounds=True)
             self.others.append(item)
         for item, (points, token, companion) in zip(self.others, lines, strict=True):
-            width = 1.4 * self.devicePixelRatioF()
-            item.setPen(pg.mkPen(theme().color(token), width=width, style=companion.style))
+            width = companion.width * self.devicePixelRatioF()
+            item.set_line(pg.mkPen(theme().color(token), width=width, style=companion.style))
             item.show_points(self._on_axis(points))
         return [points for points, _, _ in lines]
 

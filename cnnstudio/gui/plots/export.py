@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.plots.curve_plot import CurvePlot
-from cnnstudio.gui.plots.items import Points
+from cnnstudio.gui.plots.drawing.items import Points
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.images.saving import Cell, choose_file, csv_bytes, png_bytes, write_file
 from cnnstudio.gui.widgets.message_bar import Message

@@ -8,9 +8,9 @@ import numpy as np
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from cnnstudio.gui.plots.axes import Range
 from cnnstudio.gui.plots.companions import Companion
 from cnnstudio.gui.plots.curve_plot import CurvePlot, PlotContent
+from cnnstudio.gui.plots.drawing.axes import Range
 from cnnstudio.gui.plots.metrics import METRIC
 from cnnstudio.gui.plots.options import CurveOptions
 from cnnstudio.gui.runs.curves.metric_curves import MetricName
@@ -35,8 +35,11 @@ class LearningView(QWidget):
     menu_wanted = Signal(object, object)
     """The CurvePlot for which a menu is wanted, and the global position."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "", hint: str = "") -> None:
+        """`prefix` is that of the plots' object names, and `hint` is written into plots without curves."""
         super().__init__()
+        self._prefix = prefix
+        self._own_hint = hint
         self.options = CurveOptions()
         self.companions: tuple[Companion, ...] = ()
         self.hover: float | None = None
@@ -56,6 +59,7 @@ class LearningView(QWidget):
         if name not in self._plots:
             plot = self._plots[name] = CurvePlot(METRIC[name])
             plot.setParent(self)
+            plot.plot.setObjectName(f"{self._prefix}{plot.plot.objectName()}")
             plot.hide()
             plot.hovered.connect(self._on_hovered)
             plot.range_wanted.connect(lambda epochs, values: self._on_range(plot, epochs, values))
@@ -124,6 +128,8 @@ class LearningView(QWidget):
         self._show_way_back()
 
     def _hint(self, name: MetricName, live: bool) -> str:
+        if self._own_hint:
+            return self._own_hint
         if not self._history.is_empty:
             return _NOT_RECORDED
         return "Waiting for the first steps…" if live else _HINTS.get(name, "Press Train to see it")

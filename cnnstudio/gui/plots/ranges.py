@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnnstudio.gui.plots.axes import Range, to_axis, union, whole_range
-from cnnstudio.gui.plots.items import Points, clip_line
+from cnnstudio.gui.plots.drawing.axes import Range, to_axis, union, whole_range
+from cnnstudio.gui.plots.drawing.items import Points, clip_line
 from cnnstudio.gui.plots.metrics import Metric
 
 _OTHERS_FACTOR = 2.0

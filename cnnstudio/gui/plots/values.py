@@ -6,12 +6,27 @@ import math
 
 import numpy as np
 
-from cnnstudio.gui.plots.items import Points
+from cnnstudio.gui.plots.drawing.items import NO_POINTS, Points
 from cnnstudio.gui.plots.metrics import Metric
+from cnnstudio.gui.plots.options import RADIUS, CurveOptions
 from cnnstudio.gui.runs.curves.metric_curves import MetricCurves
 
 _TOLERANCE = 0.005
 """Epochs are named with two decimals: a place that is named like the end of the curve has its value."""
+
+
+def is_of_epochs(curves: MetricCurves, options: CurveOptions) -> bool:
+    """Whether the training line has the means of epochs: they are wanted, or there is nothing else."""
+    return options.per_epoch or not len(curves.steps)
+
+
+def training_line(metric: Metric, curves: MetricCurves, options: CurveOptions) -> Points:
+    """The bold line; empty where the steps are shown as they are."""
+    if is_of_epochs(curves, options):
+        return curves.epochs.x.copy(), curves.epochs.y.copy()
+    if not metric.is_smoothed or options.smoothing == "off":
+        return NO_POINTS
+    return curves.trend.curve(RADIUS[options.smoothing])
 
 
 def training_at(curves: MetricCurves, line: Points | None, epoch: float) -> float | None:

@@ -13,9 +13,9 @@ from PySide6.QtGui import QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.plots.axes import log_ticks, round_up, short_number
 from cnnstudio.gui.plots.companions import companions_of
-from cnnstudio.gui.plots.items import clip_line, gap_areas
+from cnnstudio.gui.plots.drawing.axes import log_ticks, round_up, short_number
+from cnnstudio.gui.plots.drawing.items import clip_line, gap_areas
 from cnnstudio.gui.plots.learning import LearningView
 from cnnstudio.gui.plots.options import CurveOptions, Smoothing
 from cnnstudio.gui.runs.curves.overlays import Overlay

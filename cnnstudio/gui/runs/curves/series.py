@@ -27,6 +27,11 @@ class Series:
         return self._count
 
     @property
+    def capacity_bytes(self) -> int:
+        """The memory of the points, with what is reserved for more."""
+        return int(self._points.nbytes)
+
+    @property
     def x(self) -> np.ndarray:
         """float64 (N,): pyqtgraph's search in a float32 array is ten thousand times slower."""
         return self._points[0, : self._count]

@@ -18,10 +18,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QGraphicsView, QPushButton
 
-from cnnstudio.gui.plots.axes import Axis, Range
-from cnnstudio.gui.plots.flags import HEIGHT as FLAG_HEIGHT
-from cnnstudio.gui.plots.flags import Flag, flag_at, lay_out, paint_card, paint_flags
-from cnnstudio.gui.plots.foreground import BOTTOM, Crosshair, Foreground
+from cnnstudio.gui.plots.drawing.axes import Axis, Range
+from cnnstudio.gui.plots.drawing.flags import HEIGHT as FLAG_HEIGHT
+from cnnstudio.gui.plots.drawing.flags import Flag, flag_at, lay_out, paint_card, paint_flags
+from cnnstudio.gui.plots.drawing.foreground import BOTTOM, Crosshair, Foreground
 from cnnstudio.gui.runs.curves.marks import Mark
 from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import PIXELS, theme

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPolygonF
+from PySide6.QtGui import QBrush, QColor, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
-from cnnstudio.gui.plots.axes import Range
+from cnnstudio.gui.plots.drawing.axes import Range
 
 MAXIMUM_DOTS = 60
 """More dots than this would merge into a thick line."""
@@ -38,6 +38,13 @@ class Curve(pg.PlotCurveItem):  # type: ignore[misc]  # pyqtgraph has no types
         beside = inside | np.append(inside[1:], False) | np.append(False, inside[:-1])
         clipped = np.where(beside, np.clip(shown_y, *y), np.nan)
         self.setData(shown_x, clipped, connect="finite")
+
+    def set_line(self, pen: QPen) -> None:
+        """Solid lines are painted in segments, in less than half of the time; dashes need the whole path."""
+        # Other caps would overlap, and be darker where they do.
+        pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+        self.setPen(pen)
+        self.setSegmentedLineMode("on" if pen.style() == Qt.PenStyle.SolidLine else "off")
 
     @property
     def points(self) -> Points:
@@ -110,6 +117,18 @@ class Area(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no types
         painter.setBrush(self._brush)
         for polygon in self._polygons:
             painter.drawPolygon(polygon)
+
+
+def thinned(points: Points, span: Range, most: int) -> Points:
+    """The part of a smooth line between two places, in about `most` points; a short line as it is."""
+    if len(points[0]) <= most:
+        return points
+    first = max(int(np.searchsorted(points[0], span[0])) - 1, 0)
+    last = min(int(np.searchsorted(points[0], span[1], side="right")) + 1, len(points[0]))
+    chosen = np.arange(first, last, max(-(-(last - first) // most), 1))
+    # The end of the line is where it grows.
+    chosen = np.append(chosen, last - 1) if chosen[-1] != last - 1 else chosen
+    return points[0][chosen], points[1][chosen]
 
 
 def clip_line(points: Points, span: Range) -> Points:

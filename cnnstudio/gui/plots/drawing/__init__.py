@@ -1,0 +1,1 @@
+"""The plot area: axes, lines, and what is painted over them."""
