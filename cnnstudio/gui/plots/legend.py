@@ -9,7 +9,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
 
-from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 
 HEIGHT = 20
@@ -48,7 +48,7 @@ class LegendEntry(QAbstractButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setToolTip(f"{entry.tooltip} Click to show or hide it.")
         self.setAccessibleName(entry.names[0])
-        self._metrics = TextMetrics(theme().font("help"))
+        self._metrics = text_metrics(theme().font("help"))
 
     def width_for(self, name: str, sample: str) -> int:
         """The width that a name with a value like `sample` needs."""

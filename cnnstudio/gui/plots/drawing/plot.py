@@ -23,7 +23,7 @@ from cnnstudio.gui.plots.drawing.flags import HEIGHT as FLAG_HEIGHT
 from cnnstudio.gui.plots.drawing.flags import Flag, flag_at, lay_out, paint_card, paint_flags
 from cnnstudio.gui.plots.drawing.foreground import BOTTOM, Crosshair, Foreground
 from cnnstudio.gui.runs.curves.marks import Mark
-from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import PIXELS, theme
 
 _LEFT = 40
@@ -106,7 +106,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
     def restyle(self) -> None:
         """Takes the theme's colors."""
         style = theme()
-        self._metrics = TextMetrics(style.font("axis"))
+        self._metrics = text_metrics(style.font("axis"))
         self.setBackground(style.color("panel"))
         small = QFont(style.font("help"))
         small.setPixelSize(PIXELS["head"])
