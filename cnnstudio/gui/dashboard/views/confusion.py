@@ -20,7 +20,9 @@ from cnnstudio.gui.dashboard.menu_choice import MenuChoice
 from cnnstudio.gui.dashboard.views.base import Table, View
 from cnnstudio.gui.dashboard.views.parts.class_table import ClassTable
 from cnnstudio.gui.dashboard.views.parts.image_grid import ImageGrid
-from cnnstudio.gui.dashboard.views.parts.matrix import MAX_LABELED, Cell, Matrix, MatrixContent
+from cnnstudio.gui.dashboard.views.parts.matrix.content import Cell, MatrixContent
+from cnnstudio.gui.dashboard.views.parts.matrix.layout import MAX_LABELED
+from cnnstudio.gui.dashboard.views.parts.matrix.widget import Matrix
 from cnnstudio.gui.dashboard.views.parts.segments import Choice
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
 from cnnstudio.gui.theme.theme import theme

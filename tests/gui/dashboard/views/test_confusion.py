@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.compute.questions import Answer
 from cnnstudio.gui.dashboard.views.confusion import ConfusionView
-from cnnstudio.gui.dashboard.views.parts.matrix import Cell
+from cnnstudio.gui.dashboard.views.parts.matrix.content import Cell
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import tint
 from cnnstudio.insight.instruments.confusion import ConfusionReading
@@ -106,12 +106,24 @@ def test_cells_show_counts_or_the_percentage_of_their_row(harness: Harness) -> N
     reading = ConfusionReading(("cat", "dog"), np.array([[3, 1], [0, 400]], np.int64))
     harness.answers.respond = lambda question: Answer(reading, 3)
     view = shown(harness)
-    content = view.matrix.content
-    assert content is not None
-    assert [view.matrix._text(content, cell) for cell in ((0, 0), (0, 1), (1, 0))] == ["3", "1", "·"]
+    assert [view.matrix.text_in(cell) for cell in ((0, 0), (0, 1), (1, 0))] == ["3", "1", "·"]
 
     harness.qtbot.mouseClick(view.mode.buttons[1], Qt.MouseButton.LeftButton)
-    assert [view.matrix._text(content, cell) for cell in ((0, 0), (0, 1), (1, 0))] == ["75", "25", "·"]
+    assert [view.matrix.text_in(cell) for cell in ((0, 0), (0, 1), (1, 0))] == ["75", "25", "·"]
+
+
+def test_the_chosen_cell_is_described_with_the_counts_that_are_shown(harness: Harness) -> None:
+    view = shown(harness)
+    harness.selection.choose_classes(1, 0)
+    harness.settle()
+    assert "predicted as cat: 34 of" in view.matrix.accessibleDescription()
+    counts = np.diag(np.full(len(CLASSES), 5)).astype(np.int64)
+    counts[1, 0] = 5
+    other = ConfusionReading(CLASSES, counts)
+    harness.answers.respond = lambda question: Answer(other, 3)
+    harness.answers.changed.emit()
+    harness.settle()
+    assert view.matrix.accessibleDescription() == "dog predicted as cat: 5 of 10 (50.0%)"
 
 
 def test_the_scores_of_each_class_can_be_sorted_and_lead_to_a_cell(harness: Harness) -> None:

@@ -1,0 +1,1 @@
+"""The confusion matrix: what it shows, where its cells are, how they are drawn, and the widget."""

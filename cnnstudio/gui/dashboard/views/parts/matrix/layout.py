@@ -1,0 +1,120 @@
+"""Where the cells of a confusion matrix are, and what of it is seen while it is zoomed in."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QPointF, QRectF
+
+MAX_LABELED = 16
+"""With more classes, names and numbers appear only after zooming in."""
+HEAD = 22
+"""The height of the names above, and of the scores below."""
+SCORE_WIDTH = 56
+CELL_HEIGHT, GAP = 28, 2
+_LARGEST_CELL_WIDTH = 76
+
+
+class MatrixLayout:
+    """`count` rows and as many columns in a widget. Rows and columns are places, not classes."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.labels = 0
+        """The width of the names at the left."""
+        self.width = self.height = 0
+        """The size of the widget."""
+        self.zoom = 1.0
+        """1 if the whole matrix is shown, more if it is zoomed in."""
+        self._left = self._top = 0.0
+        """The place of the top left corner, in cells."""
+
+    @property
+    def start(self) -> tuple[float, float]:
+        """Column and row, with fractions, at the top left corner."""
+        return self._left, self._top
+
+    @property
+    def is_large(self) -> bool:
+        return self.count > MAX_LABELED
+
+    @property
+    def natural_height(self) -> int:
+        """The height at which every cell has its full height; of a large matrix, a square one."""
+        if not self.count or self.is_large:
+            return 340
+        return HEAD + self.count * (CELL_HEIGHT + GAP) + HEAD
+
+    def area(self) -> QRectF:
+        """The area of the cells."""
+        left, count = self.labels + 8, max(self.count, 1)
+        width = max(self.width - left - SCORE_WIDTH, 10)
+        height = max(self.height - 2 * HEAD, 10)
+        if self.is_large:
+            width = height = min(width, height)
+        else:
+            width = min(width, count * _LARGEST_CELL_WIDTH)
+            height = min(height, count * (CELL_HEIGHT + GAP))
+        return QRectF(left, HEAD, width, height)
+
+    def pitch(self) -> tuple[float, float]:
+        """The distance from one cell to the next, across and down."""
+        area, count = self.area(), max(self.count, 1)
+        return area.width() / count * self.zoom, area.height() / count * self.zoom
+
+    def rect(self, row: int, column: int) -> QRectF:
+        """Where a cell is."""
+        area, (across, down) = self.area(), self.pitch()
+        gap = min(GAP, across / 4)
+        left = area.left() + (column - self._left) * across
+        top = area.top() + (row - self._top) * down
+        return QRectF(left, top, across - gap, down - gap)
+
+    def at(self, point: QPointF) -> tuple[int, int] | None:
+        """Row and column under a point."""
+        area = self.area()
+        if not area.contains(point) or not self.count:
+            return None
+        x, y = self._place(point)
+        row, column = int(y), int(x)
+        return (row, column) if max(row, column) < self.count else None
+
+    def _place(self, point: QPointF) -> tuple[float, float]:
+        """Column and row of a point, with fractions."""
+        area, (across, down) = self.area(), self.pitch()
+        return (point.x() - area.left()) / across + self._left, (point.y() - area.top()) / down + self._top
+
+    def visible_rows(self) -> range:
+        return self._visible(self.pitch()[1], self.area().height(), self._top)
+
+    def visible_columns(self) -> range:
+        return self._visible(self.pitch()[0], self.area().width(), self._left)
+
+    def _visible(self, pitch: float, length: float, start: float) -> range:
+        return range(int(start), min(math.ceil(start + length / pitch), self.count))
+
+    # Zoom
+
+    def zoom_by(self, factor: float, around: QPointF) -> None:
+        """Zooms so that what is under the point stays there."""
+        area, (x, y) = self.area(), self._place(around)
+        most = max(self.count * CELL_HEIGHT / max(area.height(), 1.0), 1.0)
+        self.zoom = min(max(self.zoom * factor, 1.0), most)
+        across, down = self.pitch()
+        self.scroll_to(x - (around.x() - area.left()) / across, y - (around.y() - area.top()) / down)
+
+    def scroll_to(self, left: float, top: float) -> None:
+        """Puts a place into the top left corner, as far as there is something to see."""
+        hidden = self.count * (1 - 1 / self.zoom)
+        self._left, self._top = min(max(left, 0.0), hidden), min(max(top, 0.0), hidden)
+
+    def scroll_into_view(self, row: int, column: int) -> None:
+        """Scrolls as little as possible."""
+        shown = self.count / self.zoom
+        left = min(max(self._left, column + 1 - shown), float(column))
+        self.scroll_to(left, min(max(self._top, row + 1 - shown), float(row)))
+
+    def reset(self) -> None:
+        """Shows the whole matrix."""
+        self.zoom = 1.0
+        self.scroll_to(0.0, 0.0)
