@@ -178,3 +178,13 @@ def test_the_best_epoch_is_the_last_mark() -> None:
 
     assert history.all_marks[-1].epoch == 1
     assert "Best epoch so far: 1, with a validation loss of 1.212" in history.all_marks[-1].text
+
+
+def test_marks_at_one_place_share_a_flag_with_the_word_of_the_most_important_one() -> None:
+    history = RunHistory()
+    history.feed([started(), progress(1, 10), Paused(10), WeightsTransferred(10, "first", (), (), ())])
+    history.feed([RecipeChanged(10, 1.0, "shift", "0", "2")])
+
+    (mark,) = history.marks
+    assert (mark.label, mark.kind) == ("changed design, shift 2", "change")
+    assert mark.text.startswith("Paused after step 10. Training went on")

@@ -25,13 +25,13 @@ from cnnstudio.gui.plots.drawing.foreground import BOTTOM, Crosshair, Foreground
 from cnnstudio.gui.runs.curves.marks import Mark
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import PIXELS, theme
+from cnnstudio.gui.widgets.canvas.keys import zoom_factor
 
 _LEFT = 40
 _MIN_DRAG = 5
 """Pixels; less is a click."""
 _MIN_DRAG_HEIGHT = 24
 """A drag that is flatter zooms into epochs only."""
-_ZOOM_PER_NOTCH = 0.8
 
 
 class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
@@ -282,14 +282,14 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         delta, modifiers = event.angleDelta(), event.modifiers()
         if self.hint or not self.plot_area().contains(event.position()):
             return
-        notches = (delta.y() or delta.x()) / 120
+        notches, factor = (delta.y() or delta.x()) / 120, zoom_factor(event) or 1.0
         if not delta.y() or modifiers & Qt.KeyboardModifier.ShiftModifier:
             self._pan(-notches * 0.1 * (self.x_range[1] - self.x_range[0]))
         elif modifiers & Qt.KeyboardModifier.ControlModifier:
-            values = _scaled(self.y_range, self.value_at(event.position()), _ZOOM_PER_NOTCH**notches)
+            values = _scaled(self.y_range, self.value_at(event.position()), 1 / factor)
             self.range_wanted.emit(self.x_range, values)
         else:
-            self._zoom(self.epoch_at(event.position()), _ZOOM_PER_NOTCH**notches)
+            self._zoom(self.epoch_at(event.position()), 1 / factor)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         self.menu_wanted.emit(event.globalPos())
@@ -301,10 +301,9 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         key, low, high = event.key(), *self.x_range
         shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         middle = self.crosshair.x if self.crosshair is not None else (low + high) / 2
-        if key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
-            self._zoom(middle, _ZOOM_PER_NOTCH**2)
-        elif key in (Qt.Key.Key_Minus, Qt.Key.Key_Underscore):
-            self._zoom(middle, _ZOOM_PER_NOTCH**-2)
+        factor = zoom_factor(event)
+        if factor is not None:
+            self._zoom(middle, 1 / factor)
         elif shift and key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
             self._pan((high - low) * (0.1 if key == Qt.Key.Key_Right else -0.1))
         elif key == Qt.Key.Key_Escape and self._pressed is not None:

@@ -14,6 +14,8 @@ _MAX_LABEL, _MAX_TEXT = 60, 240
 """Characters."""
 
 Kind = Literal["change", "rate", "pause", "resume", "trouble", "best"]
+_IMPORTANCE: tuple[Kind, ...] = ("trouble", "best", "change", "rate", "pause", "resume")
+"""Of marks at one place, the most important one names the flag."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,12 @@ class Marks:
         """Sets a mark. Simultaneous ones share a flag: two would cover each other."""
         last = self._marks[-1] if self._marks else None
         if last is not None and last.epoch == epoch:
-            label, text = f"{last.label}, {label}", f"{last.text} {text}"
             self._marks.pop()
+            text = f"{last.text} {text}"
+            if last.kind == kind:
+                label = f"{last.label}, {label}"
+            elif _IMPORTANCE.index(last.kind) < _IMPORTANCE.index(kind):
+                label, kind = last.label, last.kind
         self._marks.append(Mark(epoch, shorten(label, _MAX_LABEL), shorten(text, _MAX_TEXT), kind))
         del self._marks[:-MAX_MARKS]
 
