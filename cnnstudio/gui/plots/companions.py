@@ -55,6 +55,18 @@ class Companion:
         """Its training line, if that is drawn as well."""
         return self._placed(_training(self.history.curves[name]))
 
+    def values_at(self, name: MetricName, epoch: float) -> dict[str, float]:
+        """Its values at an epoch of the run on show, infinity for its end, where both lines are drawn."""
+        if self.token is not None:
+            return {}
+        lines = {"training": self.training(name), "validation": self.validation(name)}
+        found = {}
+        for key, (x, y) in lines.items():
+            index = int(np.searchsorted(x, epoch + 1e-9, side="right")) - 1
+            if index >= 0 and (epoch == np.inf or epoch <= self.end):
+                found[key] = float(y[index])
+        return found
+
     def _placed(self, points: Points) -> Points:
         return points[0] * self.factor, points[1].copy()
 

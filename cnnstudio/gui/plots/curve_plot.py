@@ -32,7 +32,14 @@ from cnnstudio.gui.plots.legend import Legend
 from cnnstudio.gui.plots.metrics import Metric
 from cnnstudio.gui.plots.options import DEFAULTS, CurveOptions
 from cnnstudio.gui.plots.ranges import ValueRanges
-from cnnstudio.gui.plots.values import is_of_epochs, summarize, training_at, training_line, validation_at
+from cnnstudio.gui.plots.values import (
+    is_of_epochs,
+    summarize,
+    texts_at,
+    training_at,
+    training_line,
+    validation_at,
+)
 from cnnstudio.gui.runs.curves.marks import Mark
 from cnnstudio.gui.runs.curves.metric_curves import MetricCurves
 from cnnstudio.gui.theme.theme import theme
@@ -160,7 +167,7 @@ class CurvePlot(QWidget):
             self._ranges = ValueRanges(self.quantity, log=self._log)
         if content.curves is not before.curves:
             self._zoom = self._values = None
-        if content.options != before.options:
+        if content.options != before.options or content.companions != before.companions:
             self._show_legend()
         if self._drawn == content.version or not self.isVisible():
             return
@@ -170,7 +177,9 @@ class CurvePlot(QWidget):
             self._late_draw.start()
 
     def _show_legend(self) -> None:
-        self.legend.show_entries(entries_of(self.quantity, self.content.options), self.quantity.sample)
+        is_compared = any(each.token is None for each in self.content.companions)
+        sample = f"{self.quantity.sample} / {self.quantity.sample}" if is_compared else self.quantity.sample
+        self.legend.show_entries(entries_of(self.quantity, self.content.options), sample)
 
     def zoom_to(self, epochs: Range | None, values: Range | None = None) -> None:
         """Shows a range of epochs, or all for None, and a range of the axis of values, or what fits."""
@@ -327,7 +336,7 @@ class CurvePlot(QWidget):
         curves, line = self.content.curves, None if self.is_of_epochs else self.training
         training, validation = training_at(curves, line, shown), validation_at(curves, shown)
         found = {"training": training, "validation": validation}
-        texts = {key: self.quantity.format(value) for key, value in found.items() if value is not None}
+        texts = texts_at(self.quantity, found, self.content.companions, shown)
         self.legend.show_values(texts, epoch)
         self.plot.crosshair = self._crosshair(found) if self._hover is not None else None
         self.plot.cursor_epoch = self._cursor_line()

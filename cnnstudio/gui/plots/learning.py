@@ -79,7 +79,7 @@ class LearningView(QWidget):
         for plot in self.shown_plots:
             self._column.addWidget(plot, 1)
             plot.plot.show_epochs(plot is self.shown_plots[-1])
-            plot.plot.show_flags(plot is self.shown_plots[0])
+            plot.plot.show_flags(self.options.marks and plot is self.shown_plots[0])
             plot.show()
 
     # What is shown
@@ -87,7 +87,7 @@ class LearningView(QWidget):
     def set_options(self, options: CurveOptions) -> None:
         """Shows the same curves in another way."""
         before, self.options = self.options, options
-        if options.plots != before.plots:
+        if (options.plots, options.marks) != (before.plots, before.marks):
             for plot in self.shown_plots:
                 plot.zoom_to(self._range)
             self._arrange()

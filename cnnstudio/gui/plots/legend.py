@@ -116,8 +116,12 @@ class Legend(QWidget):
 
     def show_entries(self, entries: tuple[Entry, ...], sample: str) -> None:
         """Shows these lines; `sample` is as wide as a value can be. Those that stay keep their state."""
+        is_same = tuple(each.entry for each in self.entries.values()) == entries
+        if is_same and sample == self._sample:
+            return
         self._sample = sample
-        if tuple(each.entry for each in self.entries.values()) == entries:
+        if is_same:
+            self._fit()
             return
         hidden = self.hidden
         for old in self.entries.values():

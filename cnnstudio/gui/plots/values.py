@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from cnnstudio.gui.plots.companions import Companion
 from cnnstudio.gui.plots.drawing.items import NO_POINTS, Points
 from cnnstudio.gui.plots.metrics import Metric
 from cnnstudio.gui.plots.options import RADIUS, CurveOptions
@@ -53,6 +55,17 @@ def validation_at(curves: MetricCurves, epoch: float) -> float | None:
         return None
     end = max(series.x[-1], curves.steps.x[-1] if len(curves.steps) else 0.0)
     return None if math.isfinite(epoch) and epoch > end + _TOLERANCE else series.at(rounded)
+
+
+def texts_at(
+    metric: Metric, values: Mapping[str, float | None], companions: Sequence[Companion], epoch: float
+) -> dict[str, str]:
+    """Values as the legend shows them: `0.591`, or `0.591 / 0.640` of two runs that are compared."""
+    texts = {key: metric.format(value) for key, value in values.items() if value is not None}
+    for companion in companions:
+        for key, value in companion.values_at(metric.name, epoch).items():
+            texts[key] = f"{texts.get(key, '–')} / {metric.format(value)}"
+    return texts
 
 
 def summarize(metric: Metric, curves: MetricCurves, shown: str) -> str:

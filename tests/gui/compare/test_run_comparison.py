@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -84,6 +85,8 @@ def test_results_recipes_and_designs_are_compared(compare: Compare, tmp_path: Pa
     curves = dialog.findChild(RunCurves)
     assert "2 epochs, last validation loss 1, accuracy 60.0%" in curves.accessibleDescription()
     assert not curves.grab().isNull()
+    assert curves.accuracy.legend.text == "training 50.0% / 50.0%, validation 50.0% / 60.0%"
+    assert [line.opts["pen"].style() for line in curves.loss.others] == [Qt.PenStyle.DashLine] * 2
 
 
 def test_a_run_is_compared_with_itself(compare: Compare, tmp_path: Path) -> None:
