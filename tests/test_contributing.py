@@ -1,4 +1,4 @@
-"""The examples in CONTRIBUTING.md work as a layer type, an instrument, a data source and an exporter."""
+"""The examples in CONTRIBUTING.md work: layer type, instrument, view, data source and exporter."""
 
 from __future__ import annotations
 
@@ -13,6 +13,25 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+SHOW_VIEW = """
+import os, sys, time
+from pathlib import Path
+from PySide6.QtWidgets import QApplication
+from cnnstudio.gui.shell.app import application, create_window
+app = application()
+window = create_window(Path(sys.argv[1]))
+window.show()
+window.pages.turn_to(window.pages.EXPLORE)
+window.pages.explore.view_panels[0].choose("viewWeightNorms")
+view = window.pages.explore.view_panels[0].view
+deadline = time.monotonic() + 60
+while not view.table() and time.monotonic() < deadline:
+    QApplication.processEvents()
+    time.sleep(0.005)
+print([row[0] for row in view.table()], repr(view.message), flush=True)
+window.session.shutdown()
+os._exit(0)  # torch may still be loading in a thread
+"""
 LISTING = re.compile(r"`((?:cnnstudio|resources)/\S+)`:\n\n```(?:python|xml)\n(.*?)```", re.DOTALL)
 
 
@@ -25,19 +44,20 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "pyproject.toml", folder)
     listings = LISTING.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     folders = [Path(path).parent.name for path, _ in listings]
-    assert folders == ["basic", "icons", "instruments", "sources", "export"]
+    assert folders == ["basic", "icons", "instruments", "views", "sources", "export"]
     for path, source in listings:
         assert not (folder / path).exists(), "the example exists in the project: choose another one"
         (folder / path).write_text(source, encoding="utf-8")
+    (folder / "show_view.py").write_text(SHOW_VIEW, encoding="utf-8")
     return folder
 
 
-def run(project: Path, *arguments: str) -> str:
+def run(project: Path, *arguments: str, **environment: str) -> str:
     """Runs Python in the copy; returns its output, and fails with it if the exit status is not 0."""
     finished = subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=project,
-        env={**os.environ, "PYTHONPATH": str(project)},
+        env={**os.environ, "PYTHONPATH": str(project), **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -55,7 +75,9 @@ def test_the_layer_type_passes_the_contract_tests(project: Path) -> None:
     assert int(passed[1]) >= 5
 
 
-def test_layer_type_instrument_data_source_and_exporter_work_together(project: Path, tmp_path: Path) -> None:
+def test_layer_type_instrument_view_data_source_and_exporter_work_together(
+    project: Path, tmp_path: Path
+) -> None:
     design = tmp_path / "added.cnn.json"
     layers = [
         {"type": "Conv2D", "filters": 8, "activation": "relu"},
@@ -71,5 +93,7 @@ def test_layer_type_instrument_data_source_and_exporter_work_together(project: P
     assert json.loads(output.splitlines()[-1])["test"]["accuracy"] > 0.9
     inspected = run(project, "cnnstudio", "inspect", str(trained), "--instrument", "weight_norms", "--json")
     assert json.loads(inspected)["data"]["layers"] == ["conv2d_1", "dense_1"]
+    shown = run(project, "show_view", str(trained), QT_QPA_PLATFORM="offscreen")
+    assert shown.splitlines()[-1] == "['layer', 'conv2d_1', 'dense_1'] ''"
     run(project, "cnnstudio", "export", str(trained), "--format", "pt2", "--out", str(tmp_path / "model"))
     assert (tmp_path / "model" / "model.pt2").is_file()
