@@ -1,8 +1,9 @@
 """Creates the images of the documentation with the real window: `make screenshots`.
 
-    python docs/make_images.py [--folder docs/images]
+    python docs/make_images.py [--folder docs/images] [--size 1280 720] [--schemes light dark] [--data NAME]
 
-Trains the lesson's network on the built-in data set for a few seconds. Works with and without a display.
+Trains the lesson's network on the built-in data set, or on another one, for a minute or two. Works with and
+without a display. With another folder and size, it is also a quick look at all pages of the program.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cnnstudio.gui.shell.main_window import MainWindow
 
 _THREE_ERRORS = """{
 "format": "cnnstudio.design", "version": 1, "name": "Three errors", "input": [3, 32, 32],
@@ -28,89 +33,124 @@ _THREE_ERRORS = """{
   {"type": "Dense", "units": 128, "activation": "relu"},
   {"type": "Dense", "units": 10, "activation": "softmax"}
 ]}"""
+EPOCHS = 5
+"""The completed epochs when the images of the training are taken."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--folder", type=Path, default=Path(__file__).parent / "images")
-    folder = parser.parse_args().folder
-    folder.mkdir(parents=True, exist_ok=True)
+    parser.add_argument("--size", type=int, nargs=2, default=(1280, 720), metavar=("WIDTH", "HEIGHT"))
+    parser.add_argument("--schemes", nargs="+", choices=("light", "dark"), default=("light",))
+    parser.add_argument("--data", default="shapes", help="a data set or a folder of images")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
     if "DISPLAY" not in os.environ:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    data = str(Path(options.data).resolve()) if os.sep in options.data else options.data
     with tempfile.TemporaryDirectory() as home:
         # Keeps the user's own designs, runs and settings out of the images.
         os.environ["CNNSTUDIO_HOME"] = home
-        save_images(folder)
+        from cnnstudio.gui.shell.app import create_window
+
+        window = create_window()
+        window.show()
+        window.resize(*options.size)
+        Images(window, options.folder, options.schemes).save_all(data)
+        window.project.mark_saved(Path(home) / "lesson.cnn.json")
+        window.close()
 
 
-def save_images(folder: Path) -> None:
-    """Saves the pages, light and dark: training, with an error, with groups, and with a fix preview."""
-    from PySide6.QtGui import QAction
-    from PySide6.QtWidgets import QApplication
+class Images:
+    """Takes the images, one after the other, as `NAME-light.png` and `NAME-dark.png`."""
 
-    from cnnstudio.design import edits
-    from cnnstudio.design.file import parse_design
-    from cnnstudio.design.templates import template
-    from cnnstudio.gui.compute.session import State
-    from cnnstudio.gui.shell.app import create_window
-    from cnnstudio.gui.theme.theme import theme
+    def __init__(self, window: MainWindow, folder: Path, schemes: Sequence[str]) -> None:
+        self.window = window
+        self._folder = folder
+        self._schemes = schemes
 
-    window = create_window()
-    window.show()
-    window.resize(1440, 900)
+    def save_all(self, data: str) -> None:
+        """Every page: before the first run, during a training, and after it."""
+        from cnnstudio.gui.compute.session import State
 
-    def save(name: str, prepare: Callable[[], object] = lambda: None) -> None:
-        for scheme in ("dark", "light"):
+        window, pages = self.window, self.window.pages
+        self.wait(3)
+        for name, page in (("train", pages.TRAIN), ("explore", pages.EXPLORE), ("use", pages.USE)):
+            self.page(f"empty-{name}", page)
+        pages.turn_to(pages.DESIGN)
+        window.project.set_dataset(data, 10)
+        window.project.select(("conv2d_2",))
+        window.tool_bar.train_action.trigger()
+        self.wait(1200, lambda: len(window.shown_run.record.history.epochs) >= EPOCHS)
+        self.page("window", pages.TRAIN)
+        self.page("explore", pages.EXPLORE, self._views_are_there)
+        self.designs()
+        window.session.stop()
+        self.wait(60, lambda: window.session.state is State.IDLE)
+        self.page("data", pages.DATA)
+        self.page("use", pages.USE)
+        window.runs_overlay.open_table(window.run_folder)
+        self.wait(2)
+        self.save("runs")
+        window.runs_overlay.close_table()
+
+    def designs(self) -> None:
+        """The Design page: with an error, with groups and the drawing, and with a preview of fixes."""
+        from PySide6.QtGui import QAction
+
+        from cnnstudio.design import edits
+        from cnnstudio.design.file import parse_design
+        from cnnstudio.design.templates import template
+
+        window, project = self.window, self.window.project
+        self.page("design", window.pages.DESIGN)
+        lesson = project.network
+        project.edit("delete Flatten", edits.remove(project.network, ["flatten_1"]))
+        project.select(("dense_1",))
+        self.save("mistake")
+        project.open_network(template("resnet-20").network, None)
+        project.select(("residual_1",))
+        window.pages.design.toggle_drawing()
+        self.save("nested")
+        window.pages.design.toggle_drawing()
+        project.open_network(parse_design(_THREE_ERRORS), None)
+        project.select(("conv2d_3",))
+        preview = window.findChild(QAction, "actionPreviewFixes")
+        assert preview is not None
+        self.save("preview", preview.trigger)
+        project.open_network(lesson, None)
+
+    def page(self, name: str, page: int, until: Callable[[], bool] | None = None) -> None:
+        """Turns to a page and takes it, when the condition holds or else after a moment."""
+        self.window.pages.turn_to(page)
+        self.wait(2)
+        if until is not None:
+            self.wait(60, until)
+        self.save(name)
+
+    def save(self, name: str, prepare: Callable[[], object] = lambda: None) -> None:
+        from cnnstudio.gui.theme.theme import theme
+
+        for scheme in self._schemes:
             theme().set_scheme(scheme)
+            self.window.message_bar.hide()
             prepare()
-            wait(0.5)
-            window.grab().save(str(folder / f"{name}-{scheme}.png"))
+            self.wait(0.5)
+            self.window.grab().save(str(self._folder / f"{name}-{scheme}.png"))
 
-    def wait(seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+    def wait(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        from PySide6.QtWidgets import QApplication
+
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not until():
             QApplication.processEvents()
             time.sleep(0.005)
 
-    wait(1)
-    window.message_bar.hide()
-    project = window.project
-    project.select(("conv2d_2",))
-    epochs = 0
-
-    def count(events: tuple[object, ...]) -> None:
-        nonlocal epochs
-        epochs += sum(type(event).__name__ == "EpochEnded" for event in events)
-
-    window.session.events.connect(count)
-    window.tool_bar.train_action.trigger()
-    wait(300, lambda: epochs >= 5)
-    save("window")
-    window.pages.turn_to(window.pages.EXPLORE)
-    save("explore")
-    window.pages.turn_to(window.pages.DESIGN)
-    project.edit("delete Flatten", edits.remove(project.network, ["flatten_1"]))
-    project.select(("dense_1",))
-    save("mistake")
-    window.session.stop()
-    wait(30, lambda: window.session.state is State.IDLE)
-    for name, page in (("data", window.pages.DATA), ("use", window.pages.USE)):
-        window.pages.turn_to(page)
-        wait(3)
-        save(name)
-    window.pages.turn_to(window.pages.DESIGN)
-    project.open_network(template("resnet-20").network, None)
-    project.select(("residual_1",))
-    window.pages.design.toggle_drawing()
-    save("nested")
-    window.pages.design.toggle_drawing()
-    project.open_network(parse_design(_THREE_ERRORS), None)
-    project.select(("conv2d_3",))
-    preview = window.findChild(QAction, "actionPreviewFixes")
-    assert preview is not None
-    save("preview", preview.trigger)
-    project.mark_saved(folder / "lesson.cnn.json")
-    window.close()
+    def _views_are_there(self) -> bool:
+        panels = self.window.pages.explore.view_panels
+        return all(not panel.view.message for panel in panels if panel.isVisible())
 
 
 if __name__ == "__main__":
