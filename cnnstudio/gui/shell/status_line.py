@@ -92,7 +92,10 @@ class StatusLine(QWidget):
         activity = _ACTIVITIES[self._session.state]
         if is_idle and self._followed:
             activity = self._followed
-        parts = [self._progress or activity, self._project.network.name, self._saved_text()]
+        design = self._project.network.name
+        if trained := self._trained_name():
+            activity, design = f"{activity} {trained}", f"open design: {design}"
+        parts = [self._progress or activity, design, self._saved_text()]
         if problems:
             parts = [self._problem_text()] if is_idle else [activity, self._problem_text()]
             self._problems.setAccessibleDescription(problems[0].full_message)
@@ -100,6 +103,13 @@ class StatusLine(QWidget):
             parts = [f"To train, add {self._project.analysis.problems[0].missing}"]
         self._text.set_full_text(" · ".join(part for part in parts if part))
         self._text.set_tone("wrong" if problems and is_idle else "secondary")
+
+    def _trained_name(self) -> str:
+        """The name of the network that is trained, if the open design is another one; else empty."""
+        trained = self._session.network
+        is_training = self._session.state in (State.RUNNING, State.PAUSED, State.STOPPING)
+        is_other = trained is not None and trained.name != self._project.network.name
+        return trained.name if trained is not None and is_training and is_other else ""
 
     def _saved_text(self) -> str:
         if self._project.is_modified:
