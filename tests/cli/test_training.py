@@ -156,7 +156,7 @@ def test_a_run_continues_with_a_changed_design_and_lists_what_it_keeps(
     assert (started["event"], started["first_epoch"]) == ("Started", 3)
     assert (few["event"], few["message"][:5]) == ("Warned", "Only ")
     assert carried["event"] == "CarriedOver"
-    assert carried["lines"][-1].startswith("Reinitialized: 2 BatchNormalization")
+    assert carried["lines"][-1].startswith("Reinitialized: BatchNormalization (layer 2)")
     assert [event["epoch"] for event in rest if event["event"] == "EpochEnded"] == [3]
     assert main(["train", str(changed), *more[:2], "--run", str(tmp_path / "third")]) == 2
     assert "epochs: that run has already completed 2 epochs" in error_line(capsys)

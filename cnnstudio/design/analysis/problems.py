@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.design.analysis.inference import (
     MAXIMUM_LAYERS,
     MAXIMUM_PARAMETERS,
@@ -55,7 +56,8 @@ def output_problem(network: Network, inferred: SequenceShape, classes: int | Non
     if classes is None:
         return None
     if inferred.output.features != classes:
-        message = f"{last.title} outputs {inferred.output} scores, but the data has {classes} classes"
+        scores = pluralize(inferred.output.features, "score")
+        message = f"{last.title} outputs {scores}, but the data has {classes} classes"
         found = _find_output_layer(network.nodes, inferred.nodes, classes)
         # What softmax turns into probabilities is meant to be the end; otherwise layers may still follow.
         is_end = without_final_softmax(network.nodes) != network.nodes

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
+from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -78,7 +78,7 @@ class CompareDialog(QDialog):
         self._is_reading = False
         self._choice = QComboBox()
         self._browse = QPushButton("Open file…")
-        self._sides = (_Side("before"), _Side("now"))
+        self._sides = (_Side("other design"), _Side("open design"))
         self._costs = _Costs()
         self._seeds = seeds
         self._seed_line = SeedLine(seeds, self._compare)
@@ -151,6 +151,14 @@ class CompareDialog(QDialog):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._compare()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        is_return = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if is_return and not isinstance(self.focusWidget(), QPushButton):
+            # Otherwise the dialog would click its first button, which opens a file.
+            self._on_chosen(self._choice.currentIndex())
+        else:
+            super().keyPressEvent(event)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
@@ -324,7 +332,7 @@ class _Costs(Panel):
         self._verdict.setObjectName("compareVerdict")
         self._verdict.hide()
         right = Qt.AlignmentFlag.AlignRight
-        for column, text in enumerate(("", "before", "now", "change")):
+        for column, text in enumerate(("", "other", "open", "difference")):
             grid.addWidget(Label(text, "help", "secondary"), 0, column, right)
         self._values = {name: tuple(Label("", "help") for _ in range(3)) for name in _ROWS}
         for row, (name, labels) in enumerate(self._values.items(), start=1):

@@ -124,6 +124,15 @@ def _has_advice(project: Project) -> bool:
     return bool(service.shown or service.dismissed)
 
 
+def _is_problem_selected(project: Project) -> bool:
+    return any(project.analysis[node_id].problem for node_id in project.selection)
+
+
+def _is_finding_selected(project: Project) -> bool:
+    service = advice_service(project)
+    return _is_problem_selected(project) or any(map(service.for_node, project.selection))
+
+
 # Titles that depend on the state
 
 
@@ -140,13 +149,51 @@ def _fix_title(project: Project) -> str:
 
 # The table
 
+_FIXES: tuple[ActionSpec[Project], ...] = (
+    ActionSpec(
+        "actionFix",
+        "&Fix",
+        _fix,
+        menu="Network",
+        tooltip="Apply the best fix for the selected layer’s problem, or else for the first problem",
+        shortcuts=("F8", "Ctrl+M"),
+        icon="check",
+        enabled=lambda project: fixable_problem(project) is not None,
+        dynamic_title=_fix_title,
+        separator_before=True,
+        context_rank=1,
+        context_if=_is_problem_selected,
+    ),
+    ActionSpec(
+        "actionPreviewFixes",
+        "Preview fi&xes…",
+        None,
+        menu="Network",
+        tooltip="Compare what each possible fix would change before applying one",
+        shortcuts=("Shift+F8",),
+        enabled=lambda project: preview_target(project) is not None,
+        context_rank=2,
+        context_if=_is_finding_selected,
+    ),
+    ActionSpec(
+        "actionAdvice",
+        "&Tips…",
+        None,
+        menu="Network",
+        tooltip="Show tips for improving the design",
+        shortcuts=("F7",),
+        icon="advice",
+        enabled=_has_advice,
+    ),
+)
+
 _EDIT: tuple[ActionSpec[Project], ...] = (
     ActionSpec(
         "actionUndo",
         "&Undo",
         _undo,
         menu="Edit",
-        tooltip="Undo the last change to the design, recipe or data set",
+        tooltip="Undo the last change to the design or recipe",
         shortcuts=("Ctrl+Z",),
         icon="undo",
         enabled=lambda project: project.undo_stack.canUndo(),
@@ -173,7 +220,7 @@ _EDIT: tuple[ActionSpec[Project], ...] = (
         icon="cut",
         enabled=_is_selected,
         separator_before=True,
-        context_menu="always",
+        context_rank=13,
     ),
     ActionSpec(
         "actionCopy",
@@ -184,7 +231,7 @@ _EDIT: tuple[ActionSpec[Project], ...] = (
         shortcuts=("Ctrl+C",),
         icon="copy",
         enabled=_is_selected,
-        context_menu="always",
+        context_rank=11,
     ),
     ActionSpec(
         "actionPaste",
@@ -194,7 +241,7 @@ _EDIT: tuple[ActionSpec[Project], ...] = (
         tooltip="Paste layers, or Keras or PyTorch code, below the selection",
         shortcuts=("Ctrl+V",),
         icon="paste",
-        context_menu="always",
+        context_rank=12,
     ),
     ActionSpec(
         "actionDuplicate",
@@ -206,7 +253,7 @@ _EDIT: tuple[ActionSpec[Project], ...] = (
         icon="duplicate",
         enabled=_is_selected,
         separator_before=True,
-        context_menu="always",
+        context_rank=6,
     ),
     ActionSpec(
         "actionDelete",
@@ -218,7 +265,7 @@ _EDIT: tuple[ActionSpec[Project], ...] = (
         shortcut_scope=_IN_LIST,
         icon="delete",
         enabled=_is_selected,
-        context_menu="always",
+        context_rank=4,
     ),
 )
 
@@ -231,7 +278,7 @@ _LAYERS: tuple[ActionSpec[Project], ...] = (
         tooltip="Insert layers below the selection by typing, for example conv 32 3 relu",
         shortcuts=("Insert", "Ctrl+Return"),
         shortcut_scope=_IN_LIST,
-        context_menu="always",
+        context_rank=3,
     ),
     ActionSpec(
         "actionRename",
@@ -242,7 +289,7 @@ _LAYERS: tuple[ActionSpec[Project], ...] = (
         shortcuts=("F2",),
         shortcut_scope=_IN_LIST,
         enabled=_is_one_selected,
-        context_menu="always",
+        context_rank=9,
     ),
     ActionSpec(
         "actionToggleEnabled",
@@ -254,7 +301,7 @@ _LAYERS: tuple[ActionSpec[Project], ...] = (
         shortcut_scope=_IN_LIST,
         enabled=_is_selected,
         dynamic_title=lambda project: "&Enable" if _are_all_disabled(project) else "&Disable",
-        context_menu="always",
+        context_rank=5,
     ),
     ActionSpec(
         "actionMoveUp",
@@ -266,7 +313,6 @@ _LAYERS: tuple[ActionSpec[Project], ...] = (
         shortcut_scope=_IN_LIST,
         enabled=_is_selected,
         separator_before=True,
-        context_menu="always",
     ),
     ActionSpec(
         "actionMoveDown",
@@ -277,7 +323,6 @@ _LAYERS: tuple[ActionSpec[Project], ...] = (
         shortcuts=("Alt+Down",),
         shortcut_scope=_IN_LIST,
         enabled=_is_selected,
-        context_menu="always",
     ),
     ActionSpec(
         "actionIndent",
@@ -288,7 +333,6 @@ _LAYERS: tuple[ActionSpec[Project], ...] = (
         shortcuts=("Ctrl+]",),
         shortcut_scope=_IN_LIST,
         enabled=_is_selected,
-        context_menu="always",
     ),
     ActionSpec(
         "actionOutdent",
@@ -299,11 +343,11 @@ _LAYERS: tuple[ActionSpec[Project], ...] = (
         shortcuts=("Ctrl+[",),
         shortcut_scope=_IN_LIST,
         enabled=_is_in_group,
-        context_menu="always",
+        context_rank=10,
     ),
 )
 
-_GROUPS_AND_FIXES: tuple[ActionSpec[Project], ...] = (
+_GROUPS: tuple[ActionSpec[Project], ...] = (
     ActionSpec(
         "actionUnwrap",
         "Unw&rap",
@@ -312,7 +356,7 @@ _GROUPS_AND_FIXES: tuple[ActionSpec[Project], ...] = (
         tooltip="Replace the selected group with the layers inside it",
         shortcuts=("Ctrl+0", "Ctrl+Shift+G"),
         enabled=_is_group_selected,
-        context_menu="always",
+        context_rank=7,
     ),
     ActionSpec(
         "actionSelectAll",
@@ -324,7 +368,7 @@ _GROUPS_AND_FIXES: tuple[ActionSpec[Project], ...] = (
         shortcut_scope=_IN_LIST,
         enabled=lambda project: bool(project.network.nodes),
         separator_before=True,
-        context_menu="always",
+        context_rank=14,
     ),
     ActionSpec(
         "actionOpenGroups",
@@ -334,7 +378,7 @@ _GROUPS_AND_FIXES: tuple[ActionSpec[Project], ...] = (
         tooltip="Show the layers inside all groups",
         shortcuts=("Shift+Right",),
         shortcut_scope=_IN_LIST,
-        context_menu="always",
+        context_rank=15,
     ),
     ActionSpec(
         "actionCloseGroups",
@@ -344,46 +388,13 @@ _GROUPS_AND_FIXES: tuple[ActionSpec[Project], ...] = (
         tooltip="Show each group as a single row",
         shortcuts=("Shift+Left",),
         shortcut_scope=_IN_LIST,
-        context_menu="always",
-    ),
-    ActionSpec(
-        "actionFix",
-        "&Fix",
-        _fix,
-        menu="Network",
-        tooltip="Apply the best fix for the selected layer’s problem, or else for the first problem",
-        shortcuts=("F8", "Ctrl+M"),
-        icon="check",
-        enabled=lambda project: fixable_problem(project) is not None,
-        dynamic_title=_fix_title,
-        separator_before=True,
-        context_menu="when enabled",
-    ),
-    ActionSpec(
-        "actionPreviewFixes",
-        "Preview fi&xes…",
-        None,
-        menu="Network",
-        tooltip="Compare what each possible fix would change before applying one",
-        shortcuts=("Shift+F8",),
-        enabled=lambda project: preview_target(project) is not None,
-        context_menu="when enabled",
-    ),
-    ActionSpec(
-        "actionAdvice",
-        "&Tips…",
-        None,
-        menu="Network",
-        tooltip="Show tips for improving the design",
-        shortcuts=("F7",),
-        icon="advice",
-        enabled=_has_advice,
+        context_rank=16,
     ),
 )
 
 
 def _table() -> tuple[ActionSpec[Project], ...]:
-    return (*_EDIT, *_LAYERS, *_wraps(), *_GROUPS_AND_FIXES)
+    return (*_EDIT, *_LAYERS, *_wraps(), *_GROUPS, *_FIXES)
 
 
 def _wraps() -> Iterator[ActionSpec[Project]]:
@@ -401,7 +412,8 @@ def _wraps() -> Iterator[ActionSpec[Project]]:
             icon=snake_case(name),
             enabled=_is_selected,
             separator_before=number == 1,
-            context_menu="always",
+            context_rank=8,
+            context_submenu="&Wrap in a group",
         )
 
 

@@ -25,7 +25,10 @@ _MERGING = 1
 
 @dataclass(frozen=True)
 class ProjectState:
-    """Everything that undo restores, except for the selection."""
+    """Everything that undo restores, except for the selection.
+
+    Undo restores the data set only if the step changed it: choosing one is not a step.
+    """
 
     network: Network
     recipe: Recipe
@@ -189,17 +192,28 @@ class Project(QObject):
         self._push(text, dataclasses.replace(self._state, recipe=recipe), self._selection, merge)
 
     def set_dataset(self, name: str, classes: int | None, title: str = "") -> None:
-        """Chooses the data set; one undo step. With the current name, only updates what is known about it."""
+        """Chooses the data set, which is no undo step; with the current name, updates what is known of it."""
         known = _DatasetInfo(title or self._datasets.get(name, _DatasetInfo("", None)).title, classes)
         is_new = self._datasets.get(name) != known
         self._datasets[name] = known
         if name != self.dataset_name:
-            self._push(
-                "choose data set", dataclasses.replace(self._state, dataset_name=name), self._selection, None
-            )
+            self._set_state(dataclasses.replace(self._state, dataset_name=name), self._selection)
         elif is_new:
             self._analyze()
             self.dataset_changed.emit(name)
+
+    def undo_recipe(self) -> None:
+        """Undoes the last step if it is one of the recipe, for where nothing but the recipe is seen."""
+        self._step_if_of_recipe(self.undo_stack.index() - 1, self.undo_stack.undo)
+
+    def redo_recipe(self) -> None:
+        """The same for redo."""
+        self._step_if_of_recipe(self.undo_stack.index(), self.undo_stack.redo)
+
+    def _step_if_of_recipe(self, index: int, step: Callable[[], object]) -> None:
+        command = self.undo_stack.command(index)
+        if isinstance(command, _Change) and command.is_of_recipe:
+            step()
 
     def select(self, ids: Iterable[str]) -> None:
         """Selects layers; ids that are not in the network are ignored."""
@@ -321,8 +335,19 @@ class _Change(QUndoCommand):
         self.setObsolete(self._after[0] == self._before[0])
         return True
 
+    @property
+    def is_of_recipe(self) -> bool:
+        """Whether it changes nothing but the recipe."""
+        before, after = self._before[0], self._after[0]
+        return before == dataclasses.replace(after, recipe=before.recipe)
+
     def undo(self) -> None:
-        self._project._set_state(*self._before)
+        self._set(*self._before, instead_of=self._after[0])
 
     def redo(self) -> None:
-        self._project._set_state(*self._after)
+        self._set(*self._after, instead_of=self._before[0])
+
+    def _set(self, state: ProjectState, selection: tuple[str, ...], instead_of: ProjectState) -> None:
+        if state.dataset_name == instead_of.dataset_name:
+            state = dataclasses.replace(state, dataset_name=self._project.dataset_name)
+        self._project._set_state(state, selection)

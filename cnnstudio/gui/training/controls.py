@@ -31,6 +31,8 @@ class ActionButton(QPushButton):
         self._action = action
         self._has_text = text
         self.setProperty("role", "primary" if primary else "" if text else "icon")
+        # A click must not take the focus from where the user works.
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         # So that the action's shortcuts work even if no menu contains the action.
         self.addAction(action)
         self.clicked.connect(action.trigger)
@@ -46,6 +48,9 @@ class ActionButton(QPushButton):
         text = self._action.text().replace("&", "")
         # The style leaves too little space between icon and text.
         self.setText((f" {text}" if icon else text) if self._has_text else "")
+        if self.hasFocus() and not self._action.isEnabled():
+            # Otherwise Qt would give the focus to the next button: a second Space would stop the training.
+            self.clearFocus()
         self.setEnabled(self._action.isEnabled())
         self.setToolTip(self._action.toolTip())
         self.setAccessibleName(text)

@@ -104,6 +104,7 @@ class TrainingToolBar(QToolBar):
         self._project = project
         self._session = session
         self._status = RunStatusText()
+        self._design_name = project.network.name
         self._outcome = ""
         """The result of a seed sweep, or the status of a run that another program trains."""
         self._loading_text = ""
@@ -348,6 +349,10 @@ class TrainingToolBar(QToolBar):
         self._update()
 
     def _on_inputs_changed(self, _: object) -> None:
+        if self._session.state is State.IDLE and self._project.network.name != self._design_name:
+            # Another design was opened or imported: what became of the last run is said by the run on show.
+            self._status, self._outcome = RunStatusText(), ""
+        self._design_name = self._project.network.name
         if self._session.state is State.IDLE and not (self._status.text or self._outcome):
             self._failure = ""
             self._update()

@@ -21,6 +21,8 @@ Owner = TypeVar("Owner")
 
 Key = str | QKeySequence.StandardKey
 
+MAX_CONTEXT_ENTRIES = 9
+"""More would have to be searched; everything is in the menu bar."""
 ICON_NAME = "iconName"
 """The QAction property that holds the name of its icon, for buttons that tint the icon themselves."""
 
@@ -60,8 +62,12 @@ class ActionSpec(Generic[Owner]):
     """Whether a separator precedes it in its menu."""
     toolbar: Literal["", "button", "primary"] = ""
     """Whether it appears in the toolbar: as a button, or as the primary button."""
-    context_menu: Literal["", "always", "when enabled"] = ""
-    """Whether it appears in the context menu; those that appear only when enabled come first."""
+    context_rank: int = 0
+    """Its importance in the context menu, from 1; 0 if it is not in it. See `fill_context_menu`."""
+    context_submenu: str = ""
+    """The submenu of the context menu that contains it."""
+    context_if: Callable[[Owner], bool] | None = None
+    """Whether it concerns what the context menu is about; such actions come first."""
 
     @property
     def plain_title(self) -> str:
@@ -126,20 +132,32 @@ class ActionSet(QObject, Generic[Owner]):
         window.addActions([action for spec, action in self.pairs if not spec.shortcut_scope])
 
     def fill_context_menu(self, menu: QMenu) -> None:
-        """Adds the actions of the context menu; those that appear only when enabled come first."""
-        available = [
-            action
-            for spec, action in self.pairs
-            if spec.context_menu == "when enabled" and action.isEnabled()
+        """Adds what can be done now: the most important entries, in the table's order.
+
+        The actions of a submenu count as one entry.
+        """
+        usable = [
+            (spec, action)
+            for spec, action in sorted(self.pairs, key=lambda pair: pair[0].context_if is None)
+            if spec.context_rank
+            and action.isEnabled()
+            and (spec.context_if is None or spec.context_if(self._owner))
         ]
-        if available:
-            menu.addActions(available)
-            menu.addSeparator()
-        for spec, action in self.pairs:
-            if spec.context_menu == "always":
-                if spec.separator_before and not menu.isEmpty():
-                    menu.addSeparator()
-                menu.addAction(action)
+        ranks = sorted({spec.context_rank for spec, _ in usable})[:MAX_CONTEXT_ENTRIES]
+        submenus: dict[str, QMenu] = {}
+        was_special = False
+        for spec, action in usable:
+            if spec.context_rank not in ranks:
+                continue
+            if (spec.separator_before or (spec.context_if is None and was_special)) and not menu.isEmpty():
+                menu.addSeparator()
+            was_special = spec.context_if is not None
+            target = menu
+            if spec.context_submenu:
+                title = spec.context_submenu
+                target = submenus[title] if title in submenus else menu.addMenu(title)
+                submenus[title] = target
+            target.addAction(action)
 
     def refresh(self, *_: object) -> None:
         """Updates enabled, checked, title, tooltip and icon of all actions."""

@@ -58,13 +58,11 @@ class WeightTransfer:
         """What is kept and what is not, as readable lines without final periods."""
         kept = ", ".join(map(self._layer_text, self.kept)) or "none"
         lines = [f"Weights kept: {kept}"]
-        lines += [
-            f"Reinitialized: {self._layer_text(node)} ({reason})" for node, reason in self.reinitialized
-        ]
+        lines += [f"Reinitialized: {self._layer_text(node)}: {reason}" for node, reason in self.reinitialized]
         return tuple(lines)
 
     def _layer_text(self, node: Node) -> str:
-        return f"{self.layer_numbers[node.id]} {node.title}"
+        return f"{node.title} (layer {self.layer_numbers[node.id]})"
 
     def apply(self, old: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The old model's tensors that the new one keeps, under their new names.

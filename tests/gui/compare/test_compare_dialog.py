@@ -74,6 +74,22 @@ def test_every_difference_has_a_row_and_costs_are_side_by_side(dialog: CompareDi
     assert change == "\N{MINUS SIGN}35.7%"
 
 
+def test_return_compares_and_opens_no_file(
+    dialog: CompareDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *arguments: opened.append(1) or ("", ""))
+    choice = dialog.findChild(QComboBox, "compareWith")
+    before = sentence(dialog)
+    choice.setFocus()
+    choice.setCurrentIndex(1)
+    assert sentence(dialog) == before
+    qtbot.keyClick(choice, Qt.Key.Key_Return)
+    assert sentence(dialog) != before
+    assert dialog.isVisible()
+    assert opened == []
+
+
 def test_the_comparison_follows_the_edits(
     dialog: CompareDialog, project: Project, lesson: Network, qtbot: QtBot
 ) -> None:

@@ -214,7 +214,7 @@ def test_a_paused_run_continues_with_a_changed_design(studio: Studio) -> None:
     edited = dataclasses.replace(TINY, nodes=(nodes[0], Node("dropout_1", Dropout()), *nodes[1:]))
     studio.project.edit("add Dropout", edited)
     offers[-1].action()
-    assert offers[-1].text == "Weights kept: 1 Conv2D, 4 Dense."
+    assert offers[-1].text == "Weights kept: Conv2D (layer 1), Dense (layer 4)."
     offers[-1].action()
     studio.until(State.RUNNING)
     studio.until_steps(steps + 10)

@@ -116,17 +116,31 @@ def test_classes_that_become_known_later_are_not_an_undo_step(qtbot: QtBot) -> N
     assert project.dataset_title == "Shapes"
 
 
-def test_recipe_and_data_set_can_be_undone(qtbot: QtBot) -> None:
+def test_choosing_a_data_set_is_no_step_and_undo_leaves_it(qtbot: QtBot) -> None:
     project = Project()
     project.set_dataset("shapes", 10)
-    project.set_dataset("cifar10", 10)
+    project.edit("add", with_layer(Network(), "Dense"))
     project.set_recipe(project.recipe.replace(epochs=3))
+    with qtbot.waitSignal(project.dataset_changed):
+        project.set_dataset("cifar10", 100)
+    assert project.undo_stack.count() == 2
     with qtbot.waitSignal(project.recipe_changed):
         project.undo_stack.undo()
-    assert project.recipe.epochs != 3
-    with qtbot.waitSignal(project.dataset_changed):
-        project.undo_stack.undo()
+    project.undo_stack.undo()
+    assert project.network == Network()
+    assert (project.dataset_name, project.classes) == ("cifar10", 100)
+    project.undo_stack.redo()
+    assert project.dataset_name == "cifar10"
+
+
+def test_a_data_set_that_comes_with_a_design_goes_with_it(qtbot: QtBot) -> None:
+    project = Project()
+    project.set_dataset("shapes", 10)
+    project.edit("import code", with_layer(Network(), "Dense"), dataset="cifar10")
+    project.undo_stack.undo()
     assert project.dataset_name == "shapes"
+    project.undo_stack.redo()
+    assert project.dataset_name == "cifar10"
 
 
 def test_edits_of_a_recipe_with_the_same_merge_key_are_one_step(qtbot: QtBot) -> None:

@@ -493,6 +493,31 @@ def test_nothing_is_cut_off_or_moves_when_a_run_starts(open_window: OpenWindow, 
     assert after == before
 
 
+@pytest.mark.parametrize(
+    ("key", "inside"),
+    [
+        (Qt.Key.Key_2, "inspector"),
+        (Qt.Key.Key_3, "codeFile"),
+        (Qt.Key.Key_4, "receptiveField"),
+        (Qt.Key.Key_5, "drawingPanel"),
+    ],
+)
+def test_a_key_shows_each_panel_of_the_design_page_from_any_page(
+    qtbot: QtBot, open_window: OpenWindow, key: Qt.Key, inside: str
+) -> None:
+    window = open_window()
+    keys = Keyboard(window)
+    window.pages.turn_to(window.pages.TRAIN)
+    keys.press(key, ALT)
+    assert window.pages.current is window.pages.design
+    panel = window.findChild(QWidget, inside)
+    assert panel is not None
+    qtbot.waitUntil(panel.isVisible)
+    if key is Qt.Key.Key_5:
+        keys.press(key, ALT)
+        assert not panel.isVisible()
+
+
 def test_in_a_narrow_window_the_palette_and_the_layers_are_rails(open_window: OpenWindow) -> None:
     window = open_window(1024, 700)
     assert window.pages.design.layer_types.width() == 48

@@ -125,7 +125,7 @@ def test_a_changed_design_is_offered_to_a_paused_run_and_explained_before_it_con
     assert offer.button == "Continue with changed design…"
     offer.action()
     explanation = stage.offers[-1]
-    assert explanation.text == "Weights kept: 1 Conv2D, 4 Dense."
+    assert explanation.text == "Weights kept: Conv2D (layer 1), Dense (layer 4)."
     assert not stage.session.calls
     explanation.action()
     assert stage.session.calls == [("continue", stage.project.network, "shapes", stage.session.recipe)]
@@ -149,7 +149,8 @@ def test_layers_that_lose_their_weights_are_listed_with_the_reason(stage: Stage)
     stage.run(State.PAUSED)
     stage.edit(dataclasses.replace(VALID, nodes=(Node("conv2d_1", Conv2D(filters=6)), *VALID.nodes[1:])))
     stage.action("actionContinueDesign").trigger()
-    assert "Reinitialized: 1 Conv2D (weight is 6 × 3 × 3 × 3, was 4 × 3 × 3 × 3)" in (stage.offers[-1].text)
+    text = "Reinitialized: Conv2D (layer 1): weight is 6 × 3 × 3 × 3, was 4 × 3 × 3 × 3"
+    assert text in stage.offers[-1].text
 
 
 def test_a_design_with_a_problem_cannot_be_continued(stage: Stage) -> None:
@@ -162,9 +163,9 @@ def test_a_design_with_a_problem_cannot_be_continued(stage: Stage) -> None:
 
 def test_transferred_weights_are_reported(stage: Stage) -> None:
     stage.run()
-    event = WeightsTransferred(20, "a run", ("conv2d_1",), (), ("Weights kept: 1 Conv2D",))
+    event = WeightsTransferred(20, "a run", ("conv2d_1",), (), ("Weights kept: Conv2D (layer 1)",))
     stage.session.events.emit((event,))
-    assert stage.messages == ["Weights kept: 1 Conv2D."]
+    assert stage.messages == ["Weights kept: Conv2D (layer 1)."]
 
 
 def test_the_status_follows_a_run_that_was_extended(stage: Stage) -> None:

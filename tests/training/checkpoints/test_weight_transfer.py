@@ -131,8 +131,8 @@ def test_a_rewritten_design_is_matched_by_order() -> None:
 def test_the_plan_is_described_in_lines() -> None:
     found = plan_transfer(tiny(), added(tiny(), 1, BatchNormalization()))
     assert found.lines == (
-        "Weights kept: 1 Conv2D, 3 BatchNormalization, 4 Conv2D, 7 Dense",
-        "Reinitialized: 2 BatchNormalization (new layer)",
+        "Weights kept: Conv2D (layer 1), BatchNormalization (layer 3), Conv2D (layer 4), Dense (layer 7)",
+        "Reinitialized: BatchNormalization (layer 2): new layer",
     )
 
 

@@ -35,6 +35,8 @@ class RowButtons:
         self._layer_at = layer_at
         self._rect_of = rect_of
         self._pressed: FixTarget | None = None
+        self._was_clicked = False
+        """Whether the mouse has not left the buttons since a click: what moves under it is not previewed."""
         self.hovered: FixTarget | None = None
         """The button under the mouse."""
 
@@ -83,14 +85,16 @@ class RowButtons:
         viewport = self._viewport
         finding = None if target is None else self.finding(target)
         if target is None or finding is None:
+            self._was_clicked = False
             viewport.setCursor(Qt.CursorShape.ArrowCursor)
             card = existing_preview_card(viewport)
             if card is not None:
                 card.hide_later()
         else:
             viewport.setCursor(Qt.CursorShape.PointingHandCursor)
-            card = preview_card(self._project, viewport)
-            card.show_later(finding, finding.fix, viewport, self._rect(target))
+            if not self._was_clicked:
+                card = preview_card(self._project, viewport)
+                card.show_later(finding, finding.fix, viewport, self._rect(target))
         viewport.update()
 
     def open(self, target: FixTarget) -> None:
@@ -117,4 +121,5 @@ class RowButtons:
         if target.button == "more":
             self.open(target)
         elif finding is not None:
+            self._was_clicked = True
             self._project.run_command(lambda: apply_fix(self._project, finding))

@@ -76,9 +76,11 @@ def branch_number(network: Network, node_id: str) -> int | None:
 
 
 def input_summary(project: Project) -> str:
-    """The text of the input row: `CIFAR-10 image, 3 channels`."""
-    image = f"{plain_line(project.dataset_title, _MAX_TITLE)} image".strip()
-    return f"{image}, {pluralize(project.network.input.channels, 'channel')}"
+    """The text of the input row: `color image from CIFAR-10`."""
+    channels = project.network.input.channels
+    image = {1: "gray image", 3: "color image"}.get(channels, f"image with {pluralize(channels, 'channel')}")
+    title = plain_line(project.dataset_title, _MAX_TITLE)
+    return f"{image} from {title}" if title else image
 
 
 def accessible_row_text(project: Project, report: LayerReport | None, is_expanded: bool | None = None) -> str:

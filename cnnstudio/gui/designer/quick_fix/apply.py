@@ -14,9 +14,15 @@ if TYPE_CHECKING:
 
 
 def apply_fix(project: Project, finding: Finding, chosen: Fix | None = None) -> None:
-    """Applies one of a finding's fixes, by default the best, and selects what it added or changed."""
-    from cnnstudio.design import quick_fixes
+    """Applies one of a finding's fixes, by default the best, and selects what it added or changed.
 
+    Nothing happens if a problem is solved already: a second click must not insert a second Flatten.
+    """
+    from cnnstudio.design import quick_fixes
+    from cnnstudio.design.findings import Problem
+
+    if isinstance(finding, Problem) and finding not in project.analysis.problems:
+        return
     before = project.network
     network = quick_fixes.apply_fix(before, finding, chosen)
     added = [node.id for node in network.walk() if node.id not in before]

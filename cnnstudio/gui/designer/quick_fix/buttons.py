@@ -34,6 +34,8 @@ class FixButton(QPushButton):
         self._project = project
         self._finding: Finding | None = None
         self._fix: Fix | None = None
+        self._was_clicked = False
+        """Whether the mouse has not left since a click: the fix that takes its place is not previewed."""
         self.setProperty("role", role)
         self.clicked.connect(self._on_clicked)
 
@@ -52,12 +54,13 @@ class FixButton(QPushButton):
 
     def enterEvent(self, event: QEnterEvent) -> None:
         super().enterEvent(event)
-        if self._finding is not None:
+        if self._finding is not None and not self._was_clicked:
             card = preview_card(self._project, self)
             card.show_later(self._finding, self._fix, self, self.rect())
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
+        self._was_clicked = False
         self._hide_preview()
 
     def hideEvent(self, event: QHideEvent) -> None:
@@ -93,6 +96,7 @@ class FixButton(QPushButton):
     def _on_clicked(self) -> None:
         finding, chosen = self._finding, self._fix
         if finding is not None and chosen is not None:
+            self._was_clicked = True
             self._project.run_command(lambda: apply_fix(self._project, finding, chosen))
 
 

@@ -120,10 +120,10 @@ def describe_unreadable(unreadable: Sequence[tuple[str, str]]) -> str:
 
 
 def describe_pixels(image: TriedImage) -> str:
-    """`What the network gets: 32 × 32 pixels, gray`."""
+    """`Network input: 32 × 32 pixels, gray`."""
     channels, height, width = image.pixels.shape
     gray = ", gray" if channels == 1 else ""
-    return f"What the network gets: {width} × {height} pixels{gray}"
+    return f"Network input: {width} × {height} pixels{gray}"
 
 
 def _read(source: ImageSource, shape: Shape) -> Pixels:

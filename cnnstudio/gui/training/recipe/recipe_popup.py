@@ -51,10 +51,10 @@ class RecipePopup(Panel):
         column.addLayout(self._name_row())
         column.addWidget(self._error)
         self._error.hide()
-        # The window's shortcuts do not work in a popup.
+        # The window's shortcuts do not work in a popup, and would undo edits of layers, which it covers.
         for key, act in (
-            (QKeySequence.StandardKey.Undo, project.undo_stack.undo),
-            (QKeySequence.StandardKey.Redo, project.undo_stack.redo),
+            (QKeySequence.StandardKey.Undo, project.undo_recipe),
+            (QKeySequence.StandardKey.Redo, project.redo_recipe),
         ):
             QShortcut(QKeySequence(key), self).activated.connect(act)
         self.form.invalid_input.connect(self._show_error)

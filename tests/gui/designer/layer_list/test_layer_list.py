@@ -443,16 +443,35 @@ def test_the_columns_show_parameters_or_multiply_adds(qtbot: QtBot, project: Pro
     assert layers.tree.quantity == "parameters"
 
 
-def test_the_context_menu_enables_what_applies(nested: Network, show: Show) -> None:
+def entries(tree: LayerTree) -> list[str]:
+    """The object names of the context menu's entries, the title of a submenu."""
+    actions = tree.context_menu().actions()
+    assert all(action.isEnabled() for action in actions)
+    return [action.objectName() or action.text() for action in actions if not action.isSeparator()]
+
+
+def test_the_context_menu_has_at_most_nine_entries_that_fit_the_row(nested: Network, show: Show) -> None:
     project = Project(nested)
     tree = show(project).tree
+    for node in nested.walk():
+        project.select([node.id])
+        assert len(entries(tree)) <= 9
+        assert {"actionInsert", "actionDelete", "actionToggleEnabled", "&Wrap in a group"} <= {*entries(tree)}
+        assert ("actionUnwrap" in entries(tree)) == node.is_group
     project.select(["residual_1"])
-    enabled = {action.objectName() for action in tree.context_menu().actions() if action.isEnabled()}
-    assert {"actionRename", "actionDelete", "actionUnwrap", "actionWrapRepeat", "actionDuplicate"} <= enabled
+    assert "actionRename" in entries(tree)
     project.select([])
-    enabled = {action.objectName() for action in tree.context_menu().actions() if action.isEnabled()}
-    anywhere = {"actionPaste", "actionInsert", "actionSelectAll", "actionOpenGroups", "actionCloseGroups"}
-    assert enabled - {"", "actionFix"} == anywhere
+    anywhere = ["actionPaste", "actionInsert", "actionSelectAll", "actionOpenGroups", "actionCloseGroups"]
+    assert entries(tree) == anywhere
+
+
+def test_the_context_menu_of_a_faulty_row_begins_with_its_fixes(faulty: Network, show: Show) -> None:
+    project = Project(faulty)
+    tree = show(project).tree
+    project.select(["dense_1"])
+    assert entries(tree)[:2] == ["actionFix", "actionPreviewFixes"]
+    project.select(["conv2d_1"])
+    assert "actionFix" not in entries(tree)
 
 
 @pytest.mark.qt_log_ignore("This plugin does not support", extend=True)

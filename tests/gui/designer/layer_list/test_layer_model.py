@@ -130,7 +130,7 @@ def test_the_accessible_text_mentions_the_group_and_a_disabled_layer(
 
 def test_the_input_row_names_the_data_set(project: Project, model: LayerModel) -> None:
     project.set_dataset("cifar10", 10, "CIFAR-10")
-    assert model.input_index().data(ACCESSIBLE) == "Input, CIFAR-10 image, 3 channels, 3 by 32 by 32"
+    assert model.input_index().data(ACCESSIBLE) == "Input, color image from CIFAR-10, 3 by 32 by 32"
 
 
 def test_renaming_a_row_is_an_undo_step(project: Project, model: LayerModel) -> None:

@@ -20,6 +20,7 @@ from cnnstudio.gui.designer.actions import design_actions
 from cnnstudio.gui.designer.inspector.inspector import Inspector
 from cnnstudio.gui.designer.layer_list.layer_list import LayerList
 from cnnstudio.gui.designer.layer_list.layer_tree import LayerTree
+from cnnstudio.gui.designer.quick_fix.apply import apply_fix
 from cnnstudio.gui.designer.quick_fix.preview_access import existing_preview_card
 from cnnstudio.gui.designer.quick_fix.preview_card import FixPreviewCard
 from cnnstudio.gui.designer.quick_fix.preview_text import (
@@ -301,6 +302,25 @@ def test_focusing_a_fix_previews_it_and_enter_applies_it(
     qtbot.keyClick(second, KEY.Key_Return)
     assert "global_average_pooling2d_1" in project.network
     assert not shown.isVisible()
+
+
+def test_a_second_click_on_a_fix_does_nothing_and_what_moves_under_the_mouse_is_not_previewed(
+    tree: LayerTree, project: Project, qtbot: QtBot
+) -> None:
+    point, problem = tree.fix_rect("dense_1").center(), problem_of_dense(project)
+    hover(qtbot, tree, point)
+    shown = card(tree, qtbot)
+    qtbot.mouseClick(tree.viewport(), Qt.MouseButton.LeftButton, pos=point)
+    assert not shown.isVisible()
+    apply_fix(project, problem)
+    assert [node.layer.type_name() for node in project.network.nodes].count("Flatten") == 1
+
+    # Undone, the same button is under the mouse again, which has not left it.
+    project.undo_stack.undo()
+    qtbot.mouseMove(tree.viewport(), point + QPoint(1, 0))
+    assert pending_previews(tree) == []
+    hover(qtbot, tree, point)
+    assert card(tree, qtbot) is shown
 
 
 # Texts

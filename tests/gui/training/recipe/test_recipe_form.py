@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.parameters import parameters
+from cnnstudio.design.network import Network
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.recipe.recipe_popup import RecipePopup
 from cnnstudio.training.recipe.files import save_recipe, user_recipes
@@ -100,6 +101,18 @@ def test_the_undo_shortcut_works_inside_the_popup(popup: RecipePopup, project: P
 
     assert QKeySequence(QKeySequence.StandardKey.Undo).toString() == "Ctrl+Z"
     assert project.recipe == STUDIO
+
+
+def test_undo_in_the_popup_leaves_the_layers_alone(
+    popup: RecipePopup, project: Project, qtbot: QtBot
+) -> None:
+    project.edit("rename", Network(name="Birds"))
+    write(qtbot, field(popup, "batchSizeField"), "64")
+    for _ in range(2):
+        qtbot.keyClick(field(popup, "batchSizeField"), Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert (project.recipe, project.network.name) == (STUDIO, "Birds")
+    qtbot.keySequence(field(popup, "batchSizeField"), QKeySequence(QKeySequence.StandardKey.Redo))
+    assert project.recipe.batch_size == 64
 
 
 def test_the_values_of_a_built_in_recipe_restore_its_name(popup: RecipePopup, project: Project) -> None:
