@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import pyqtgraph as pg
@@ -14,6 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import screen_reader_text
 from cnnstudio.gui.plots.companions import Companion
+from cnnstudio.gui.plots.content import PlotContent
 from cnnstudio.gui.plots.drawing.axes import Range, to_axis
 from cnnstudio.gui.plots.drawing.foreground import Crosshair
 from cnnstudio.gui.plots.drawing.items import (
@@ -30,7 +30,6 @@ from cnnstudio.gui.plots.drawing.plot import Plot
 from cnnstudio.gui.plots.entries import entries_of
 from cnnstudio.gui.plots.legend import Legend
 from cnnstudio.gui.plots.metrics import Metric
-from cnnstudio.gui.plots.options import DEFAULTS, CurveOptions
 from cnnstudio.gui.plots.ranges import ValueRanges
 from cnnstudio.gui.plots.values import (
     is_of_epochs,
@@ -40,8 +39,6 @@ from cnnstudio.gui.plots.values import (
     training_line,
     validation_at,
 )
-from cnnstudio.gui.runs.curves.marks import Mark
-from cnnstudio.gui.runs.curves.metric_curves import MetricCurves
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label
 
@@ -51,25 +48,6 @@ _GAP_ALPHA = 0.16
 _PIXELS_PER_POINT = 3
 _LATE_DRAW_MS = 1_000
 """After this time a change is drawn that is too small to see, such as the last digit of a value."""
-
-
-@dataclass(frozen=True, eq=False)
-class PlotContent:
-    """What a plot shows."""
-
-    curves: MetricCurves = field(default_factory=MetricCurves)
-    epochs: float = 1.0
-    """Where the axis ends."""
-    hint: str = ""
-    """What is written in the plot if there are no curves."""
-    marks: tuple[Mark, ...] = ()
-    companions: Sequence[Companion] = ()
-    options: CurveOptions = DEFAULTS
-    steps_per_epoch: float = 1.0
-    position: float = 0.0
-    """Where the run is, in epochs."""
-    version: object = None
-    """What was drawn with the same version is not drawn again."""
 
 
 class CurvePlot(QWidget):
@@ -340,7 +318,8 @@ class CurvePlot(QWidget):
         self.legend.show_values(texts, epoch)
         self.plot.crosshair = self._crosshair(found) if self._hover is not None else None
         self.plot.cursor_epoch = self._cursor_line()
-        description = summarize(self.quantity, curves, self.legend.text) or self.content.hint
+        marks = self.content.marks if self.plot.has_flags else ()
+        description = summarize(self.quantity, curves, self.legend.text, marks) or self.content.hint
         self.plot.setAccessibleDescription(screen_reader_text(description))
         self.plot.viewport().update()
 

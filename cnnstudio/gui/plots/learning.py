@@ -9,7 +9,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from cnnstudio.gui.plots.companions import Companion
-from cnnstudio.gui.plots.curve_plot import CurvePlot, PlotContent
+from cnnstudio.gui.plots.content import PlotContent
+from cnnstudio.gui.plots.curve_plot import CurvePlot
 from cnnstudio.gui.plots.drawing.axes import Range
 from cnnstudio.gui.plots.metrics import METRIC
 from cnnstudio.gui.plots.options import CurveOptions

@@ -11,8 +11,10 @@ from cnnstudio.gui.plots.companions import Companion
 from cnnstudio.gui.plots.drawing.items import NO_POINTS, Points
 from cnnstudio.gui.plots.metrics import Metric
 from cnnstudio.gui.plots.options import RADIUS, CurveOptions
+from cnnstudio.gui.runs.curves.marks import Mark
 from cnnstudio.gui.runs.curves.metric_curves import MetricCurves
 
+_MAX_MARKS = 5
 _TOLERANCE = 0.005
 """Epochs are named with two decimals: a place that is named like the end of the curve has its value."""
 
@@ -68,8 +70,8 @@ def texts_at(
     return texts
 
 
-def summarize(metric: Metric, curves: MetricCurves, shown: str) -> str:
-    """`Training went from 2.31 to 0.591; validation is best at epoch 7 with 0.640. Shown: training …`."""
+def summarize(metric: Metric, curves: MetricCurves, shown: str, marks: Sequence[Mark]) -> str:
+    """`Loss: training went from 2.31 to 0.591; validation is best at epoch 7 with 0.640. Shown: …`."""
     x, y = curves.trend.curve() if len(curves.steps) else (curves.epochs.x, curves.epochs.y)
     if not len(x):
         return ""
@@ -79,4 +81,6 @@ def summarize(metric: Metric, curves: MetricCurves, shown: str) -> str:
         index = int(np.argmin(validation.y) if metric.is_better_low else np.argmax(validation.y))
         best = metric.format(float(validation.y[index]))
         parts.append(f"validation is best at epoch {validation.x[index]:,.0f} with {best}")
-    return f"{'; '.join(parts)}. Shown: {shown}."
+    flags = [f"{mark.label} at epoch {mark.epoch:.4g}" for mark in marks[-_MAX_MARKS:]]
+    said = f" Marks: {', '.join(flags)}." if flags else ""
+    return f"{'; '.join(parts)}. Shown: {shown}.{said}"

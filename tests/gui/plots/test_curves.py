@@ -310,7 +310,8 @@ def test_a_flag_that_meets_the_cursor_steps_aside(view: LearningView, history: R
     view.set_cursor(5)
 
     (best,) = view.loss.plot.flags
-    assert best.box.right() <= best.x or best.box.left() >= best.x
+    assert not best.is_folded
+    assert best.box.right() < best.x or best.box.left() > best.x
 
 
 def test_a_click_in_the_legend_hides_a_line_in_its_plot(
@@ -521,6 +522,8 @@ def test_the_curves_are_described_in_a_sentence(view: LearningView, history: Run
     description = view.loss.plot.accessibleDescription()
     assert description.startswith("Loss: training went from 1.981 to 0.513")
     assert "validation is best at epoch 5 with 0.562" in description
+    assert description.endswith("Marks: best at epoch 5.")
+    assert "Marks" not in view.accuracy.plot.accessibleDescription()
 
 
 def test_a_line_is_cut_where_it_enters_and_leaves_a_range() -> None:

@@ -69,7 +69,8 @@ def lay_out(
 
 
 def _free_box(x: float, width: float, area: QRectF, taken: Sequence[QRectF]) -> QRectF | None:
-    for left in (x - width / 2, x - width, x):
+    # Beside its line, and a little apart from it where that is the line of the cursor.
+    for left in (x - width / 2, x - width, x, x - width - _GAP, x + _GAP):
         box = QRectF(left, area.top() - HEIGHT, width, HEIGHT)
         is_inside = box.left() >= area.left() - 30 and box.right() <= area.right() + 8
         if is_inside and not any(box.intersects(other) for other in taken):
