@@ -101,7 +101,10 @@ def test_a_page_that_is_not_shown_asks_nothing(
     window.shown_run.show_opened(read_run(run_folder))
     qtbot.waitUntil(lambda: bool(window.pages.requests._wanted))
 
+    # Train asks only what the network says to the image beside the feature maps.
     window.pages.turn_to(window.pages.TRAIN)
+    assert {each.instrument for each in window.pages.requests._wanted} <= {"predictions"}
+    window.pages.turn_to(window.pages.DESIGN)
     assert window.pages.requests._wanted == frozenset()
 
 
@@ -128,7 +131,7 @@ def test_the_timeline_moves_all_views_and_they_show_the_recorded_figures(
         qtbot.waitUntil(both_show_it)
         assert confusion._reading is not None
         assert confusion._reading.accuracy == pytest.approx(epochs[epoch].validation.accuracy)
-        assert scores.charts.rows[0].at == scores._epochs.index(epoch)
+        assert scores.charts.rows[0].epochs[scores.charts.rows[0].at] == epoch
 
 
 def test_each_view_exists_once_before_and_after_all_pages_were_shown(open_window: OpenWindow) -> None:

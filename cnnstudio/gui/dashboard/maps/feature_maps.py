@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import format_count, pluralize, screen_reader_text
 from cnnstudio.design.analysis.analysis import Analysis, analyze
@@ -22,7 +22,7 @@ from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.qimage import to_qimage
 from cnnstudio.insight.maps import FeatureMaps
 
-_MAP_HINT = "Click a map to choose it, double-click to enlarge it"
+_MAP_HINT = "Click a map, or press Enter, to enlarge it"
 
 _MAX_CLASS = 40
 """Characters of a class's name in a sentence."""
@@ -58,14 +58,8 @@ class FeatureMapsView(QWidget):
         self.grid = MapGrid()
         self.grid.setAccessibleName("Feature maps")
         self.enlarged = EnlargedMap()
-        self.enlarge_button = QPushButton()
-        self.enlarge_button.setObjectName("enlargeMap")
-        self.enlarge_button.setProperty("role", "small")
-        keeps_place = self.enlarge_button.sizePolicy()
-        keeps_place.setRetainSizeWhenHidden(True)
-        self.enlarge_button.setSizePolicy(keeps_place)
-        self.enlarge_button.hide()
         self._map_text = ElidedLabel("", "help", "secondary")
+        self._answer = ""
         self._pixels = np.empty((0, 3, 1, 1), np.uint8)
         self._names: tuple[str, ...] = ()
         self._network = Network()
@@ -84,10 +78,6 @@ class FeatureMapsView(QWidget):
         for control in (self.order, self.scale, self.colors):
             controls.addWidget(control)
         controls.addStretch(1)
-        foot = QHBoxLayout()
-        foot.setSpacing(8)
-        foot.addWidget(self._map_text, 1)
-        foot.addWidget(self.enlarge_button)
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(10)
@@ -98,7 +88,7 @@ class FeatureMapsView(QWidget):
         all_maps_column.setContentsMargins(0, 0, 0, 0)
         all_maps_column.setSpacing(8)
         all_maps_column.addLayout(row, 1)
-        all_maps_column.addLayout(foot)
+        all_maps_column.addWidget(self._map_text)
         self._stack = QStackedWidget()
         self._stack.addWidget(all_maps)
         self._stack.addWidget(self.enlarged)
@@ -116,7 +106,6 @@ class FeatureMapsView(QWidget):
         self.colors.changed.connect(self._on_colors_changed)
         self.grid.map_chosen.connect(self._on_map_chosen)
         self.grid.map_activated.connect(self.enlarge)
-        self.enlarge_button.clicked.connect(lambda: self.enlarge(self.grid.index))
         self.enlarged.closed.connect(self.show_all)
         self.enlarged.step_requested.connect(self._on_step)
 
@@ -177,6 +166,12 @@ class FeatureMapsView(QWidget):
         self.grid.set_color_map(str(key))
         self._show_chosen()
 
+    def show_answer(self, answer: str) -> None:
+        """Shows below the maps what the network says to the image; empty if that is not known."""
+        if answer != self._answer:
+            self._answer = answer
+            self._show_chosen()
+
     def close_run(self) -> None:
         """Ignores what is still being read."""
 
@@ -225,13 +220,11 @@ class FeatureMapsView(QWidget):
         """Shows what is said about the chosen map, and the map itself if it is enlarged."""
         maps, index = self.grid.maps, self.grid.index
         can_enlarge = maps is not None and maps.maps[0].size > 1 and index is not None
-        self.enlarge_button.setVisible(can_enlarge and not self.is_enlarged)
         text = "" if maps is None else _MAP_HINT if index is None else self.grid.describe(index)
-        self._map_text.set_full_text(text)
+        self._map_text.set_full_text(_joined(self._answer, text))
         if maps is None or index is None or not can_enlarge:
             self._stack.setCurrentIndex(0)
             return
-        self.enlarge_button.setText(f"Enlarge map {index + 1}")
         if self.is_enlarged:
             chosen = maps.maps[index : index + 1]
             levels = (stretched(chosen) if self.scale.value == "each" else chosen)[0]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen, QPixmap
+from PySide6.QtGui import QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QSizePolicy, QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.keys import is_plain
+from cnnstudio.gui.widgets.canvas.marks import paint_image
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.gui.widgets.qimage import to_qimage
 
 EXAMPLES = 5
-_SIDE = 28
+_SMALLEST, _LARGEST = 28, 84
+"""The side of an image: together they are as high as the maps beside them."""
+_FRAME = 3
 
 
 class ImageButton(QAbstractButton):
@@ -25,12 +28,16 @@ class ImageButton(QAbstractButton):
         self._pixmap = QPixmap()
         self.setObjectName(f"image_{number + 1}")
         self.setCheckable(True)
-        self.setFixedSize(_SIDE + 6, _SIDE + 6)
+        self.set_side(_SMALLEST)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.show_image(None, "")
 
     def sizeHint(self) -> QSize:
-        return QSize(_SIDE + 6, _SIDE + 6)
+        return self.minimumSize()
+
+    def set_side(self, side: int) -> None:
+        """Makes the image as large as that, without its frame."""
+        self.setFixedSize(side + 2 * _FRAME, side + 2 * _FRAME)
 
     def show_image(self, image: np.ndarray | None, name: str) -> None:
         """Shows an image, uint8 (C, H, W), gray or RGB; `name` is its class."""
@@ -44,15 +51,14 @@ class ImageButton(QAbstractButton):
         style = theme()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        area = QRectF(3, 3, _SIDE, _SIDE)
+        area = QRectF(self.rect()).adjusted(_FRAME, _FRAME, -_FRAME, -_FRAME)
         shape = QPainterPath()
         shape.addRoundedRect(area, 4, 4)
         painter.save()
         painter.setClipPath(shape)
         painter.fillRect(area, style.color("grid"))
         if not self._pixmap.isNull():
-            painter.drawPixmap(area, self._pixmap, QRectF(self._pixmap.rect()))
+            paint_image(painter, area, self._pixmap)
         painter.restore()
         if self.isChecked() or self.hasFocus():
             painter.setPen(QPen(style.color("text" if self.hasFocus() else "accent"), 2))
@@ -87,6 +93,18 @@ class ImageColumn(QWidget):
     def number(self) -> int:
         """The index of the chosen image."""
         return int(self._group.checkedId())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        side = min(max(self.height() // EXAMPLES - 2 * _FRAME, _SMALLEST), _LARGEST)
+        self.setFixedWidth(side + 2 * _FRAME)
+        for button in self.buttons:
+            button.set_side(side)
+
+    def minimumSizeHint(self) -> QSize:
+        # Not that of the images as they are now: the window may become smaller.
+        side = _SMALLEST + 2 * _FRAME
+        return QSize(side, EXAMPLES * side)
 
     def choose(self, number: int) -> None:
         """Chooses an image, if there is one with this index."""

@@ -38,8 +38,8 @@ _LABELED_WIDTH = 40
 class MapGrid(QAbstractScrollArea):
     """Draws all visible maps as a single image: hundreds of separate draw calls would take too long.
 
-    A click or an arrow key chooses a map; a double click or Enter asks to enlarge it. Ctrl + wheel, + and −
-    zoom.
+    An arrow key chooses a map; a click chooses it too, and like Enter asks to enlarge it. Ctrl + wheel, + and
+    − zoom.
     """
 
     map_chosen = Signal(object)
@@ -183,7 +183,7 @@ class MapGrid(QAbstractScrollArea):
             count, rows, columns = self._maps.maps.shape
             ratio = self._ratio
             width, space = available.width() - 2, int((available.height() - 4) * ratio)
-            grid = fit(count, rows / columns, int(width * ratio), space, ratio)
+            grid = fit(count, rows / columns, int(width * ratio), space, ratio, (rows, columns))
             if self._zoom > 1 or grid.total_height / ratio > available.height():
                 scrolled = int((width - self.verticalScrollBar().sizeHint().width()) * ratio)
                 if self._zoom > 1:
@@ -323,9 +323,10 @@ class MapGrid(QAbstractScrollArea):
         if event.button() == Qt.MouseButton.LeftButton and self._grid is not None:
             self._choose(self._at(event.position()))
 
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        # Not already when it is pressed: the release would go to the enlarged map.
         index = self._at(event.position())
-        if event.button() == Qt.MouseButton.LeftButton and index is not None:
+        if event.button() == Qt.MouseButton.LeftButton and index is not None and index == self.index:
             self.map_activated.emit(index)
 
     def wheelEvent(self, event: QWheelEvent) -> None:

@@ -48,15 +48,25 @@ class Grid:
 
 
 @lru_cache(maxsize=16)
-def fit(count: int, ratio: float, width: int, height: int, scale: float = 1.0) -> Grid:
+def fit(
+    count: int,
+    ratio: float,
+    width: int,
+    height: int,
+    scale: float = 1.0,
+    pixels: tuple[int, int] | None = None,
+) -> Grid:
     """The grid with the largest cells that all fit into `width` × `height`, else with the smallest cells.
 
-    `ratio` is a cell's height divided by its width, `scale` the number of device pixels per pixel.
+    `ratio` is a cell's height divided by its width, `scale` the number of device pixels per pixel. Cells of
+    maps of `pixels` (rows, columns) are whole multiples of them, see `sharp`.
     """
     gap, smallest, largest = round(GAP * scale), round(_SMALLEST_CELL * scale), round(_LARGEST_CELL * scale)
     maximum = max((width + gap) // (smallest + gap), 1)
     for columns in range(1, maximum + 1):
         grid = _with_columns(count, ratio, width, columns, gap, largest)
+        if pixels is not None:
+            grid = sharp(grid, *pixels)
         if grid.total_height <= height:
             return grid
     return _with_columns(count, ratio, width, maximum, gap, largest)

@@ -40,6 +40,9 @@ class RunMaps(FeatureMapsView):
         self.image_chosen.connect(lambda number: selection.choose_image(int(number)))
         self._loader.loaded.connect(clock.refresh)
         clock.frame.connect(self.draw)
+        # It may be created long after the run was shown.
+        self._on_images_changed()
+        self._on_image_changed(selection.image)
 
     def close_run(self) -> None:
         """Ignores what is still being read."""

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from cnnstudio.core.formatting import format_percent
 from cnnstudio.gui.dashboard.views.base import Table, View
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
+from cnnstudio.gui.widgets.plain_text import plain_line
+from cnnstudio.insight.instruments.predictions import UNKNOWN, PredictionsReading
+
+_MAX_CLASS = 40
 
 
 class FeatureMapsInPanel(View):
@@ -41,9 +46,13 @@ class FeatureMapsInPanel(View):
         return content
 
     def show_moment(self, readings: MomentReadings) -> None:
-        """The maps draw themselves whenever they are visible."""
+        """The maps draw themselves whenever they are visible; the prediction for their image is asked for."""
         self._on_heading_changed()
-        self.source.remember(self, ())
+        if readings.is_empty:
+            self.maps.show_answer("")
+        else:
+            self.maps.show_answer(_predicted(readings, self.maps.image))
+        self.source.remember(self, readings.asked)
 
     def _on_heading_changed(self) -> None:
         heading = self.maps.heading
@@ -75,3 +84,17 @@ class FeatureMapsInPanel(View):
             dead = "dead" if number in maps.dead else ""
             rows.append([number + 1, float(each.min()), float(each.max()), float(each.mean()), dead])
         return rows
+
+
+def _predicted(readings: MomentReadings, image: int) -> str:
+    """`Predicted: cat (97.0%) · actual: dog · epoch 6`; empty while it is not known."""
+    answer = readings.ask("predictions")
+    reading = answer.reading
+    if not isinstance(reading, PredictionsReading) or image >= len(reading.labels):
+        return ""
+    (predicted, score), *_ = reading.top(image, 1)
+    actual = int(reading.labels[image])
+    names = [plain_line(reading.classes[each], _MAX_CLASS) for each in (predicted, actual)]
+    known = "" if actual == UNKNOWN else "correct" if actual == predicted else f"actual: {names[1]}"
+    parts = (f"Predicted: {names[0]} ({format_percent(score)})", known, f"epoch {answer.epoch}")
+    return " · ".join(filter(None, parts))

@@ -54,8 +54,9 @@ class HistogramsView(View):
         plot_row.addWidget(self.plot)
         self.units = UnitList()
         self.units.chosen.connect(lambda layer: self.selection.choose_layer(layer))
-        units_title = Label("Dead and saturated units", "strong")
+        units_title = QHBoxLayout()
         units_title.setContentsMargins(16, 4, 16, 4)
+        units_title.addWidget(Label("Dead and saturated units", "strong"))
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 8)
@@ -63,7 +64,7 @@ class HistogramsView(View):
         column.addLayout(controls)
         column.addLayout(plot_row, 3)
         column.addWidget(Line())
-        column.addWidget(units_title)
+        column.addLayout(units_title)
         column.addWidget(self.units, 2)
         return content
 

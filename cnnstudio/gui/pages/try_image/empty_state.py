@@ -7,8 +7,8 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QEnterEvent, QPainter, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QVBoxLayout, QWidget
 
-from cnnstudio.gui.dashboard.views.parts.image_grid import paint_image
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.marks import paint_image
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.gui.widgets.qimage import to_qimage

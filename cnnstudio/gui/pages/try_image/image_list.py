@@ -23,11 +23,11 @@ from PySide6.QtWidgets import (
 )
 
 from cnnstudio.core.formatting import format_percent
-from cnnstudio.gui.dashboard.views.parts.image_grid import paint_image
 from cnnstudio.gui.dashboard.views.parts.rows_model import Index, RowsModel
 from cnnstudio.gui.pages.try_image.sources import TriedImage
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.marks import paint_image
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.qimage import to_qimage
 

@@ -7,8 +7,8 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QWidget
 
-from cnnstudio.gui.dashboard.views.parts.image_grid import paint_image
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.marks import paint_image
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.qimage import to_qimage
 

@@ -1,11 +1,11 @@
-"""Frames around what is chosen and what has the focus, and round numbers for axes."""
+"""Images, frames around what is chosen and what has the focus, and round numbers for axes."""
 
 from __future__ import annotations
 
 import math
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QPainter, QPen, QPixmap
 
 from cnnstudio.gui.theme.theme import theme
 
@@ -26,6 +26,18 @@ def paint_focus(painter: QPainter, rect: QRectF) -> None:
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(theme().color("accent"), 2))
     painter.drawRoundedRect(rect, 4, 4)
+
+
+def paint_image(painter: QPainter, area: QRectF, pixmap: QPixmap) -> None:
+    """Draws an image as large as it fits into the area, whole and centered, with sharp pixels if it grows."""
+    if pixmap.isNull():
+        painter.fillRect(area, theme().color("grid"))
+        return
+    scale = min(area.width() / pixmap.width(), area.height() / pixmap.height())
+    width, height = pixmap.width() * scale, pixmap.height() * scale
+    target = QRectF(area.center().x() - width / 2, area.center().y() - height / 2, width, height)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < 2)
+    painter.drawPixmap(target, pixmap, QRectF(pixmap.rect()))
 
 
 def round_ticks(low: float, high: float, count: int = 4) -> list[float]:

@@ -166,8 +166,14 @@ def test_a_map_is_chosen_by_mouse_and_keys_and_described(view: FeatureMapsView, 
     view.map_chosen.connect(chosen.append)
 
     qtbot.mouseClick(view.grid.viewport(), Qt.MouseButton.LeftButton, pos=view.grid.center_of(3).toPoint())
+    assert view.is_enlarged
+    qtbot.keyClick(view.enlarged.image, Qt.Key.Key_Escape)
+    assert not view.is_enlarged
     qtbot.keyClick(view.grid, Qt.Key.Key_Right)
     assert view._map_text.full_text == "Map 5 of 8: 1.14 to 1.14"
+    qtbot.keyClick(view.grid, Qt.Key.Key_Return)
+    assert view.is_enlarged
+    view.show_all()
     qtbot.keyClick(view.grid, Qt.Key.Key_Escape)
 
     assert chosen == [3, 4, None]
@@ -180,7 +186,6 @@ def test_a_map_is_enlarged_beside_the_image_with_what_a_value_sees(
     view.show_maps(feature_maps("conv2d_1", side=30), NETWORK, CLASSES)
     point = view.grid.center_of(6).toPoint()
     qtbot.mouseClick(view.grid.viewport(), Qt.MouseButton.LeftButton, pos=point)
-    qtbot.mouseClick(view.enlarge_button, Qt.MouseButton.LeftButton)
 
     assert view.is_enlarged
     assert view.enlarged.text.full_text.startswith("Map 7 of 8 · row 16, column 16: 1.71")
@@ -352,3 +357,15 @@ def test_the_tooltip_of_a_value_is_exact(view: FeatureMapsView) -> None:
 def test_what_cannot_be_drawn_is_not_a_feature_map(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"feature maps|exact values"):
         dataclasses.replace(faint(), **changes)  # type: ignore[arg-type]  # that is what is tested
+
+
+def test_example_images_are_as_high_as_the_maps(view: FeatureMapsView, qtbot: QtBot) -> None:
+    view.show_images(np.zeros((5, 3, 32, 32), np.uint8), ("cat",) * 5)
+    view.show_maps(feature_maps("conv2d_1"), NETWORK, CLASSES)
+    sides = []
+    for height in (240, 440, 900):
+        view.resize(560, height)
+        qtbot.wait(1)
+        sides.append(view.images.buttons[0].width())
+        assert view.images.buttons[4].geometry().bottom() <= view.grid.height() + 1
+    assert sides[0] < sides[1] < sides[2] == 84 + 6

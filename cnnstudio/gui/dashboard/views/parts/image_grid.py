@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.keys import is_plain
+from cnnstudio.gui.widgets.canvas.marks import paint_image
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.gui.widgets.qimage import to_qimage
 
@@ -150,15 +151,3 @@ class ImageGrid(QWidget):
             painter.setPen(QPen(style.color("accent"), 2))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 4, 4)
         painter.end()
-
-
-def paint_image(painter: QPainter, area: QRectF, pixmap: QPixmap) -> None:
-    """Draws an image as large as it fits into the area, whole and centered, with sharp pixels if it grows."""
-    if pixmap.isNull():
-        painter.fillRect(area, theme().color("grid"))
-        return
-    scale = min(area.width() / pixmap.width(), area.height() / pixmap.height())
-    width, height = pixmap.width() * scale, pixmap.height() * scale
-    target = QRectF(area.center().x() - width / 2, area.center().y() - height / 2, width, height)
-    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < 2)
-    painter.drawPixmap(target, pixmap, QRectF(pixmap.rect()))

@@ -22,11 +22,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy, QToolTip
 
 from cnnstudio.core.formatting import format_percent
-from cnnstudio.gui.dashboard.views.parts.image_grid import paint_image
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.keys import is_plain
-from cnnstudio.gui.widgets.canvas.marks import paint_focus
+from cnnstudio.gui.widgets.canvas.marks import paint_focus, paint_image
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.gui.widgets.qimage import to_qimage
 

@@ -12,7 +12,8 @@ HEAD = 22
 """The height of the names above, and of the scores below."""
 SCORE_WIDTH = 56
 CELL_HEIGHT, GAP = 28, 2
-_LARGEST_CELL_WIDTH = 76
+_LARGEST_CELL = 76, 44
+"""Width and height in a large window."""
 
 
 class MatrixLayout:
@@ -53,8 +54,8 @@ class MatrixLayout:
         if self.is_large:
             width = height = min(width, height)
         else:
-            width = min(width, count * _LARGEST_CELL_WIDTH)
-            height = min(height, count * (CELL_HEIGHT + GAP))
+            width = min(width, count * _LARGEST_CELL[0])
+            height = min(height, count * (_LARGEST_CELL[1] + GAP))
         return QRectF(left, HEAD, width, height)
 
     def pitch(self) -> tuple[float, float]:
