@@ -29,6 +29,13 @@ _COMMON = frozenset(
     {"name", "dtype", "input_shape", "batch_input_shape", "batch_shape", "input_dim", "batch_size", "weights"}
 )
 """Arguments that every Keras layer takes and that are either read elsewhere or change nothing."""
+_GLOBAL = {
+    "GlobalAveragePooling2D": "AveragePooling2D",
+    "GlobalAvgPool2D": "AveragePooling2D",
+    "GlobalMaxPooling2D": "MaxPooling2D",
+    "GlobalMaxPool2D": "MaxPooling2D",
+}
+"""Global pooling -> the pooling that, over the whole image, gives the same but keeps the axes."""
 PREPROCESSING_LAYERS = {
     "Rescaling": "images are always normalized, with the statistics of the training set",
     "Normalization": "images are always normalized, with the statistics of the training set",
@@ -46,7 +53,7 @@ class KerasAssembler(Assembler):
         self._channels_first = channels_first
 
     def layers_from_calls(self, calls: Sequence[LayerCall], shape: Shape | None) -> Iterator[Node]:
-        for each in calls:
+        for each in _with_kept_axes(calls):
             node = self._node(each.call, shape)
             if node is not None:
                 shape = output_shape_of(node.layer, shape)
@@ -66,6 +73,10 @@ class KerasAssembler(Assembler):
                 call.line, f"{call.name} is a pretrained network; it is skipped with all its layers"
             )
             return None
+        keeps_axes = call.name in _GLOBAL and call.keywords.get("keepdims") is True
+        if keeps_axes and shape is not None and shape.is_image:
+            whole: dict[str, Any] = {"pool_size": shape.dims[1:]}
+            return Node("", layer_types()[_GLOBAL[call.name]](**whole))
         kind, signature = keras_types().get(call.name, (None, ""))
         if call.name == "Reshape":
             return self._reshape(call, shape)
@@ -120,6 +131,22 @@ class KerasAssembler(Assembler):
         return next(
             (layer for layers in candidates for layer in layers if _own_calls(layer, shape) == expected), None
         )
+
+
+def _with_kept_axes(calls: Sequence[LayerCall]) -> Iterator[LayerCall]:
+    """The calls, in which global pooling and a Reshape to a single pixel are pooling that keeps the axes."""
+    left = list(calls)
+    while left:
+        first, following = left.pop(0), left[0].call if left else Call("")
+        if first.call.name in _GLOBAL and following.name == "Reshape":
+            target = [*following.positional, *following.keywords.values()][:1]
+            sizes = tuple(target[0]) if target and isinstance(target[0], tuple | list) else ()
+            if len(sizes) == 3 and sizes.count(1) >= 2:
+                del left[0]
+                keywords = {**first.call.keywords, "keepdims": True}
+                call = Call(first.call.path, first.call.positional, keywords, first.call.line)
+                first = LayerCall(call, first.name)
+        yield first
 
 
 def _with_axes_settled(call: Call, *, channels_first: bool) -> Call:

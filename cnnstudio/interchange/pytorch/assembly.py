@@ -29,6 +29,7 @@ from cnnstudio.interchange.interpreter.graph import Join, LayerCall
 from cnnstudio.interchange.interpreter.values import BoundMethod
 from cnnstudio.interchange.layer_calls import layer_call
 from cnnstudio.interchange.pytorch.modules import lines_of
+from cnnstudio.interchange.pytorch.parts import takes_everything, why_without_layer
 from cnnstudio.interchange.pytorch.products import read_product
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.activations import activation_from_pytorch
@@ -141,6 +142,12 @@ class PyTorchAssembler(Assembler):
         if first.path == "tensor.channels":
             if shape is not None and first.positional != (shape.channels,):
                 self.notes.add(first.line, f"this expects {first.positional[0]:,} channels but gets {shape}")
+            return [], 1, shape
+        if shape is not None and takes_everything(first, shape):
+            return [], 1, shape
+        reason = why_without_layer(first)
+        if reason:
+            self.notes.add(first.line, reason)
             return [], 1, shape
         if shape is not None and _removes_axes(first):
             if shape.is_flat:

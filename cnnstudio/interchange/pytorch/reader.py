@@ -146,7 +146,8 @@ class _Reader(ContentReader):
         if _has_tensor(call):
             if path.startswith(("torch.", "helpers.")):
                 return self.function_of_tensors(call, direct)
-            return self.on_unknown_call([*call.positional, *call.keywords.values()], call.line)
+            self.effects += 1
+            return self.lose([*call.positional, *call.keywords.values()], name, call.line)
         if path.startswith(("torch.nn.init", "torch.nn.functional")):
             return call
         if path.startswith("torch.nn.utils.") and call.positional and is_module(call.positional[0]):

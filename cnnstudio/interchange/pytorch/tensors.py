@@ -18,6 +18,7 @@ from cnnstudio.interchange.interpreter.methods import CHANGING
 from cnnstudio.interchange.interpreter.values import BoundMethod, Class, Scope
 from cnnstudio.interchange.pytorch.assembly import PYTORCH_SIGNATURES, PyTorchAssembler, bound_arguments
 from cnnstudio.interchange.pytorch.modules import NN, is_module, lines_of
+from cnnstudio.interchange.pytorch.parts import part_of, shuffled
 from cnnstudio.interchange.settings import is_number
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.code import Arguments, Call, Name, Unknown
@@ -158,7 +159,7 @@ class TensorReader(Interpreter):
         first = positional[0]
         if not isinstance(first, SymbolicTensor):
             operation = self._operation(call.name, positional, keywords, call.line)
-            return operation or self._lose(positional, call.name, call.line)
+            return operation or self.lose(positional, call.name, call.line)
         return self._apply_function(first, call.name, positional[1:], keywords, call.line, direct)
 
     def method_of_tensor(
@@ -259,6 +260,9 @@ class TensorReader(Interpreter):
     ) -> SymbolicTensor:
         sizes = positional[0] if positional and isinstance(positional[0], tuple | list) else positional
         start = keywords.get("start_dim", positional[0] if positional else 1)
+        found = shuffled(tensor, (0, 0, 0, 0) if (start, *positional[1:]) == (1, 2) else sizes, line)
+        if found is not None:
+            return found
         partly = name == "flatten" and start not in (0, 1)
         unclear = name != "flatten" and (not sizes or _is_unclear(sizes))
         if partly or unclear or (name != "flatten" and len(sizes) > 2):
@@ -323,7 +327,7 @@ class TensorReader(Interpreter):
         given = call.positional[0] if call.positional else call.keywords.get("tensors")
         tensors = self.elements(given)
         if not tensors or not all(isinstance(each, SymbolicTensor) for each in tensors):
-            return self._lose(tensors or [given], call.name, call.line)
+            return self.lose(tensors or [given], call.name, call.line)
         axis = call.keywords.get("dim", call.keywords.get("axis", [*call.positional, 0, 0][1]))
         if axis not in (1, -3):
             self.notes.add(
@@ -353,7 +357,7 @@ class TensorReader(Interpreter):
         self.effort.count_elements(len(self._parts_of[id(found)]))
         return found
 
-    def _lose(self, values: Sequence[Any], name: str, line: int) -> Any:
+    def lose(self, values: Sequence[Any], name: str, line: int) -> Any:
         """The first tensor among values of which others are not known; a note names what is lost."""
         lists = [each if isinstance(each, list | tuple) else [each] for each in values]
         tensors = [each for inside in lists for each in inside if isinstance(each, SymbolicTensor)]
@@ -424,7 +428,8 @@ class TensorReader(Interpreter):
             steps = tuple(each.step or 1 for each in values[2:])
             return tensor.then(LayerCall(Call(f"{NN}MaxPool2d", (1, steps), {}, line)))
         name = "unsqueeze" if None in values else "indexing"
-        return tensor.then(LayerCall(Call(f"tensor.{name}", (), {}, line)))
+        call = part_of(values, line) or Call(f"tensor.{name}", (), {}, line)
+        return tensor.then(LayerCall(call))
 
     def _index(self, node: ast.expr, scope: Scope) -> Any:
         """An index or slice as a value; what is not known of it is Unknown."""
@@ -482,6 +487,8 @@ def _padding_module(call: Call) -> Call:
         return call
     arguments = Arguments(call, "pad=None, mode='constant', value=0").values()
     border, mode = arguments["pad"], arguments["mode"]
+    if isinstance(border, tuple | list) and len(border) > 4 and not any(map(_is_not_zero, border[4:])):
+        border = border[:4]
     if not isinstance(border, tuple | list) or len(border) not in (2, 4) or mode not in _BORDERS:
         return call
     sides = (*border, 0, 0)[:4]
@@ -489,6 +496,10 @@ def _padding_module(call: Call) -> Call:
     if mode == "constant" and value == 0:
         return Call(f"{NN}ZeroPad2d", (sides,), {}, call.line)
     return Call(f"{NN}{_BORDERS[mode]}", (sides, value)[: 2 if mode == "constant" else 1], {}, call.line)
+
+
+def _is_not_zero(value: Any) -> bool:
+    return type(value) is not int or value != 0
 
 
 def _is_step(index: Any) -> bool:

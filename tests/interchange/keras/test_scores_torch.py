@@ -193,6 +193,27 @@ def products(keras: Keras, x: Array) -> Array:
     return keras.dense(flatten(x), 3, of_image=x.shape[1:])
 
 
+POINTWISE = """
+from keras import layers, Model
+start = layers.Input((6, 7, 3))
+x = layers.Conv2D(8, 3)(start)
+x = layers.GlobalAveragePooling2D(keepdims=True)(x)
+x = layers.Conv2D(4, 1, activation="relu")(x)
+x = layers.GlobalMaxPooling2D()(x)
+x = layers.Reshape((1, 1, 4))(x)
+x = layers.Dropout(0.1)(x)
+x = layers.Conv2D(5, (1, 1))(x)
+x = layers.Reshape((5,))(x)
+model = Model(start, layers.Activation("softmax")(x))
+"""
+
+
+def pointwise(keras: Keras, x: Array) -> Array:
+    x = global_average(keras.conv(x, 8, 3))[:, None, None]
+    x = relu(keras.conv(x, 4, 1))
+    return keras.conv(x, 5, 1)[:, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("listing", "reference", "notes"),
     [
@@ -202,8 +223,9 @@ def products(keras: Keras, x: Array) -> Array:
         (FUNCTIONAL, functional, 1),
         (BUILDER, builder, 0),
         (PRODUCTS, products, 0),
+        (POINTWISE, pointwise, 0),
     ],
-    ids=["keras-1", "data-shape", "subclass", "functional", "builder", "products"],
+    ids=["keras-1", "data-shape", "subclass", "functional", "builder", "products", "pointwise"],
 )
 def test_the_scores_are_those_of_keras(
     listing: str, reference: Callable[[Keras, Array], Array], notes: int

@@ -404,6 +404,18 @@ class Net(nn.Module):
         return first + second + third + self.heads[3](x.max(3)[0].max(2)[0])
 net = Net()
 """,
+    "parts that are everything": """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(3, 4, 3, padding=1)
+        self.head = nn.Linear(8 * 18 * 16, 5)
+    def forward(self, x):
+        x = torch.cat([self.one(x), self.two(x)], 1)[:, :8, :, :]
+        x = F.pad(x[..., 0:16], (0, 0, 1, 1, 0, 0))
+        return self.head(x.flatten(1))
+net = Net()
+""",
     "sizes in tuples with names": """
 import itertools
 from collections import namedtuple

@@ -91,8 +91,43 @@ UNKNOWN = {
         (6, "applied 2 times with the same weights"),
     ),
     "a part of an image": (
+        MODULE + "        return self.one(x)[:, :, 1:-1, 1:-1]\n",
+        (9, "takes a part of the image, which no layer does"),
+    ),
+    "a part of an image, without its channels": (
+        MODULE + "        return self.one(x)[..., :8]\n",
+        (9, "takes a part of the image, which no layer does"),
+    ),
+    "some of the channels": (
         MODULE + "        return self.one(x)[:, :2]\n",
-        (9, "indexing is not supported"),
+        (9, "takes only some of the channels, which no layer does"),
+    ),
+    "channels from a number on that is not known": (
+        MODULE + "        return self.one(x)[:, int(sys.argv[1]):]\n",
+        (9, "takes only some of the channels, which no layer does"),
+    ),
+    "some of the channels of a part of an image": (
+        MODULE + "        return self.one(x)[:, :2, 4:]\n",
+        (9, "takes a part of the channels and of the image"),
+    ),
+    "channels in groups": (
+        MODULE + "        a, b = self.one(x).chunk(2, dim=1)\n        return a\n",
+        (9, "splits the channels, which no layer does"),
+    ),
+    "channels of zeros": (
+        MODULE + "        return F.pad(self.one(x), (0, 0, 0, 0, 2, 2))\n",
+        (9, "adds channels or borders in a way that no layer does"),
+    ),
+    "shuffled channels": (
+        MODULE + "        b, c, h, w = x.size()\n"
+        "        x = self.one(x).view(b, 3, c // 3, h, w).transpose(1, 2).contiguous()\n"
+        "        return x.view(b, -1, h, w)\n",
+        (11, "shuffles the channels, which no layer does"),
+    ),
+    "shuffled channels by permute and flatten": (
+        MODULE + "        x = self.one(x).reshape(-1, 3, 1, 16, 16)\n"
+        "        return x.permute(0, 2, 1, 3, 4).flatten(1, 2)\n",
+        (10, "shuffles the channels, which no layer does"),
     ),
     "channels in another order": (
         MODULE + "        return self.one(x).view(-1, 3, 1, 16, 16).transpose(1, 2)\n",
@@ -136,7 +171,7 @@ UNKNOWN = {
         "from einops import reduce\n"
         + MODULE
         + "        return reduce(self.one(x), 'b c h w -> b c', 'mean')\n",
-        (10, "only known at run time"),
+        (10, "reduce is not a layer"),
     ),
     "a mean over channels, counted from the end": (
         MODULE + "        return self.one(x).flatten(2).mean(-2)\n",
