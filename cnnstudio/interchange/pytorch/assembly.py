@@ -29,7 +29,7 @@ from cnnstudio.interchange.interpreter.graph import Join, LayerCall
 from cnnstudio.interchange.interpreter.values import BoundMethod
 from cnnstudio.interchange.layer_calls import layer_call
 from cnnstudio.interchange.pytorch.modules import lines_of
-from cnnstudio.interchange.pytorch.parts import takes_everything, why_without_layer
+from cnnstudio.interchange.pytorch.parts import changes_nothing, why_without_layer
 from cnnstudio.interchange.pytorch.products import read_product
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.activations import activation_from_pytorch
@@ -143,7 +143,7 @@ class PyTorchAssembler(Assembler):
             if shape is not None and first.positional != (shape.channels,):
                 self.notes.add(first.line, f"this expects {first.positional[0]:,} channels but gets {shape}")
             return [], 1, shape
-        if shape is not None and takes_everything(first, shape):
+        if shape is not None and changes_nothing(first, shape):
             return [], 1, shape
         reason = why_without_layer(first)
         if reason:
@@ -155,7 +155,7 @@ class PyTorchAssembler(Assembler):
             if shape.dims[1:] == (1, 1):
                 flatten = layer_type("Flatten")()
                 return [Node("", flatten)], 1, output_shape_of(flatten, shape)
-        calls = [self._with_known_arguments(each.call, shape) for each in modules[:_MAX_MODULES]]
+        calls = list(self._with_settled_arguments(modules[:_MAX_MODULES], shape))
         self._check_input_size(calls[0], shape)
         stem = node_id.rpartition("_")[0]
         layer, used = _best_match(calls, shape or _plausible_shape(calls), stem)
@@ -173,13 +173,19 @@ class PyTorchAssembler(Assembler):
             shape = output_shape_of(each, shape)
         return [Node("", each) for each in layers], used, shape
 
+    def _with_settled_arguments(self, modules: Sequence[LayerCall], shape: Shape | None) -> Iterator[Call]:
+        is_image = shape is not None and shape.is_image
+        for each in modules:
+            is_image = is_image and each.call.name not in ("Flatten", "Linear")
+            self._check_axis(each.call, is_image=is_image)
+            yield self._with_known_arguments(each.call, shape)
+
     def _with_known_arguments(self, call: Call, shape: Shape | None) -> Call:
         """The call with usual values, and notes, for arguments that are only known at run time."""
         given = {
             name: Unknown(value.name) if isinstance(value, BoundMethod) else value
             for name, value in bound_arguments(call).items()
         }
-        self._check_axis(call, given, shape)
         if isinstance(given.get("padding"), str):
             return Call(call.path, (), {**given, "padding": _padding(given)}, call.line)
         unknown = [name for name, value in given.items() if isinstance(value, Unknown)]
@@ -199,10 +205,10 @@ class PyTorchAssembler(Assembler):
         known = {name: value for name, value in values.items() if not isinstance(value, Unknown)}
         return Call(call.path, (), known, call.line)
 
-    def _check_axis(self, call: Call, given: Mapping[str, Any], shape: Shape | None) -> None:
+    def _check_axis(self, call: Call, *, is_image: bool) -> None:
         """Notes a softmax along another axis than that of the channels."""
-        axis = given.get("dim")
-        usual = (1, -3) if shape is not None and shape.is_image else (1, -1)
+        axis = bound_arguments(call).get("dim")
+        usual = (1, -3) if is_image else (1, -1)
         if call.name in ("Softmax", "LogSoftmax") and axis is not None and axis not in usual:
             self.notes.add(
                 call.line, f"{call.name} is along axis {axis}; the axis of the channels is used instead"

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cnnstudio.interchange.interpreter.graph import LayerCall, SymbolicTensor
 from cnnstudio.layers.base import Shape
-from cnnstudio.layers.code import Call
+from cnnstudio.layers.code import Call, Unknown
 
 PART, SHUFFLE = "tensor.part", "tensor.shuffle"
 _WHOLE = slice(None)
@@ -20,6 +21,13 @@ _WITHOUT_LAYER = {
     "tensor.split": "this splits the channels, which no layer does; each part is read as all of them",
     "tensor.pad": "this adds channels or borders in a way that no layer does; it is skipped",
 }
+
+
+@dataclass(frozen=True)
+class TensorSize(Unknown):
+    """The size of a tensor along an axis, as in `x.size(2)`."""
+
+    axis: int = 0
 
 
 def part_of(indices: Sequence[Any], line: int) -> Call | None:
@@ -49,11 +57,20 @@ def _last_call(tensor: SymbolicTensor) -> Call:
     return last.call if isinstance(last, LayerCall) else Call("")
 
 
-def takes_everything(call: Call, shape: Shape) -> bool:
-    """Whether slices leave out nothing of images of this shape."""
-    if call.path != PART or not shape.is_image:
+def changes_nothing(call: Call, shape: Shape) -> bool:
+    """Whether slices leave out nothing of images of this shape, or a view has the sizes that these have."""
+    if not shape.is_image:
+        return False
+    if call.path in ("tensor.view", "tensor.reshape") and len(call.positional) == 4:
+        sizes = enumerate(zip(call.positional[1:], shape.dims, strict=True), start=1)
+        return all(found == size or _is_size_of(found, axis) for axis, (found, size) in sizes)
+    if call.path != PART:
         return False
     return all(_is_whole(each, size) for each, size in zip(call.positional, shape.dims, strict=False))
+
+
+def _is_size_of(value: Any, axis: int) -> bool:
+    return isinstance(value, TensorSize) and value.axis % 4 == axis
 
 
 def _is_whole(part: slice, size: int) -> bool:
@@ -63,8 +80,15 @@ def _is_whole(part: slice, size: int) -> bool:
     return part.indices(size) == (0, size, 1)
 
 
+def _has_negative(border: Sequence[Any]) -> bool:
+    sides = border[0] if border and isinstance(border[0], tuple | list) else border
+    return any(type(each) is int and each < 0 for each in sides)
+
+
 def why_without_layer(call: Call) -> str:
     """What such a call does, as a note; empty for any other."""
+    if call.name.endswith("Pad2d") and _has_negative(call.positional[:1]):
+        return "this cuts off the border, which no layer does; it is skipped"
     if call.path != PART:
         return _WITHOUT_LAYER.get(call.path, "")
     is_of_channels, *sides = (each != _WHOLE for each in call.positional)

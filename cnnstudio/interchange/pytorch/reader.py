@@ -249,10 +249,15 @@ class _Reader(ContentReader):
         if isinstance(owner, ModuleSequence):
             owner.replace(index, value, line)
             self.effects += 1
+        else:
+            super().on_assign_item(owner, index, value, line)
 
     def on_attribute(self, owner: Any, name: str) -> Any:
         if name == "_modules" and is_module(owner):
             return dict(children(owner))
+        if isinstance(owner, tuple) and len(owner) == 2 and isinstance(owner[0], SymbolicTensor):
+            # What `x.max(1)` gives.
+            return owner[name == "indices"] if name in ("values", "indices") else BoundMethod(owner, name)
         if isinstance(owner, SymbolicTensor):
             found = self.tensor_attribute(owner, name)
             return BoundMethod(owner, name) if found is None else found

@@ -18,7 +18,7 @@ from cnnstudio.interchange.interpreter.methods import CHANGING
 from cnnstudio.interchange.interpreter.values import BoundMethod, Class, Scope
 from cnnstudio.interchange.pytorch.assembly import PYTORCH_SIGNATURES, PyTorchAssembler, bound_arguments
 from cnnstudio.interchange.pytorch.modules import NN, is_module, lines_of
-from cnnstudio.interchange.pytorch.parts import part_of, shuffled
+from cnnstudio.interchange.pytorch.parts import TensorSize, part_of, shuffled
 from cnnstudio.interchange.settings import is_number
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.code import Arguments, Call, Name, Unknown
@@ -56,14 +56,13 @@ _BORDERS = {
     "circular": "CircularPad2d",
 }
 """Modes of `F.pad` -> the modules that do the same."""
+_ALWAYS_ON = (
+    "in the code this dropout is also on in use, as it is not told training=self.training; here it is not"
+)
+_SIZED_AS = frozenset({"expand_as", "view_as", "reshape_as"})
+"""Methods of which another tensor gives only the sizes."""
+_ABOUT_TENSORS = frozenset({"device", "dtype", "is_cuda", "requires_grad", "ndim", "indices"})
 _NO_LAYER = "this operation is not a layer and is skipped"
-
-
-@dataclass(frozen=True)
-class TensorSize(Unknown):
-    """The size of a tensor along an axis, as in `x.size(2)`."""
-
-    axis: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,8 @@ class TensorReader(Interpreter):
         # Ids of tensors, which live as long as the concatenation refers to them.
         self._concatenated: dict[tuple[int, ...], SymbolicTensor] = {}
         self._parts_of: dict[int, tuple[SymbolicTensor, ...]] = {}
+        self._is_told_mode = False
+        """Whether the call that is being interpreted says `training=self.training`, or the like."""
 
     def items_of(self, module: Any, line: int) -> Items:
         """The items of a module that is applied to a tensor."""
@@ -130,8 +131,24 @@ class TensorReader(Interpreter):
 
     # Modules and functions applied to tensors
 
-    def apply_module(self, tensor: SymbolicTensor, module: Any, direct: bool, line: int) -> SymbolicTensor:
-        """The tensor after a module."""
+    def call_node(self, node: ast.Call, scope: Scope) -> Any:
+        outer = self._is_told_mode
+        given = [word.value for word in node.keywords if word.arg == "training"] or node.args[2:3]
+        self._is_told_mode = bool(given) and not isinstance(given[0], ast.Constant)
+        try:
+            return super().call_node(node, scope)
+        finally:
+            self._is_told_mode = outer
+
+    def apply_module(self, tensor: SymbolicTensor, module: Any, direct: bool, line: int) -> Any:
+        """The tensor after a module; also the indices that it gives, if it is told to."""
+        if isinstance(module, Call) and bound_arguments(module).get("return_indices") is True:
+            keywords = {name: value for name, value in module.keywords.items() if name != "return_indices"}
+            module = Call(module.path, module.positional, keywords, module.line)
+            return self._after_module(tensor, module, direct, line), Unknown("indices")
+        return self._after_module(tensor, module, direct, line)
+
+    def _after_module(self, tensor: SymbolicTensor, module: Any, direct: bool, line: int) -> SymbolicTensor:
         self.effects += 1
         tensor = self.current(tensor)
         is_activation = isinstance(module, Call) and PyTorchAssembler.is_nonlinear(module)
@@ -223,9 +240,20 @@ class TensorReader(Interpreter):
             return self._pool_axes(tensor, name, positional, keywords, line), Unknown("indices")
         if name in ("chunk", "split"):
             return self._split(tensor, name, positional, line)
+        if name in ("clamp", "clip", "clamp_", "hardtanh", "clamp_min"):
+            activation = _clamping(positional, keywords)
+            if activation is not None:
+                return self.apply_module(tensor, Call(activation, (), {}, line), direct, line)
         module = _MODULES.get(plain)
         if module is None or plain.startswith(_WITH_WEIGHTS):
+            more = [each for each in (*positional, *keywords.values()) if isinstance(each, SymbolicTensor)]
+            if more and name not in _SIZED_AS:
+                return self.lose([tensor, *positional, *keywords.values()], name, line)
             return tensor.then(LayerCall(Call(f"tensor.{name}", tuple(positional), keywords, line)))
+        if "dropout" in plain and not self._is_told_mode:
+            if keywords.get("training", [*positional, True, True][1]) is False:
+                return tensor
+            self.notes.add(line, _ALWAYS_ON)
         if plain in ("avgpool2d", "maxpool2d") and _is_whole_image([*positional, *keywords.values()]):
             kind = "AdaptiveAvgPool2d" if plain == "avgpool2d" else "AdaptiveMaxPool2d"
             return tensor.then(LayerCall(Call(f"{NN}{kind}", (1,), {}, line)))
@@ -438,13 +466,21 @@ class TensorReader(Interpreter):
         bounds = [node.lower, node.upper, node.step]
         return slice(*(None if each is None else self.evaluate(each, scope) for each in bounds))
 
+    def on_assign_item(self, owner: Any, index: Any, value: Any, line: int) -> None:
+        if isinstance(owner, SymbolicTensor):
+            self.effects += 1
+            lost = self._lost_with(value, owner) if isinstance(value, SymbolicTensor) else ""
+            self.notes.add(line, f"this sets a part of a tensor, which no layer does; it is skipped{lost}")
+
     def tensor_attribute(self, tensor: SymbolicTensor, name: str) -> Any:
         """`x.shape` and the like; None for a method."""
         if name == "shape":
             return _sizes()
-        if name == "data":
+        if name in ("data", "values"):
             return tensor
-        return Unknown() if name in ("device", "dtype", "is_cuda", "requires_grad", "ndim") else None
+        return (
+            Unknown() if name in ("device", "dtype", "is_cuda", "requires_grad", "ndim", "indices") else None
+        )
 
     def on_unknown_call(self, positional: Sequence[Any], line: int) -> Any:
         tensor = next((each for each in positional if isinstance(each, SymbolicTensor)), None)
@@ -470,6 +506,18 @@ class TensorReader(Interpreter):
                 return is_module(owner) and (name in CHANGING or name in ("add_module", "register_module"))
         # Outside of a forward, to call a network is to use it.
         return self.following > 0 and is_module(function)
+
+
+def _clamping(positional: Sequence[Any], keywords: Mapping[str, Any]) -> str | None:
+    """The module that limits values as `x.clamp(0)` or `x.clamp(0, 6)` does; None for other limits."""
+    names = ("min_val" if "min_val" in keywords else "min", "max_val" if "max_val" in keywords else "max")
+    given = {**dict(zip(names, positional, strict=False)), **keywords}
+    limits = tuple(given.get(name) for name in names)
+    if not given.keys() <= {*names, "inplace"}:
+        return None
+    if limits == (0, None):
+        return f"{NN}ReLU"
+    return f"{NN}ReLU6" if limits == (0, 6) else None
 
 
 def _is_tensor_function(path: str) -> bool:

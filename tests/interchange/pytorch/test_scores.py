@@ -416,6 +416,23 @@ class Net(nn.Module):
         return self.head(x.flatten(1))
 net = Net()
 """,
+    "views, limits and dropout that change nothing": """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.pool = nn.MaxPool2d(2, return_indices=True)
+        self.rate, self.head = 0.5, nn.Linear(4, 5)
+    def forward(self, x):
+        x = x.view(-1, 3, 16, 16).reshape(x.size(0), x.size(1), 16, x.size(3))
+        x = torch.clamp(self.one(x), 0)
+        x = F.dropout(x, self.rate, self.training)
+        x = F.dropout(x, p=0.2, training=False)
+        x, _ = self.pool(x)
+        x = self.two(x).clamp(min=0, max=6).flatten(2).max(2).values
+        return self.head(F.dropout(x, training=self.training))
+net = Net()
+""",
     "sizes in tuples with names": """
 import itertools
 from collections import namedtuple

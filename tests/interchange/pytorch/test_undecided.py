@@ -189,6 +189,38 @@ UNKNOWN = {
         MODULE + "        return torch.div(self.one(x), 2, rounding_mode='floor')\n",
         (9, "div is not supported"),
     ),
+    "dropout that is always on": (
+        MODULE + "        return F.dropout(self.one(x), 0.5)\n",
+        (9, "this dropout is also on in use"),
+    ),
+    "dropout that is told to be on": (
+        MODULE + "        return F.dropout2d(self.one(x), training=True)\n",
+        (9, "this dropout is also on in use"),
+    ),
+    "some channels that are set": (
+        MODULE + "        x = self.one(x)\n        x[:, 0] = 0\n        return x\n",
+        (10, "sets a part of a tensor, which no layer does"),
+    ),
+    "the larger of two branches": (
+        MODULE + "        return torch.max(self.one(x), self.two(x))\n",
+        (9, "it is skipped; what it takes with it is in line 7"),
+    ),
+    "sorted values": (
+        MODULE + "        return self.one(x).sort(1).values\n",
+        (9, "sort is not supported"),
+    ),
+    "images in another order of axes": (
+        MODULE + "        return self.one(x).view(-1, 16, 16, 3)\n",
+        (9, "view is not supported"),
+    ),
+    "a border that cuts off": (
+        MODULE + "        return F.pad(self.one(x), (-1, -1))\n",
+        (9, "cuts off the border, which no layer does"),
+    ),
+    "a softmax of each row of pixels": (
+        MODULE + "        return F.softmax(self.one(x), dim=-1)\n",
+        (9, "Softmax is along axis -1"),
+    ),
     "a hook": (
         "net = nn.Sequential(nn.Conv2d(3, 8, 3))\nnet[0].register_forward_hook(lambda m, x, y: 2 * y)",
         (4, "register_forward_hook"),
@@ -370,3 +402,8 @@ def test_the_other_networks_are_listed_with_their_lines() -> None:
     ]
     with pytest.raises(CodeError, match=r"no network “medium” in the code; there is small, large"):
         read_code(SEVERAL, "medium")
+
+
+def test_a_softmax_of_the_scores_is_along_their_only_axis() -> None:
+    body = "        return F.log_softmax(nn.Linear(768, 5)(self.one(x).flatten(1)), dim=-1)\n"
+    assert notes_of(MODULE + body) == {}
