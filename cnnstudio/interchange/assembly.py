@@ -25,7 +25,7 @@ from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.interpreter.graph import ExplicitGroup, Items, Join, LayerCall, LoopBody, SubModel
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.base import Group, Layer, Shape, ShapeError
-from cnnstudio.layers.catalog import layer_types
+from cnnstudio.layers.catalog import layer_type, layer_types
 from cnnstudio.layers.code import Call, UnsupportedCall
 
 Nodes = list[Node]
@@ -168,6 +168,12 @@ class Assembler(ABC):
         # In code by other people, `a + b + c` is one sum.
         parts = item.branches if self._generated else _joined_alike(item.mode, item.branches)
         branches = [self._branch(branch, shape) for branch in parts]
+        if item.mode == "add" and len(branches) == 2 and not any(nodes for nodes, _ in branches):
+            # A group with nothing in it would do nothing.
+            twice = Node("", layer_type("Scale")().with_values({"factor": 2.0}))
+            activation = [] if item.activation is None else [LayerCall(item.activation)]
+            nodes, output = self._calls(activation, shape)
+            return [twice, *nodes], output
         # The first type that takes the branches. `inside` leaves out a shortcut, which is a parameter of its
         # group and not a branch.
         for kind in group_types():

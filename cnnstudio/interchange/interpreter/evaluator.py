@@ -147,6 +147,13 @@ class Evaluator:
         """One of the values that iterating over something yields whose length is not known."""
         return UNKNOWN
 
+    def index_value(self, node: ast.expr, scope: Scope) -> Any:
+        """An index or slice as a value; what is not known of it is Unknown."""
+        if not isinstance(node, ast.Slice):
+            return self.evaluate(node, scope)
+        bounds = [node.lower, node.upper, node.step]
+        return slice(*(None if each is None else self.evaluate(each, scope) for each in bounds))
+
     def on_subscript(self, owner: Any, index: ast.expr, scope: Scope) -> Any:
         """`owner[index]` for something that is not a list or dict of the program."""
         return UNKNOWN

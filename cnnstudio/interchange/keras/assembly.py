@@ -19,6 +19,7 @@ from cnnstudio.interchange.interpreter.graph import LayerCall, SubModel
 from cnnstudio.interchange.interpreter.values import Class, Function, Instance
 from cnnstudio.interchange.keras.augmentation import is_augmentation_layer
 from cnnstudio.interchange.layer_calls import layer_call
+from cnnstudio.interchange.slices import PART, describe_part, takes_everything
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, activation_from_keras, resolve_activation
 from cnnstudio.layers.base import Layer, Shape
@@ -67,6 +68,10 @@ class KerasAssembler(Assembler):
             return None  # read with the training settings
         if call.name == "Identity":
             return self.make_block([], "")
+        if call.path == PART:
+            if not takes_everything(call, shape):
+                self.notes.add(call.line, describe_part(call))
+            return None
         call = _with_axes_settled(call, channels_first=self._channels_first)
         if call.path.startswith("keras.applications."):
             self.notes.add(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnnstudio.interchange.input_shapes import input_from_keras_shape
 from cnnstudio.interchange.interpreter.graph import LayerCall, SymbolicTensor
+from cnnstudio.interchange.interpreter.values import Scope
 from cnnstudio.interchange.keras.assembly import PREPROCESSING_LAYERS, KerasAssembler
 from cnnstudio.interchange.keras.models import WEIGHTED_LAYERS, is_whole_shape
 from cnnstudio.interchange.keras.objects import ObjectReader
 from cnnstudio.interchange.keras.products import calls_between, product
 from cnnstudio.interchange.settings import is_number
+from cnnstudio.interchange.slices import part_of, steps_of
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, resolve_activation
 from cnnstudio.layers.base import Shape
@@ -28,9 +30,31 @@ JOINS = {
     "concat": "concat",
     "multiply": "multiply",
     "Multiply": "multiply",
+    "subtract": "subtract",
+    "Subtract": "subtract",
+    "average": "average",
+    "Average": "average",
+    "maximum": "maximum",
+    "Maximum": "maximum",
+    "minimum": "minimum",
+    "Minimum": "minimum",
+    "dot": "dot",
+    "Dot": "dot",
     "merge": "",
 }
 """Name of a layer or function -> how it joins tensors; `merge` of Keras 1 has that as an argument."""
+
+
+_OPERATORS: Mapping[str, type[ast.operator]] = {
+    "add": ast.Add,
+    "subtract": ast.Sub,
+    "multiply": ast.Mult,
+    "divide": ast.Div,
+    "true_divide": ast.Div,
+}
+"""Functions of two tensors, or of one and a number."""
+_SPLITS = "splits the channels, which no layer does; each part is read as all of them"
+_MOST_PARTS = 16
 
 
 class TensorReader(ObjectReader):
@@ -53,8 +77,13 @@ class TensorReader(ObjectReader):
         if mode and is_tensors(first):
             return self.join(call.name, first, call)
         tensors = [each for each in call.positional if isinstance(each, SymbolicTensor)]
+        operator = _OPERATORS.get(call.name)
+        if operator is not None and len(call.positional) == 2 and tensors:
+            return self.on_binary(operator(), call.positional[0], call.positional[1], call.line)
         if mode and len(tensors) == 2:
             return self.join(call.name, tensors, call)
+        if call.name in ("stack", "split", "unstack"):
+            return self._taken_apart(call)
         if not tensors:
             return Unknown(call.name)
         if call.path.startswith(PRETRAINED):
@@ -84,19 +113,62 @@ class TensorReader(ObjectReader):
     def is_activation(self, call: Call) -> bool:
         return call.name == "Activation" or call.name in KERAS_ACTIVATION_CALLS
 
+    def _taken_apart(self, call: Call) -> Any:
+        """What a function gives that splits the channels, or puts tensors along a new axis."""
+        first = call.positional[0]
+        self.effects += 1
+        if isinstance(first, SymbolicTensor):
+            count = (
+                call.positional[1] if len(call.positional) > 1 else call.keywords.get("num_or_size_splits")
+            )
+            count = len(count) if isinstance(count, list | tuple) else count
+            self.notes.add(call.line, f"{call.name} {_SPLITS}")
+            return (first,) * count if type(count) is int and 0 < count <= _MOST_PARTS else first
+        tensors = [each for each in first if isinstance(each, SymbolicTensor)]
+        return self._only_first(tensors, f"{call.name} is not a layer", call.line)
+
+    def _only_first(self, tensors: Sequence[SymbolicTensor], what: str, line: int) -> SymbolicTensor:
+        """The first of several tensors, with a note on what is lost with the others."""
+        calls = [call for tensor in tensors[1:] for call in calls_between(tensors[0], tensor)]
+        lines = ", ".join(map(str, sorted({call.line for call in calls})))
+        more = f" with the layers of line {lines}" if lines else ""
+        self.notes.add(line, f"{what}; all but its first tensor is skipped{more}")
+        return tensors[0]
+
+    def _scaled(self, tensor: SymbolicTensor, factor: float, line: int) -> SymbolicTensor:
+        return tensor.then(LayerCall(Call(f"{LAYERS}Rescaling", (factor,), {}, line)))
+
+    def on_unary(self, operator: ast.unaryop, value: Any, line: int) -> Any:
+        if not isinstance(value, SymbolicTensor) or not isinstance(operator, ast.USub):
+            return super().on_unary(operator, value, line)
+        self.effects += 1
+        return self._scaled(value, -1.0, line)
+
+    def on_subscript(self, owner: Any, index: ast.expr, scope: Scope) -> Any:
+        if not isinstance(owner, SymbolicTensor):
+            return super().on_subscript(owner, index, scope)
+        self.effects += 1
+        indices = index.elts if isinstance(index, ast.Tuple) else [index]
+        values = [self.index_value(each, scope) for each in indices]
+        part = part_of(values, index.lineno, channels_last=not self.channels_first)
+        call = part or Call("tensor.indexing", (), {}, index.lineno)
+        steps = steps_of(part) if part is not None else None
+        if steps is not None:
+            # The largest value of a window of one.
+            call = Call(f"{LAYERS}MaxPooling2D", ((1, 1), steps), {}, index.lineno)
+        return owner.then(LayerCall(call))
+
     def on_binary(self, operator: ast.operator, left: Any, right: Any, line: int) -> Any:
-        if (
-            isinstance(operator, ast.Add)
-            and isinstance(left, SymbolicTensor)
-            and isinstance(right, SymbolicTensor)
-        ):
+        both = isinstance(left, SymbolicTensor) and isinstance(right, SymbolicTensor)
+        if both and isinstance(operator, ast.Sub):
+            right, operator = self._scaled(right, -1.0, line), ast.Add()
+        if both and isinstance(operator, ast.Add):
             return SymbolicTensor((left, right), (), "add", line)
         if isinstance(operator, ast.Mult) and is_tensors([left]) and is_tensors([right]):
             return self._product([left, right], line)
         factor = _factor(operator, left, right)
         if factor is not None:
-            tensor = left if isinstance(left, SymbolicTensor) else right
-            return tensor.then(LayerCall(Call(f"{LAYERS}Rescaling", (factor,), {}, line)))
+            return self._scaled(left if isinstance(left, SymbolicTensor) else right, factor, line)
         for value in (left, right):
             if isinstance(value, SymbolicTensor):
                 self.notes.add(line, "this operation is not a layer and is skipped")
@@ -114,6 +186,13 @@ class TensorReader(ObjectReader):
             return Unknown()
         if mode == "multiply":
             return self._product(tensors, call.line)
+        if mode == "subtract" and len(tensors) == 2:
+            return self.on_binary(ast.Sub(), tensors[0], tensors[1], call.line)
+        if mode == "average":
+            total = SymbolicTensor(tuple(tensors), (), "add", call.line)
+            return self._scaled(total, 1 / len(tensors), call.line)
+        if mode not in ("add", "concat"):
+            return self._only_first(tensors, f"{name} is not supported", call.line)
         if mode == "concat" and axis not in ((1, -3) if self.channels_first else (-1, 3)):
             self.notes.add(
                 call.line, f"this concatenates along axis {axis}; the channel axis is used instead"
@@ -195,11 +274,26 @@ def _layer_of_function(call: Call) -> Call | None:
     """The layer that a function is: `tf.reduce_mean(x, axis=[1, 2])`, `tf.reshape(x, (-1, 128))`."""
     second = call.positional[1] if len(call.positional) > 1 else None
     match call.name:
-        case "reduce_mean" | "mean":
+        case "reduce_mean" | "mean" | "reduce_max" | "max" | "amax":
             axes = call.keywords.get("axis", second)
             keeps = call.keywords.get("keepdims", call.keywords.get("keep_dims", False))
-            if isinstance(axes, list | tuple) and sorted(map(str, axes)) == ["1", "2"] and keeps is not True:
-                return Call(f"{LAYERS}GlobalAveragePooling2D", (), {}, call.line)
+            if isinstance(axes, list | tuple) and sorted(map(str, axes)) == ["1", "2"]:
+                kind = "GlobalAveragePooling2D" if "mean" in call.name else "GlobalMaxPooling2D"
+                return Call(f"{LAYERS}{kind}", (), {"keepdims": True} if keeps is True else {}, call.line)
+        case "maximum" | "clip" | "clip_by_value":
+            limits = (*call.positional[1:], *call.keywords.values())
+            if call.name == "maximum" and limits == (0,):
+                return Call(f"{LAYERS}Activation", ("relu",), {}, call.line)
+            if call.name != "maximum" and limits == (0, 6):
+                return Call(f"{LAYERS}Activation", ("relu6",), {}, call.line)
+        case "pad":
+            border = call.keywords.get("paddings", call.keywords.get("pad_width", second))
+            is_plain = (
+                len(call.positional) <= 2 and call.keywords.get("mode", "constant").lower() == "constant"
+            )
+            if is_plain and _is_border(border):
+                sides = tuple(map(tuple, border[1:3]))
+                return Call(f"{LAYERS}ZeroPadding2D", (sides,), {}, call.line)
         case "reshape":
             sizes = call.keywords.get("shape", call.keywords.get("newshape", second))
             # The first is the number of images, known or not.
@@ -213,6 +307,13 @@ def _layer_of_function(call: Call) -> Call | None:
             rate = call.keywords.get("rate", second)
             return Call(f"{LAYERS}Dropout", (rate,), {}, call.line) if rate is not None else None
     return None
+
+
+def _is_border(value: Any) -> bool:
+    """Whether only height and width get a border: `[[0, 0], [1, 1], [1, 1], [0, 0]]`."""
+    is_whole = isinstance(value, list | tuple) and len(value) == 4
+    pairs = [list(each) if isinstance(each, list | tuple) else [] for each in value] if is_whole else []
+    return bool(pairs) and all(len(each) == 2 for each in pairs) and pairs[0] == pairs[3] == [0, 0]
 
 
 def _factor(operator: ast.operator, left: Any, right: Any) -> float | None:

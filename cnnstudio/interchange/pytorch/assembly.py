@@ -143,7 +143,7 @@ class PyTorchAssembler(Assembler):
             if shape is not None and first.positional != (shape.channels,):
                 self.notes.add(first.line, f"this expects {first.positional[0]:,} channels but gets {shape}")
             return [], 1, shape
-        if shape is not None and changes_nothing(first, shape):
+        if changes_nothing(first, shape):
             return [], 1, shape
         reason = why_without_layer(first)
         if reason:

@@ -1,7 +1,4 @@
-"""Parts, borders and orders of channels: what no layer does, and where it does nothing.
-
-`x[:, :8]` of eight channels is all of them. Elsewhere a note says what the code does and the design does not.
-"""
+"""Views, borders and orders of channels: what no layer does, and where it does nothing."""
 
 from __future__ import annotations
 
@@ -10,15 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnstudio.interchange.interpreter.graph import LayerCall, SymbolicTensor
+from cnnstudio.interchange.slices import PART, describe_part, takes_everything
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.code import Call, Unknown
 
-PART, SHUFFLE = "tensor.part", "tensor.shuffle"
-_WHOLE = slice(None)
+SHUFFLE = "tensor.shuffle"
+_SPLITS = "this splits the channels, which no layer does; each part is read as all of them"
 _WITHOUT_LAYER = {
     SHUFFLE: "this shuffles the channels, which no layer does; they stay in their order",
-    "tensor.chunk": "this splits the channels, which no layer does; each part is read as all of them",
-    "tensor.split": "this splits the channels, which no layer does; each part is read as all of them",
+    "tensor.chunk": _SPLITS,
+    "tensor.split": _SPLITS,
     "tensor.pad": "this adds channels or borders in a way that no layer does; it is skipped",
 }
 
@@ -28,16 +26,6 @@ class TensorSize(Unknown):
     """The size of a tensor along an axis, as in `x.size(2)`."""
 
     axis: int = 0
-
-
-def part_of(indices: Sequence[Any], line: int) -> Call | None:
-    """The call for `x[:, :8]` and `x[..., 1:-1, 1:-1]`; None if this is more than slices of an image."""
-    values = list(indices)
-    if values.count(...) == 1 and len(values) <= 5:
-        at = values.index(...)
-        values[at : at + 1] = [_WHOLE] * (5 - len(values))
-    is_image = 2 <= len(values) <= 4 and all(isinstance(each, slice) for each in values)
-    return Call(PART, tuple(values[1:]), {}, line) if is_image and values[0] == _WHOLE else None
 
 
 def shuffled(tensor: SymbolicTensor, sizes: Sequence[Any], line: int) -> SymbolicTensor | None:
@@ -57,43 +45,28 @@ def _last_call(tensor: SymbolicTensor) -> Call:
     return last.call if isinstance(last, LayerCall) else Call("")
 
 
-def changes_nothing(call: Call, shape: Shape) -> bool:
+def changes_nothing(call: Call, shape: Shape | None) -> bool:
     """Whether slices leave out nothing of images of this shape, or a view has the sizes that these have."""
-    if not shape.is_image:
+    if call.path == PART:
+        return takes_everything(call, shape)
+    is_view = call.path in ("tensor.view", "tensor.reshape") and len(call.positional) == 4
+    if not is_view or shape is None or not shape.is_image:
         return False
-    if call.path in ("tensor.view", "tensor.reshape") and len(call.positional) == 4:
-        sizes = enumerate(zip(call.positional[1:], shape.dims, strict=True), start=1)
-        return all(found == size or _is_size_of(found, axis) for axis, (found, size) in sizes)
-    if call.path != PART:
-        return False
-    return all(_is_whole(each, size) for each, size in zip(call.positional, shape.dims, strict=False))
+    sizes = enumerate(zip(call.positional[1:], shape.dims, strict=True), start=1)
+    return all(found == size or _is_size_of(found, axis) for axis, (found, size) in sizes)
 
 
 def _is_size_of(value: Any, axis: int) -> bool:
     return isinstance(value, TensorSize) and value.axis % 4 == axis
 
 
-def _is_whole(part: slice, size: int) -> bool:
-    bounds = (part.start, part.stop, part.step)
-    if not all(each is None or type(each) is int for each in bounds) or part.step == 0:
-        return False
-    return part.indices(size) == (0, size, 1)
+def why_without_layer(call: Call) -> str:
+    """What such a call does, as a note; empty for any other."""
+    if call.name.endswith("Pad2d") and _has_negative(call.positional[:1]):
+        return "this cuts off the border, which no layer does; it is skipped"
+    return describe_part(call) if call.path == PART else _WITHOUT_LAYER.get(call.path, "")
 
 
 def _has_negative(border: Sequence[Any]) -> bool:
     sides = border[0] if border and isinstance(border[0], tuple | list) else border
     return any(type(each) is int and each < 0 for each in sides)
-
-
-def why_without_layer(call: Call) -> str:
-    """What such a call does, as a note; empty for any other."""
-    if call.name.endswith("Pad2d") and _has_negative(call.positional[:1]):
-        return "this cuts off the border, which no layer does; it is skipped"
-    if call.path != PART:
-        return _WITHOUT_LAYER.get(call.path, "")
-    is_of_channels, *sides = (each != _WHOLE for each in call.positional)
-    if is_of_channels and any(sides):
-        return "this takes a part of the channels and of the image, which no layer does; all of it is used"
-    if is_of_channels:
-        return "this takes only some of the channels, which no layer does; all of them are used"
-    return "this takes a part of the image, which no layer does; all of it is used"

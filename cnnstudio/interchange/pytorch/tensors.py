@@ -18,8 +18,9 @@ from cnnstudio.interchange.interpreter.methods import CHANGING
 from cnnstudio.interchange.interpreter.values import BoundMethod, Class, Scope
 from cnnstudio.interchange.pytorch.assembly import PYTORCH_SIGNATURES, PyTorchAssembler, bound_arguments
 from cnnstudio.interchange.pytorch.modules import NN, is_module, lines_of
-from cnnstudio.interchange.pytorch.parts import TensorSize, part_of, shuffled
+from cnnstudio.interchange.pytorch.parts import TensorSize, shuffled
 from cnnstudio.interchange.settings import is_number
+from cnnstudio.interchange.slices import PART, part_of, steps_of
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.code import Arguments, Call, Name, Unknown
 
@@ -448,23 +449,16 @@ class TensorReader(Interpreter):
         self.effects += 1
         tensor, line = self.current(owner), index.lineno
         indices = index.elts if isinstance(index, ast.Tuple) else [index]
-        values = [self._index(each, scope) for each in indices]
+        values = [self.index_value(each, scope) for each in indices]
         if values == [_ALL, _ALL, 0, 0]:
             return tensor.then(LayerCall(Call("tensor.indexing", (0, 0), {}, line)))
-        if len(values) == 4 and values[:2] == [_ALL, _ALL] and all(map(_is_step, values[2:])):
-            # Every second pixel, say: the largest value of a window of one.
-            steps = tuple(each.step or 1 for each in values[2:])
-            return tensor.then(LayerCall(Call(f"{NN}MaxPool2d", (1, steps), {}, line)))
         name = "unsqueeze" if None in values else "indexing"
         call = part_of(values, line) or Call(f"tensor.{name}", (), {}, line)
+        steps = steps_of(call) if call.path == PART else None
+        if steps is not None:
+            # The largest value of a window of one.
+            call = Call(f"{NN}MaxPool2d", (1, steps), {}, line)
         return tensor.then(LayerCall(call))
-
-    def _index(self, node: ast.expr, scope: Scope) -> Any:
-        """An index or slice as a value; what is not known of it is Unknown."""
-        if not isinstance(node, ast.Slice):
-            return self.evaluate(node, scope)
-        bounds = [node.lower, node.upper, node.step]
-        return slice(*(None if each is None else self.evaluate(each, scope) for each in bounds))
 
     def on_assign_item(self, owner: Any, index: Any, value: Any, line: int) -> None:
         if isinstance(owner, SymbolicTensor):
@@ -548,12 +542,6 @@ def _padding_module(call: Call) -> Call:
 
 def _is_not_zero(value: Any) -> bool:
     return type(value) is not int or value != 0
-
-
-def _is_step(index: Any) -> bool:
-    """Whether this is `::2` or `:`."""
-    is_slice = isinstance(index, slice) and index.start in (None, 0) and index.stop is None
-    return is_slice and (index.step is None or (type(index.step) is int and index.step > 0))
 
 
 def _is_minus(operator: ast.operator, left: Any) -> bool:

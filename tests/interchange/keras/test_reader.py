@@ -424,6 +424,33 @@ def test_a_sum_over_other_axes_is_named() -> None:
     assert notes_of(text) == [(4, "mean is not a layer and is skipped")]
 
 
+@pytest.mark.parametrize(
+    ("statement", "note"),
+    [
+        ("x = Maximum()([x, Conv2D(4, 1)(x)])",
+         "Maximum is not supported; all but its first tensor is skipped with the layers of line 6"),
+        ("x = ops.stack([x, Conv2D(4, 1)(x)])",
+         "stack is not a layer; all but its first tensor is skipped with the layers of line 6"),
+        ("x, y = ops.split(x, 2, axis=-1)",
+         "split splits the channels, which no layer does; each part is read as all of them"),
+        ("x = x[:, 1:-1, 1:-1]",
+         "this takes a part of the image, which no layer does; all of it is used"),
+        ("x = x[..., :2]",
+         "this takes only some of the channels, which no layer does; all of them are used"),
+        ("x = ops.pad(x, [[0, 0], [0, 0], [0, 0], [1, 1]])", "pad is not a layer and is skipped"),
+        ("x = ops.maximum(x, 0.5)", "maximum is not a layer and is skipped"),
+    ],
+)  # fmt: skip  # the cases are easier to compare
+def test_operations_without_a_layer_are_named_and_the_rest_stays(statement: str, note: str) -> None:
+    text = (
+        "import keras\nfrom keras import ops\nfrom keras.layers import *\n"
+        f"start = keras.Input((8, 8, 3))\nx = Conv2D(4, 3)(start)\n{statement}\n"
+        "model = keras.Model(start, Dense(2)(Flatten()(x)))"
+    )
+    assert layers_of(text) == [Conv2D(4), Flatten(), Dense(2)]
+    assert notes_of(text) == [(6, note)]
+
+
 SEVERAL = """import keras
 from keras.layers import *
 def tiny():

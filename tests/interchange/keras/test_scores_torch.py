@@ -214,6 +214,34 @@ def pointwise(keras: Keras, x: Array) -> Array:
     return keras.conv(x, 5, 1)[:, 0, 0]
 
 
+OPERATIONS = """
+from keras import layers, ops, Model
+start = layers.Input((7, 8, 3))
+x = layers.Conv2D(6, 3)(start)
+x = layers.Subtract()([x, layers.Conv2D(6, 1)(x)])
+x = layers.Average()([x, layers.Conv2D(6, 1)(x)])
+x = ops.maximum(x, 0)
+x = ops.multiply(-x - 0.5 * layers.Conv2D(6, 1)(x), 3)
+x = ops.clip(x, 0, 6)
+x = ops.pad(x, [[0, 0], [1, 0], [0, 2], [0, 0]])
+x = x[:, ::2, ::2][..., :6]
+x = layers.Add()([x, x])
+x = layers.Conv2D(4, 2)(x)
+x = ops.max(x, axis=[1, 2])
+model = Model(start, layers.Dense(3)(x))
+"""
+
+
+def operations(keras: Keras, x: Array) -> Array:
+    x = keras.conv(x, 6, 3)
+    x = x - keras.conv(x, 6, 1)
+    x = relu((x + keras.conv(x, 6, 1)) / 2)
+    x = np.clip(3 * (-x - 0.5 * keras.conv(x, 6, 1)), 0, 6)
+    x = np.pad(x, [(0, 0), (1, 0), (0, 2), (0, 0)])[:, ::2, ::2]
+    x = keras.conv(2 * x, 4, 2).max(axis=(1, 2))
+    return keras.dense(x, 3)
+
+
 @pytest.mark.parametrize(
     ("listing", "reference", "notes"),
     [
@@ -224,8 +252,12 @@ def pointwise(keras: Keras, x: Array) -> Array:
         (BUILDER, builder, 0),
         (PRODUCTS, products, 0),
         (POINTWISE, pointwise, 0),
+        (OPERATIONS, operations, 0),
     ],
-    ids=["keras-1", "data-shape", "subclass", "functional", "builder", "products", "pointwise"],
+    ids=[
+        *("keras-1", "data-shape", "subclass", "functional", "builder", "products", "pointwise"),
+        "operations",
+    ],
 )
 def test_the_scores_are_those_of_keras(
     listing: str, reference: Callable[[Keras, Array], Array], notes: int
