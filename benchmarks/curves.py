@@ -13,8 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +87,13 @@ def redraw(view: LearningView) -> None:
             plot.plot.viewport().repaint()
 
 
+def hover(view: LearningView) -> None:
+    """What a move of the mouse does: the values are shown, and the curves stay as they are."""
+    view._on_hovered((view.hover or 0.0) + 1.0)
+    for plot in view.shown_plots:
+        plot.plot.viewport().repaint()
+
+
 def milliseconds(call: Callable[[], object]) -> float:
     """The main thread's own time: other programs on the computer do not count."""
     began = time.thread_time()
@@ -100,10 +109,12 @@ def measure_redraws(steps: int, rounds: int) -> dict[str, float]:
     end = long.total_epochs
     zoomed._on_range(zoomed.loss, (0.4 * end, 0.5 * end), None)
     views["hidden"] = shown(long, visible=False)
+    views["the mouse moves"] = shown(long)
     times: dict[str, list[float]] = {name: [] for name in views}
     for _ in range(rounds):
         for name, view in views.items():
-            times[name].append(milliseconds(lambda view=view: redraw(view)))
+            act = hover if name == "the mouse moves" else redraw
+            times[name].append(milliseconds(partial(act, view)))
     return {name: statistics.median(values) for name, values in times.items()}
 
 
@@ -129,7 +140,7 @@ def measure_memory() -> dict[int, float]:
     return found
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--steps", type=int, default=1_000_000)
@@ -149,7 +160,8 @@ def main() -> None:
     print(f"goal: at most {GOAL_MS:.0f} ms: {'reached' if reached else 'missed'}")
     if arguments.json:
         arguments.json.write_text(json.dumps({"redraw_ms": redraws, "memory_mb": memory}, indent=1))
+    return 0 if reached else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -214,7 +214,7 @@ class CurvePlot(QWidget):
         self._draw_gap(shows_validation and "gap" not in hidden)
         self.plot.marks = content.marks if content.options.marks else ()
         self._show_values()
-        self.plot.viewport().update()
+        self.plot.mark_stale()
 
     @property
     def is_of_epochs(self) -> bool:

@@ -46,6 +46,8 @@ class RunHistory:
         self.curves = _new_curves(1)
         self.marks = Marks()
         self._rates = _RateJumps()
+        self._best: tuple[int, EpochEnded | None] | None = None
+        """For which version it was found last, and the best epoch."""
         self.version = 0
 
     @property
@@ -129,7 +131,10 @@ class RunHistory:
     @property
     def best(self) -> EpochEnded | None:
         """The epoch with the best validation scores; None before the first one."""
-        return next((epoch for epoch in reversed(self.epochs) if epoch.best), None)
+        if self._best is None or self._best[0] != self.version:
+            best = next((epoch for epoch in reversed(self.epochs) if epoch.best), None)
+            self._best = (self.version, best)
+        return self._best[1]
 
     @property
     def all_marks(self) -> list[Mark]:

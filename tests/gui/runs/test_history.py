@@ -188,3 +188,11 @@ def test_marks_at_one_place_share_a_flag_with_the_word_of_the_most_important_one
     (mark,) = history.marks
     assert (mark.label, mark.kind) == ("changed design, shift 2", "change")
     assert mark.text.startswith("Paused after step 10. Training went on")
+
+
+def test_where_a_run_was_resumed_is_marked() -> None:
+    history = RunHistory()
+    history.feed([started(), progress(1, 20), dataclasses.replace(started(), steps_done=15)])
+    history.feed([progress(16, 10)])
+
+    assert [(mark.epoch, mark.label) for mark in history.marks] == [(1.5, "resumed")]

@@ -13,10 +13,11 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QPixmap,
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QGraphicsView, QPushButton
+from PySide6.QtWidgets import QPushButton
 
 from cnnstudio.gui.plots.drawing.axes import Axis, Range
 from cnnstudio.gui.plots.drawing.flags import HEIGHT as FLAG_HEIGHT
@@ -59,8 +60,11 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         self._dragged: QPointF | None = None
         self._is_panning = False
         self._opened: Flag | None = None
+        self._scene_image = QPixmap()
+        self._is_stale = self._is_cached = True
         self._is_focus_visible = False
         self.setAntialiasing(False)
+        self.setCacheMode(self.CacheModeFlag.CacheNone)
         self.setMenuEnabled(False)
         self.setMouseEnabled(False, False)
         self.hideButtons()
@@ -69,7 +73,6 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         # It paints its whole background, so that Qt need not paint all panels below it first.
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMouseTracking(True)
-        self.set_cached(True)
         box = self.getViewBox()
         box.setDefaultPadding(0)
         box.disableAutoRange()
@@ -79,17 +82,15 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         self.reset_button.setCursor(Qt.CursorShape.PointingHandCursor)
         self.reset_button.clicked.connect(self.reset_wanted)
         self.reset_button.hide()
+        self.scene().changed.connect(self.mark_stale)
         self.restyle()
 
     def sizeHint(self) -> QSize:
         return QSize(330, 180)
 
     def set_cached(self, cached: bool) -> None:
-        """Whether axes and background are kept as images: axes cost as much as curves, and hardly change."""
-        item, view = pg.AxisItem.CacheMode, QGraphicsView.CacheModeFlag
-        for axis in (self.value_axis, self.epoch_axis):
-            axis.setCacheMode(item.DeviceCoordinateCache if cached else item.NoCache)
-        self.setCacheMode(view.CacheBackground if cached else view.CacheNone)
+        """Whether axes and curves are painted from an image: not into a file of drawing commands."""
+        self._is_cached = cached
 
     def show_epochs(self, shown: bool) -> None:
         """Whether the axis of epochs has numbers: those of the lowest plot count for all."""
@@ -124,7 +125,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         top = FLAG_HEIGHT + 4 if self.has_flags else 7
         self.getPlotItem().layout.setContentsMargins(0, top, 8, 0)
         self.reset_button.setFont(small)
-        self.viewport().update()
+        self.mark_stale()
 
     # Places
 
@@ -182,14 +183,39 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         # pyqtgraph's constructor already resizes it.
         if hasattr(self, "reset_button"):
             self._place_button()
+            self.mark_stale()
 
     # Painting
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
+        if self._is_cached:
+            # Axes and curves are painted into an image when they change, not whenever the mouse moves.
+            if self._is_stale:
+                self._scene_image = self._painted_scene()
+                self._is_stale = False
+        else:
+            super().paintEvent(event)
         painter = QPainter(self.viewport())
+        if self._is_cached:
+            painter.drawPixmap(0, 0, self._scene_image)
         self.paint_over(painter)
         painter.end()
+
+    def _painted_scene(self) -> QPixmap:
+        ratio = self.devicePixelRatioF()
+        image = QPixmap(self.viewport().size() * ratio)
+        image.setDevicePixelRatio(ratio)
+        image.fill(theme().color("panel"))
+        self.scene().prepareForPaint()
+        painter = QPainter(image)
+        self.render(painter, QRectF(self.viewport().rect()), self.viewport().rect())
+        painter.end()
+        return image
+
+    def mark_stale(self, *_: object) -> None:
+        """Axes or curves have changed."""
+        self._is_stale = True
+        self.viewport().update()
 
     def paint_over(self, painter: QPainter) -> None:
         """Paints what lies over the curves."""

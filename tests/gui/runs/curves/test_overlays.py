@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.gui.runs import follower
 from cnnstudio.gui.runs.curves.overlays import RunOverlays
 from cnnstudio.gui.runs.record import RunRecord
 from cnnstudio.runs.library.label import RunLabel, write_label
@@ -50,6 +51,22 @@ def test_chosen_runs_are_read_and_have_the_names_that_the_user_gave_them(
     assert overlay.history.loss.validation.x.tolist() == [1]
     overlays.remove(folder)
     assert (overlays.runs, overlays.folders) == ((), ())
+
+
+def test_a_run_that_another_program_trains_grows(
+    overlays: RunOverlays, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "POLL_INTERVAL_MS", 10)
+    run = WrittenRun(runs_folder() / "running")
+    run.append(started(), progress(1, 10), epoch_ended(1))
+    run.beat()
+    overlays.add([run.folder])
+    qtbot.waitUntil(lambda: len(overlays.runs) == 1)
+
+    with qtbot.waitSignal(overlays.changed):
+        run.append(progress(11, 10), epoch_ended(2))
+
+    qtbot.waitUntil(lambda: overlays.runs[0].history.loss.validation.x.tolist() == [1, 2])
 
 
 def test_of_too_many_runs_the_first_ones_make_room(overlays: RunOverlays, tmp_path: Path) -> None:
