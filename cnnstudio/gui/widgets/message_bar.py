@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import shiboken6
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QColor, QHideEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -28,6 +28,9 @@ _MAX_BUTTON = 40
 _MAX_NOTES = 4
 """At a time; older ones make room."""
 _MIN_WIDTH, _MAX_WIDTH, _MARGIN = 360, 760, 12
+_READING_MS = 8_000
+"""How long a message stays that asks for nothing, and for each character of it:"""
+_READING_MS_PER_CHARACTER = 80
 _LIFT = 76
 """Pixels above the lower edge of the page: what one can do next stands at the foot of its panels."""
 
@@ -50,7 +53,8 @@ class Message:
 class MessageBar(QFrame):
     """Shows one message at a time, errors in red, with an optional button.
 
-    It lies over the page, so that nothing moves when a message comes or goes.
+    It lies over the page, so that nothing moves when a message comes or goes. What only informs goes by
+    itself when there was time to read it, but not while the mouse or the focus is in it.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -74,6 +78,9 @@ class MessageBar(QFrame):
         self._restore_focus_to: QWidget | None = None
         """What had the focus before it came into the bar."""
         self._area: QWidget | None = None
+        self._reading = QTimer(self)
+        self._reading.setSingleShot(True)
+        self._reading.timeout.connect(self._on_read)
         # A click must not take the focus from where the user works.
         self._button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._close.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -146,7 +153,22 @@ class MessageBar(QFrame):
         self.style().polish(self)
         self.show()
         self._place()
+        self._start_reading()
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, self._text.text()))
+
+    def _start_reading(self) -> None:
+        if any(each.is_error or each.button for each in self._messages):
+            self._reading.stop()
+        else:
+            self._reading.start(_READING_MS + _READING_MS_PER_CHARACTER * len(self._text.text()))
+
+    def _on_read(self) -> None:
+        focused = QApplication.focusWidget()
+        has_focus = focused is not None and self.isAncestorOf(focused)
+        if self.underMouse() or has_focus or not self.window().isActiveWindow():
+            self._start_reading()
+        else:
+            self.dismiss()
 
     @property
     def _acting(self) -> Message:
@@ -184,6 +206,7 @@ class MessageBar(QFrame):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
+        self._reading.stop()
         self._restore_focus_to = None
 
     def _on_focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.gui.widgets import message_bar
 from cnnstudio.gui.widgets.message_bar import Message, MessageBar
 
 
@@ -167,3 +168,33 @@ def test_of_many_notes_the_last_ones_are_shown(parts: tuple[MessageBar, QLineEdi
     for number in range(9):
         bar.show_message(note(f"Note {number}."))
     assert bar.text.split("\n") == ["Note 5.", "Note 6.", "Note 7.", "Note 8."]
+
+
+def test_what_only_informs_goes_when_it_was_read(
+    qtbot: QtBot, parts: tuple[MessageBar, QLineEdit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bar, _ = parts
+    monkeypatch.setattr(message_bar, "_READING_MS", 50)
+    monkeypatch.setattr(message_bar, "_READING_MS_PER_CHARACTER", 0)
+    bar.show_text("The run was resumed.")
+    assert bar.text == "The run was resumed."
+    qtbot.waitUntil(lambda: not bar.text)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message("The run was stopped.", is_error=True),
+        Message("The design was changed.", button="Continue", action=lambda: None),
+    ],
+)
+def test_errors_and_what_asks_for_something_stay(
+    message: Message, qtbot: QtBot, parts: tuple[MessageBar, QLineEdit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bar, _ = parts
+    monkeypatch.setattr(message_bar, "_READING_MS", 10)
+    monkeypatch.setattr(message_bar, "_READING_MS_PER_CHARACTER", 0)
+    bar.show_text("The run was resumed.")
+    bar.show_message(message)
+    qtbot.wait(100)
+    assert bar.text == message.text
