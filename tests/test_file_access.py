@@ -27,6 +27,7 @@ GIVEN_A_FILE = {
     "data/storage/memmap.py": {"mmap"},
     "data/storage/writers.py": {"fromfile"},
     "data/transfer/archive.py": {"tarfile.open"},
+    "data/transfer/zip_images.py": {"ZipFile"},
     "runs/archive/packing.py": {"ZipFile"},
     "runs/archive/unpacking.py": {"ZipFile"},
     "runs/snapshots.py": {"ZipFile"},

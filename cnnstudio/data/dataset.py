@@ -108,6 +108,8 @@ class Dataset:
     """Sentences for the user about the data, such as which images were skipped."""
     validation: Split | None = None
     """Its own validation images, if it has any; some classes may be missing in them."""
+    skipped: tuple[int, ...] = ()
+    """Of a data set in files: the numbers, in its list of files, of those that could not be read."""
 
     def __post_init__(self) -> None:
         for part, split in self.splits.items():

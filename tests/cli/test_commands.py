@@ -240,7 +240,25 @@ def test_data_add_adds_a_folder_and_data_info_describes_it(capsys: Output, tmp_p
     assert main(["data", "add", str(tmp_path / "pets"), "--json"]) == 0
     assert json_of(capsys)["classes"] == ["cat", "dog"]
     assert main(["data", "info", "pets"]) == 0
-    assert "2: cat, dog" in capsys.readouterr().out
+    assert "2: cat (1), dog (1)" in capsys.readouterr().out
+
+
+def test_data_add_says_what_a_table_was_understood_to_be(capsys: Output, tmp_path: Path) -> None:
+    for number in range(8):
+        Image.new("RGB", (8 + number, 8), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    (tmp_path / "7.png").write_bytes(b"no image")
+    lines = [f"{number}.png,{'cat' if number % 2 else 'dog'}" for number in range(8)]
+    (tmp_path / "pets.csv").write_text("\n".join(["file,label", *lines, "gone.png,cat"]))
+    assert main(["data", "add", str(tmp_path / "pets.csv"), "--name", "animals"]) == 0
+    out, err = capsys.readouterr()
+    assert "2: cat (3), dog (4)" in out
+    assert "from 8 × 8 to 14 × 8" in out
+    assert "1 file, not counted: 7.png (cannot be read as an image" in out
+    assert "gone.png" in err
+    assert main(["data", "info", "animals", "--json"]) == 0
+    found = json_of(capsys)
+    assert (found["counts"], found["unreadable"]) == ({"cat": 3, "dog": 4}, 1)
+    assert found["skipped"][0]["file"] == "7.png"
 
 
 def test_data_info_does_not_count_unreadable_files(capsys: Output, tmp_path: Path) -> None:

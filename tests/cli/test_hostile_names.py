@@ -21,7 +21,7 @@ from cnnstudio.cli.main import build_parser, main
 from cnnstudio.core.files import read_json, write_json
 from cnnstudio.core.formatting import clean_line, clean_text
 from cnnstudio.core.logs import configure_logging
-from cnnstudio.data.sources.folder_list import register_folder
+from cnnstudio.data.sources.folder_list import RegisteredSet, register_set
 
 Output = pytest.CaptureFixture[str]
 
@@ -60,7 +60,7 @@ def stranger(trained: Path, images: Path, tmp_path: Path, monkeypatch: pytest.Mo
         tmp_path / f"out{HOSTILE}",
     )
     _write_images(images, found)
-    register_folder(f"registered{HOSTILE}", found.images)
+    register_set(f"registered{HOSTILE}", RegisteredSet(found.images))
     for run in (found.run, found.other):
         _write_run(trained, run, found)
     design = read_json(found.run / "design.cnn.json")

@@ -23,7 +23,7 @@ from cnnstudio.core.files import read_json, write_json
 from cnnstudio.core.paths import home
 from cnnstudio.core.progress import Progress as DataProgress
 from cnnstudio.data.dataset import Dataset, Split
-from cnnstudio.data.sources.folder_list import register_folder
+from cnnstudio.data.sources.folder_list import RegisteredSet, register_set
 from cnnstudio.design.file import read_design, write_design
 from cnnstudio.export import ExportResult, exporters
 from cnnstudio.gui.compare.dialog import CompareDialog
@@ -110,8 +110,8 @@ class Stranger:
             folder = self.images / f"{self.file_name}{number}"
             folder.mkdir(parents=True)
             Image.new("RGB", (8, 8), (100 * number, 0, 0)).save(folder / f"{self.file_name}.png")
-        register_folder(self.text, self.images)
-        register_folder(f"{self.text}2", self.root / f"{self.file_name} gone")
+        register_set(self.text, RegisteredSet(self.images))
+        register_set(f"{self.text}2", RegisteredSet(self.root / f"{self.file_name} gone"))
 
     def _write_recipes(self) -> None:
         recipes_folder().mkdir(parents=True, exist_ok=True)

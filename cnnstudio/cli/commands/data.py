@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from pathlib import Path
-from typing import Any
 
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommand, add_subcommands
-from cnnstudio.cli.output import LiveLine, echo, print_json, table, two_columns
-from cnnstudio.core.formatting import as_printed, format_bytes, pluralize
-from cnnstudio.data.sources.folder_layout import READINGS
+from cnnstudio.cli.datasets import adding
+from cnnstudio.cli.datasets.description import describe, notes_of, state_of
+from cnnstudio.cli.output import LiveLine, echo, print_json, table
+from cnnstudio.core.formatting import format_bytes
 
 
 class Data(Command):
@@ -22,6 +20,7 @@ class Data(Command):
         "cnnstudio data download cifar10",
         "cnnstudio data download cifar10 --archive cifar-10-python.tar.gz",
         "cnnstudio data add my-images",
+        "cnnstudio data add labels.csv --name birds --groups '[^_]+'",
         "cnnstudio data clear",
     )
     order = 7
@@ -41,19 +40,8 @@ class Data(Command):
             metavar="FILE",
             help="import your own copy of the archive instead of downloading it",
         )
-        add = add_subcommand(actions, "add", help="add a folder of images as a data set")
-        add.add_argument(
-            "folder",
-            type=Path,
-            metavar="FOLDER",
-            help="contains train/<class>/… and test/<class>/…, or only <class>/…",
-        )
-        add.add_argument(
-            "--layout",
-            choices=READINGS,
-            help="what its folders are: splits (training, test), or classes (folders), or groups whose "
-            "subfolders are the classes (default: whatever seems likely)",
-        )
+        add = add_subcommand(actions, "add", help="add images of your own as a data set")
+        adding.add_arguments(add)
         clear = add_subcommand(
             actions, "clear", help="delete the decoded copies of all images; they are recreated when needed"
         )
@@ -61,7 +49,13 @@ class Data(Command):
             add_json_option(action)
 
     def run(self, options: argparse.Namespace) -> int:
-        actions = {"list": _list, "info": _info, "download": _download, "add": _add, "clear": _clear}
+        actions = {
+            "list": _list,
+            "info": _info,
+            "download": _download,
+            "add": adding.run_add,
+            "clear": _clear,
+        }
         actions[options.action](options)
         return DONE
 
@@ -75,17 +69,11 @@ def _list(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"folder": str(datasets_folder()), "datasets": entries, "decoded_bytes": decoded})
         return
-    rows = [[entry["name"], _state(entry), entry["description"]] for entry in entries]
+    rows = [[entry["name"], state_of(entry), entry["description"]] for entry in entries]
     echo(table(["Name", "State", "Description"], rows))
     echo(f"\nFolder: {datasets_folder()}")
     if decoded:
         echo(f"Decoded copies: {format_bytes(decoded)} (cnnstudio data clear deletes them)")
-
-
-def _state(entry: dict[str, Any]) -> str:
-    if entry["available"]:
-        return "ready"
-    return "not downloaded" if entry["can_download"] else "missing"
 
 
 def _info(options: argparse.Namespace) -> None:
@@ -99,30 +87,9 @@ def _info(options: argparse.Namespace) -> None:
     if options.json:
         print_json(entry)
         return
-    rows = [("Name", entry["name"]), ("Title", entry["title"]), ("Description", entry["description"])]
-    rows.append(("State", entry.get("problem") or _state(entry)))
-    if "folder" in entry:
-        rows.append(("Folder", entry["folder"]))
-    if "classes" in entry:
-        rows.append(("Classes", f"{len(entry['classes'])}: {', '.join(entry['classes'])}"))
-    for part, label in (("train", "Training"), ("validation", "Validation"), ("test", "Test")):
-        if entry.get(part) is not None:
-            rows.append((label, f"{entry[part]:,} images"))
-    if entry.get("unreadable"):
-        rows.append(("Unreadable", f"{pluralize(entry['unreadable'], 'file')}, not counted"))
-    echo(two_columns(rows))
-    for note in _notes(entry):
+    echo(describe(entry))
+    for note in notes_of(entry):
         echo(f"\nNote: {note}")
-
-
-def _notes(entry: dict[str, Any]) -> list[str]:
-    """Sentences about a folder, and the other ways in which it can be added."""
-    notes = [*entry.get("notes", ())]
-    for reading, meaning in entry.get("layouts", {}).items():
-        notes.append(
-            f"cnnstudio data add {shlex.quote(as_printed(entry['folder']))} --layout {reading}: {meaning}."
-        )
-    return notes
 
 
 def _download(options: argparse.Namespace) -> None:
@@ -137,13 +104,7 @@ def _download(options: argparse.Namespace) -> None:
             source.download(line.show_progress)
     finally:
         line.clear()
-    _report(source.info(), options.json)
-
-
-def _add(options: argparse.Namespace) -> None:
-    from cnnstudio.data.sources import add_folder
-
-    _report(add_folder(options.folder, reading=options.layout).info(), options.json)
+    adding.report(source.info(), options.json)
 
 
 def _clear(options: argparse.Namespace) -> None:
@@ -158,14 +119,3 @@ def _clear(options: argparse.Namespace) -> None:
     echo(f"Deleted {format_bytes(before - left)} of decoded images.")
     if left:
         echo(f"{format_bytes(left)} are in use by another program and were kept.")
-
-
-def _report(entry: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(entry)
-    else:
-        # As the terminal shows it, so that it can be pasted: `find_source` knows that form too.
-        name = shlex.quote(as_printed(entry["name"]))
-        for note in _notes(entry):
-            echo(f"{entry['title']}: {note}", file=sys.stderr)
-        echo(f"{entry['title']} is ready. To train on it: cnnstudio train DESIGN --data {name}")

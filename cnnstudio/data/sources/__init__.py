@@ -17,8 +17,8 @@ from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources.base import Source
 
 if TYPE_CHECKING:
+    from cnnstudio.data.sources.file_source import FileSource
     from cnnstudio.data.sources.folder_layout import Reading
-    from cnnstudio.data.sources.image_folder import ImageFolder
 
 __all__ = ["Source", "add_folder", "current_fingerprint", "find_source", "register", "sources"]
 
@@ -44,6 +44,8 @@ def sources() -> list[Source]:
 def find_source(name_or_folder: str) -> Source:
     """The source of that name, or the folder at that path. Raises DataError, which lists the known names."""
     from cnnstudio.data.sources.image_folder import ImageFolder
+    from cnnstudio.data.sources.image_table import ImageTable
+    from cnnstudio.data.tables.label_table import is_table_name
 
     known = sources()
     wanted = name_or_folder.strip().lower()
@@ -56,8 +58,12 @@ def find_source(name_or_folder: str) -> Source:
     path = expand_home(name_or_folder)
     if name_or_folder.strip() and is_folder(path):
         return ImageFolder(path)
+    if exists(path) and is_table_name(path.name):
+        return ImageTable(path)
     names = list_names(source.name for source in known)
     if exists(path) and not is_folder(path):
+        if path.suffix.lower() == ".zip":
+            raise DataError(f"{path} is a zip file: add it first (cnnstudio data add), or choose {names}.")
         raise DataError(f"{path} is a file: choose a folder of images, or one of {names}.")
     raise DataError(
         f"There is no data set or folder “{shorten(name_or_folder, 200)}”: choose {names}, or a folder of "
@@ -75,7 +81,7 @@ def current_fingerprint(fingerprint: str) -> str:
 
 def add_folder(
     path: Path, cancelled: CancelFunction = never_cancelled, reading: Reading | None = None
-) -> ImageFolder:
+) -> FileSource:
     """Adds a folder of images to the user's sources. Raises DataError if it does not contain a data set.
 
     `reading` is how its subfolders are to be understood; None for the most likely way.
@@ -87,23 +93,24 @@ def add_folder(
     return register(source)
 
 
-def register(source: ImageFolder) -> ImageFolder:
-    """Adds a folder that is known to contain a data set. Raises FileError or DataError.
+def register(source: FileSource, name: str = "") -> FileSource:
+    """Adds a folder or table that is known to be a data set. Raises FileError or DataError.
 
-    If the name is taken, a number is appended. A folder that was added before keeps its name.
+    If its name is taken, a number is appended; a `name` that the user has chosen is refused instead. A set
+    that was added before keeps its name, unless `name` is another one.
     """
-    from cnnstudio.data.sources.folder_list import register_folder, registered_folders
-    from cnnstudio.data.sources.image_folder import ImageFolder
+    from cnnstudio.data.sources.folder_list import register_set, registered_sets
 
-    reading = source.reading
-    for name, entry in registered_folders().items():
-        if entry.folder == source.folder:
-            if entry.reading != reading:
-                register_folder(name, source.folder, reading)
-            return ImageFolder(source.folder, name, reading=reading)
-    taken = {word.lower() for other in sources() for word in (other.name, other.title)}
-    name, number = source.name, 2
-    while name.lower() in taken:
-        name, number = f"{source.name}-{number}", number + 1
-    register_folder(name, source.folder, reading)
-    return ImageFolder(source.folder, name, reading=reading)
+    entry = source.entry
+    known = next((each for each, old in registered_sets().items() if old.path == entry.path), None)
+    if known is not None and name in ("", known):
+        register_set(known, entry)
+        return source.named(known)
+    taken = {word.lower() for other in sources() for word in (other.name, other.title) if other.name != known}
+    if name.lower() in taken:
+        raise DataError(f"There is a data set “{shorten(name, 100)}” already: choose another name.")
+    chosen, number = name or source.name, 2
+    while chosen.lower() in taken:
+        chosen, number = f"{source.name}-{number}", number + 1
+    register_set(chosen, entry, replaces=known)
+    return source.named(chosen)

@@ -124,7 +124,7 @@ def _named_splits(scan: FolderScan, base: Parts, children: Mapping[str, set[str]
             )
         else:
             found[role], sources[role] = own, name
-    return _with_splits(found, sources, notes)
+    return with_splits(found, sources, notes)
 
 
 def _unnamed_splits(
@@ -165,7 +165,7 @@ def _guessed_splits(
     for name in by_size:
         if name not in sources.values():
             sources[next(role for role in roles if role not in sources)] = name
-    layout = _with_splits({role: own[name] for role, name in sources.items()}, sources, [])
+    layout = with_splits({role: own[name] for role, name in sources.items()}, sources, [])
     if is_certain:
         return layout
     uses = [f"{sources[role]} for {_USES[role]}" for role in roles if role in sources]
@@ -193,7 +193,7 @@ def _splits_in_classes(scan: FolderScan, base: Parts, children: Mapping[str, set
             sources[role] = inner
     if "train" not in found:
         return _classes_with_question(scan, base, children)
-    return _with_splits(found, sources, [])
+    return with_splits(found, sources, [])
 
 
 def _classes_with_question(scan: FolderScan, base: Parts, children: Mapping[str, set[str]]) -> Layout:
@@ -216,7 +216,7 @@ def _classes_with_question(scan: FolderScan, base: Parts, children: Mapping[str,
     return dataclasses.replace(layout, question=question)
 
 
-def _with_splits(found: Mapping[Role, Classes], sources: Mapping[Role, str], notes: list[str]) -> Layout:
+def with_splits(found: Mapping[Role, Classes], sources: Mapping[Role, str], notes: list[str]) -> Layout:
     """A layout of those splits; validation images serve as test images where there are no others."""
     train = found["train"]
     validation, test = found.get("validation"), found.get("test")

@@ -1,7 +1,8 @@
-"""The list of image folders that the user has added, by name."""
+"""The list of data sets of the user's own images, by name."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,50 +11,83 @@ from cnnstudio.core.paths import datasets_folder
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources.folder_layout import READINGS, Reading
 from cnnstudio.data.storage.decoded_cache import cache_key, discard
+from cnnstudio.data.versions.split_plan import SplitPlan
 
 _FORMAT = "cnnstudio.folders"
+_TABLE = "table"
 
 
-class RegisteredFolder(NamedTuple):
-    """A folder that the user has added."""
+class RegisteredSet(NamedTuple):
+    """A folder or a table that the user has added."""
 
-    folder: Path
-    reading: Reading | None
-    """How the user wants its subfolders to be understood; None for the most likely way."""
+    path: Path
+    reading: Reading | None = None
+    """How the user wants the subfolders of a folder to be understood; None for the most likely way."""
+    is_table: bool = False
+    plan: SplitPlan = SplitPlan()
+    """How test images are held out, if there are none."""
 
 
-def registered_folders() -> dict[str, RegisteredFolder]:
-    """Name -> folder. A missing or damaged list counts as empty; `register_folder` reports what is wrong."""
+def registered_sets() -> dict[str, RegisteredSet]:
+    """Name -> set. A missing or damaged list counts as empty; `register_set` reports what is wrong."""
     try:
         return _read()
     except (FileError, DataError):
         return {}
 
 
-def register_folder(name: str, folder: Path, reading: Reading | None = None) -> None:
-    """Adds a folder to the list. Raises FileError or DataError rather than overwrite an unreadable list."""
-    _write(_read() | {name: RegisteredFolder(folder, reading)})
+def register_set(name: str, entry: RegisteredSet, replaces: str | None = None) -> None:
+    """Adds a set to the list, in place of the one named `replaces`.
+
+    Raises FileError or DataError rather than overwrite an unreadable list.
+    """
+    known = _read()
+    if known.get(name) == entry and replaces is None:
+        return
+    _write({other: old for other, old in known.items() if other != replaces} | {name: entry})
 
 
-def unregister_folder(name: str) -> None:
-    """Removes a folder from the list, not from the disk. Raises FileError or DataError."""
-    folders = _read()
-    entry = folders.pop(name, None)
+def unregister_set(name: str) -> None:
+    """Removes a set from the list; of its files, only those unpacked from an archive are deleted.
+
+    Raises FileError or DataError.
+    """
+    sets = _read()
+    entry = sets.pop(name, None)
     if entry is not None:
-        _write(folders)
-        discard(cache_key("folder", str(entry.folder)))
+        _write(sets)
+        discard(cache_key("folder", str(entry.path)))
         discard(cache_key("fitted", name))
+        if (unpacked := _unpacked_below(entry.path)) is not None:
+            shutil.rmtree(unpacked, ignore_errors=True)
 
 
-def _write(folders: dict[str, RegisteredFolder]) -> None:
+def unpacked_folder() -> Path:
+    """Where archives are unpacked, each into a folder of its own."""
+    return datasets_folder() / "unpacked"
+
+
+def _unpacked_below(path: Path) -> Path | None:
+    """The folder of the archive that the set was unpacked from; None for a set that was not."""
+    root = unpacked_folder()
+    return root / path.relative_to(root).parts[0] if root in path.parents else None
+
+
+def _write(sets: dict[str, RegisteredSet]) -> None:
     entries = [
-        {"name": name, "path": str(entry.folder), **({"layout": entry.reading} if entry.reading else {})}
-        for name, entry in folders.items()
+        {
+            "name": name,
+            "path": str(entry.path),
+            **({"layout": entry.reading} if entry.reading else {}),
+            **({"kind": _TABLE} if entry.is_table else {}),
+            **({} if entry.plan.is_default else {"split": entry.plan.to_json()}),
+        }
+        for name, entry in sets.items()
     ]
     write_json(_path(), {"format": _FORMAT, "version": 1, "folders": entries})
 
 
-def _read() -> dict[str, RegisteredFolder]:
+def _read() -> dict[str, RegisteredSet]:
     if not _path().exists():
         return {}
     value: Any = read_json(_path())
@@ -63,10 +97,11 @@ def _read() -> dict[str, RegisteredFolder]:
         raise DataError(f"{_path()} is not a list of folders: fix it or delete it.") from error
 
 
-def _entry(entry: Any) -> RegisteredFolder:
+def _entry(entry: Any) -> RegisteredSet:
     # A layout that only a newer version knows counts as none.
     reading = next((known for known in READINGS if known == entry.get("layout")), None)
-    return RegisteredFolder(Path(entry["path"]), reading)
+    plan = SplitPlan.from_json(entry["split"]) if "split" in entry else SplitPlan()
+    return RegisteredSet(Path(entry["path"]), reading, entry.get("kind") == _TABLE, plan)
 
 
 def _path() -> Path:

@@ -57,6 +57,7 @@ _ABOUT = "about.json"
 _LOCK = "lock"
 _REQUIRED_PARTS = ("train", "test")
 _OPTIONAL_PART = "validation"
+_MAX_SKIPPED = 500_000  # what about.json has space for
 _MAX_UNUSED_SECONDS = 60 * 24 * 3600
 # Polled, because a blocking lock could not be cancelled.
 _RETRY_SECONDS = 0.1
@@ -175,6 +176,7 @@ def _write_metadata(dataset: Dataset, key: str, folder: Path) -> None:
         "title": dataset.title,
         "classes": dataset.classes,
         "notes": dataset.notes,
+        **({"skipped": dataset.skipped[:_MAX_SKIPPED]} if dataset.skipped else {}),
         "shape": dataset.shape,
         "fingerprint": dataset.fingerprint,
         "levels": {part: split.histograms.tolist() for part, split in dataset.splits.items()},
@@ -202,6 +204,7 @@ def _open(entry: Path) -> Dataset | None:
             _split(entry, "test", about),
             tuple(about["notes"]),
             _split(entry, _OPTIONAL_PART, about) if _OPTIONAL_PART in parts else None,
+            tuple(map(int, about.get("skipped", ()))),
         )
     except (OSError, UserError, ValueError, LookupError, TypeError, OverflowError, AttributeError):
         return None

@@ -21,7 +21,7 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.data.sources import Source, register, sources
 from cnnstudio.data.sources.folder_layout import Question, Reading
-from cnnstudio.data.sources.folder_list import unregister_folder
+from cnnstudio.data.sources.folder_list import unregister_set
 from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.gui.compute.io_task import IoFunction, IoTask
 from cnnstudio.gui.data.folder_offer import FolderOffer, ask_to_add
@@ -249,7 +249,7 @@ class DataSets(QWidget):
     def _on_removal(self, source: object) -> None:
         assert isinstance(source, Source)
         try:
-            unregister_folder(source.name)
+            unregister_set(source.name)
         except UserError as error:
             self._show_message(str(error))
         else:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.core.formatting import format_count, join_words, pluralize
-from cnnstudio.data.sources.image_folder import TEST_FRACTION, ImageFolder, Listing
+from cnnstudio.data.sources.image_folder import ImageFolder
+from cnnstudio.data.sources.listing import Listing
+from cnnstudio.data.versions.split_plan import TEST_FRACTION
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
 from cnnstudio.gui.widgets.plain_text import plain_line
 

@@ -11,8 +11,6 @@ import contextlib
 import hashlib
 import os
 import shutil
-import stat
-import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -23,6 +21,7 @@ from cnnstudio.core.formatting import clean_line
 from cnnstudio.core.parameters import shorten
 from cnnstudio.core.progress import CancelFunction, never_cancelled, raise_if_cancelled
 from cnnstudio.core.temporary import temporary_folder
+from cnnstudio.core.zip_files import directory_size, harm_of
 from cnnstudio.runs.archive.members import (
     FREE_BYTES,
     MAX_ARCHIVE_BYTES,
@@ -40,9 +39,6 @@ _MAX_DIRECTORY_BYTES = 16 * 2**20
 """Of the list of the zip file's members, which is read as a whole."""
 _MAX_KEPT = 20
 """Opened zip files whose runs stay unpacked; those that were opened longest ago go first."""
-
-_END, _END_SIZE, _MAX_COMMENT = b"PK\x05\x06", 22, 2**16
-_ZIP64_LOCATOR, _ZIP64_LOCATOR_SIZE = b"PK\x06\x07", 20
 
 
 def is_archive(path: Path) -> bool:
@@ -107,18 +103,12 @@ def _unpack(path: Path, file: BinaryIO, key: str, cancelled: CancelFunction) -> 
 
 def _require_bounded_directory(path: Path, file: BinaryIO) -> None:
     """Raises RunError for a zip file whose list of members would take much memory to read."""
-    size = file.seek(0, os.SEEK_END)
-    tail_size = min(size, _END_SIZE + _MAX_COMMENT + _ZIP64_LOCATOR_SIZE)
-    file.seek(size - tail_size)
-    tail = file.read(tail_size)
-    end = tail.rfind(_END)
-    if end < 0 or len(tail) - end < _END_SIZE:
+    found = directory_size(file)
+    if found is None:
         raise RunError(f"{path} is not a zip file of a run, or it is damaged.")
-    (directory_size,) = struct.unpack_from("<I", tail, end + 12)
-    is_zip64 = tail[max(end - _ZIP64_LOCATOR_SIZE, 0) : end].startswith(_ZIP64_LOCATOR)
-    if is_zip64 or directory_size > _MAX_DIRECTORY_BYTES:
+    size, is_zip64 = found
+    if is_zip64 or size > _MAX_DIRECTORY_BYTES:
         _refuse(path, "it has more files than a run")
-    file.seek(0)
 
 
 def _checked_members(
@@ -130,7 +120,8 @@ def _checked_members(
         _refuse(path, "it has more files than a run")
     roots = [entry.filename.removesuffix(_RUN_FILE) for entry in entries if _is_run_file(entry.filename)]
     for entry in entries:
-        _require_harmless(path, entry)
+        if harm := harm_of(entry):
+            _refuse(path, harm)
     if len(roots) != 1:
         raise RunError(f"{path} does not contain a run: there is no {_RUN_FILE} in it.")
     members: dict[str, zipfile.ZipInfo] = {}
@@ -154,20 +145,6 @@ def _checked_members(
 def _is_run_file(name: str) -> bool:
     """Whether it is `run.json` at the top or in one folder."""
     return name == _RUN_FILE or (name.count("/") == 1 and name.endswith(f"/{_RUN_FILE}"))
-
-
-def _require_harmless(path: Path, entry: zipfile.ZipInfo) -> None:
-    name = entry.filename
-    parts = name.rstrip("/").split("/")
-    if name.startswith("/") or "\\" in name or ":" in name or any(part in ("", ".", "..") for part in parts):
-        _refuse(path, f"“{shorten(name, 100)}” leads out of its folder")
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        _refuse(path, f"“{shorten(name, 100)}” is a link or a device")
-    if entry.flag_bits & 0x1:
-        _refuse(path, f"“{shorten(name, 100)}” is encrypted")
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        _refuse(path, f"“{shorten(name, 100)}” is compressed in a way that zip files of runs are not")
 
 
 def _extract(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:

@@ -254,8 +254,8 @@ def test_heic_images_are_read_with_the_package_for_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
-        ("labels.csv", "It has labels.csv, but lists of labels in a table are not read"),
-        ("images.zip", "It has images.zip, but archives are not opened: unpack it first."),
+        ("labels.csv", "It has labels.csv, but a table is not read with its folder"),
+        ("images.zip", "It has images.zip, but archives are not opened: unpack it, or add it itself"),
         ("x_train.npy", "It has x_train.npy, but arrays are not read"),
     ],
 )

@@ -16,7 +16,7 @@ from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.images import decoding
 from cnnstudio.data.sources import add_folder, find_source, sources
-from cnnstudio.data.sources.folder_list import register_folder, unregister_folder
+from cnnstudio.data.sources.folder_list import RegisteredSet, register_set, unregister_set
 from cnnstudio.data.sources.image_folder import ImageFolder
 
 
@@ -311,15 +311,15 @@ def test_the_error_for_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> N
 def test_a_removed_folder_is_no_longer_a_source_but_keeps_its_images(tmp_path: Path) -> None:
     folder = fill(tmp_path / "pets", COMPLETE)
     add_folder(folder)
-    unregister_folder("pets")
-    unregister_folder("pets")
+    unregister_set("pets")
+    unregister_set("pets")
     assert [source.name for source in sources()] == ["cifar10", "shapes"]
     assert len(ImageFolder(folder).load().train) == 7
 
 
 def test_the_error_for_an_unknown_name_stays_short(tmp_path: Path) -> None:
     for letter in "abc":
-        register_folder(letter * 5000, tmp_path)
+        register_set(letter * 5000, RegisteredSet(tmp_path))
     with pytest.raises(
         DataError, match=r"There is no data set or folder “xx+…”: choose cifar10, shapes, a+"
     ) as error:

@@ -19,7 +19,7 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import Cancelled
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.data.sources import add_folder
-from cnnstudio.data.sources.folder_list import unregister_folder
+from cnnstudio.data.sources.folder_list import unregister_set
 from cnnstudio.data.sources.shapes import Shapes
 from cnnstudio.gui.compute.event_queue import EventQueue
 from cnnstudio.gui.compute.session import State, TrainingSession
@@ -311,7 +311,7 @@ def test_a_new_folder_with_the_name_of_a_removed_one_is_loaded_afresh(loader: Lo
     add_folder(first)
     assert loader.load("pets").classes == ("bright", "dark")
 
-    unregister_folder("pets")
+    unregister_set("pets")
     add_folder(second)
 
     assert loader.load("pets").classes == ("bright", "cats")

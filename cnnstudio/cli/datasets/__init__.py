@@ -1,0 +1,1 @@
+"""What the actions of `cnnstudio data` print and do, one file for each kind."""

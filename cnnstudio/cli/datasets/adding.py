@@ -1,0 +1,80 @@
+"""`cnnstudio data add`: own images as a data set."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from cnnstudio.cli.command import Parser, UsageError
+from cnnstudio.cli.datasets.description import content_rows, notes_of
+from cnnstudio.cli.output import LiveLine, echo, print_json, two_columns
+from cnnstudio.core.formatting import as_printed
+from cnnstudio.data.sources.folder_layout import READINGS
+
+
+def add_arguments(parser: Parser) -> None:
+    """Declares the arguments of `data add`."""
+    parser.add_argument(
+        "images",
+        type=Path,
+        metavar="FOLDER, FILE.csv or FILE.zip",
+        help="a folder with train/<class>/… and test/<class>/…, or only <class>/…; a table with the columns "
+        "file, label and perhaps split; or a zip file with either",
+    )
+    parser.add_argument("--name", metavar="NAME", default="", help="instead of that of the folder or file")
+    parser.add_argument(
+        "--layout",
+        choices=READINGS,
+        help="what its folders are: splits (training, test), or classes (folders), or groups whose "
+        "subfolders are the classes (default: whatever seems likely)",
+    )
+    parser.add_argument(
+        "--test-share",
+        type=float,
+        metavar="X",
+        help="fraction of each class to hold out as the test set if there is none (default: 0.2)",
+    )
+    parser.add_argument(
+        "--split-seed", type=int, metavar="N", help="chooses which images are held out (default: 0)"
+    )
+    parser.add_argument(
+        "--groups",
+        metavar="PATTERN",
+        help="keeps images of one object in one split: those in whose file names this regular expression "
+        "finds the same text, such as [^_]+ for cat7_left.jpg and cat7_right.jpg",
+    )
+
+
+def run_add(options: argparse.Namespace) -> None:
+    """Adds the images and says what they were understood to be. Raises UserError."""
+    from cnnstudio.data.sources.adding import add_images
+    from cnnstudio.data.versions.split_plan import SplitPlan
+
+    given = {"seed": options.split_seed, "share": options.test_share, "groups": options.groups}
+    plan = SplitPlan(**{name: value for name, value in given.items() if value is not None})
+    if options.name and not options.name.strip():
+        raise UsageError("--name must not be empty")
+    line = LiveLine()
+    try:
+        source = add_images(options.images, options.name, options.layout, plan, line.show_progress)
+        entry = source.checked_info(line.show_progress)
+    finally:
+        line.clear()
+    if not options.json:
+        echo(two_columns([("Name", entry["name"]), *content_rows(entry)]) + "\n")
+    report(entry, options.json)
+
+
+def report(entry: dict[str, Any], as_json: bool) -> None:
+    """Prints that a data set can be used, with the notes on standard error."""
+    if as_json:
+        print_json(entry)
+        return
+    # As the terminal shows it, so that it can be pasted: `find_source` knows that form too.
+    name = shlex.quote(as_printed(entry["name"]))
+    for note in notes_of(entry):
+        echo(f"{entry['title']}: {note}", file=sys.stderr)
+    echo(f"{entry['title']} is ready. To train on it: cnnstudio train DESIGN --data {name}")

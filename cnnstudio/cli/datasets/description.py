@@ -1,0 +1,72 @@
+"""What a data set was understood to be, as text."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cnnstudio.cli.output import two_columns
+from cnnstudio.core.formatting import as_printed, list_names, pluralize
+
+_PARTS = (("train", "Training"), ("validation", "Validation"), ("test", "Test"))
+_MAX_CLASSES = 1_000
+_MAX_SKIPPED = 5
+
+
+def state_of(entry: dict[str, Any]) -> str:
+    """Whether it can be used."""
+    if entry["available"]:
+        return "ready"
+    return "not downloaded" if entry["can_download"] else "missing"
+
+
+def describe(entry: dict[str, Any]) -> str:
+    """The facts of `Source.checked_info` in two columns."""
+    rows = [("Name", entry["name"]), ("Title", entry["title"]), ("Description", entry["description"])]
+    rows.append(("State", entry.get("problem") or state_of(entry)))
+    return two_columns([*rows, *content_rows(entry)])
+
+
+def content_rows(entry: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is in it."""
+    for key in ("folder", "table"):
+        if key in entry:
+            yield key.capitalize(), entry[key]
+    if "classes" in entry:
+        counts = entry.get("counts", {})
+        names = [f"{name} ({counts[name]:,})" if name in counts else name for name in entry["classes"]]
+        yield "Classes", f"{len(names):,}: {list_names(names, _MAX_CLASSES)}"
+    for part, label in _PARTS:
+        if entry.get(part) is not None:
+            yield label, pluralize(entry[part], "image")
+    if entry.get("sizes"):
+        yield "Sizes", _sizes(entry["sizes"])
+    if entry.get("unreadable"):
+        yield "Unreadable", f"{pluralize(entry['unreadable'], 'file')}, not counted: {_skipped(entry)}"
+
+
+def _sizes(sizes: Sequence[Sequence[int]]) -> str:
+    """`sizes` are (width, height, number of images), the most common first."""
+    width, height, _ = sizes[0]
+    if len(sizes) == 1:
+        return f"{width} × {height}"
+    areas = sorted(sizes, key=lambda size: size[0] * size[1])
+    least, most = (f"{size[0]} × {size[1]}" for size in (areas[0], areas[-1]))
+    return f"from {least} to {most}, most often {width} × {height}"
+
+
+def _skipped(entry: dict[str, Any]) -> str:
+    named = [f"{each['file']} ({each['reason'].rstrip('.')})" for each in entry["skipped"][:_MAX_SKIPPED]]
+    left = entry["unreadable"] - len(named)
+    return ", ".join(named) + (f" and {left:,} more" if left > 0 else "")
+
+
+def notes_of(entry: dict[str, Any]) -> list[str]:
+    """Sentences about a data set, and the other ways in which a folder can be added."""
+    notes = [*entry.get("notes", ())]
+    for reading, meaning in entry.get("layouts", {}).items():
+        notes.append(
+            f"cnnstudio data add {shlex.quote(as_printed(entry['folder']))} --layout {reading}: {meaning}."
+        )
+    return notes

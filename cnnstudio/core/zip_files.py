@@ -1,0 +1,59 @@
+"""What makes a zip file from a stranger harmful, found before anything of it is unpacked."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import zipfile
+from pathlib import PureWindowsPath
+from typing import BinaryIO
+
+from cnnstudio.core.parameters import shorten
+
+_END, _END_SIZE, _MAX_COMMENT = b"PK\x05\x06", 22, 2**16
+_ZIP64_LOCATOR, _ZIP64_LOCATOR_SIZE = b"PK\x06\x07", 20
+_ZIP64_END, _ZIP64_END_SIZE = b"PK\x06\x06", 56
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+def directory_size(file: BinaryIO) -> tuple[int, bool] | None:
+    """The size in bytes of the list of members, which takes memory to read, and whether it is of zip64.
+
+    None if the file is not a zip file. The position is at the start afterwards.
+    """
+    size = file.seek(0, os.SEEK_END)
+    tail_size = min(size, _END_SIZE + _MAX_COMMENT + _ZIP64_LOCATOR_SIZE)
+    file.seek(size - tail_size)
+    tail = file.read(tail_size)
+    end = tail.rfind(_END)
+    if end < 0 or len(tail) - end < _END_SIZE:
+        file.seek(0)
+        return None
+    (found,) = struct.unpack_from("<I", tail, end + 12)
+    locator = tail[max(end - _ZIP64_LOCATOR_SIZE, 0) : end]
+    if locator.startswith(_ZIP64_LOCATOR):
+        file.seek(min(struct.unpack_from("<Q", locator, 8)[0], size))
+        record = file.read(_ZIP64_END_SIZE)
+        file.seek(0)
+        if not record.startswith(_ZIP64_END) or len(record) < _ZIP64_END_SIZE:
+            return None
+        return struct.unpack_from("<Q", record, 40)[0], True
+    file.seek(0)
+    return found, False
+
+
+def harm_of(entry: zipfile.ZipInfo) -> str:
+    """Why a member must not be unpacked, as the end of a sentence; empty if it may be."""
+    name = entry.filename
+    shown = f"“{shorten(name, 100)}”"
+    parts = name.rstrip("/").split("/")
+    leads_out = name.startswith("/") or "\\" in name or any(part in ("", ".", "..") for part in parts)
+    if leads_out or PureWindowsPath(name).drive or (os.name == "nt" and ":" in name):
+        return f"{shown} leads out of its folder"
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return f"{shown} is a link or a device"
+    if entry.flag_bits & 0x1:
+        return f"{shown} is encrypted"
+    return "" if entry.compress_type in _METHODS else f"{shown} is compressed in a way that is not supported"

@@ -1,0 +1,116 @@
+"""Adds what the user has: a folder of images, a table of labels, or a zip file with either."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from cnnstudio.core.files import exists, expand_home, is_folder
+from cnnstudio.core.formatting import clean_line
+from cnnstudio.core.parameters import shorten
+from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress, never_cancelled
+from cnnstudio.core.temporary import temporary_folder
+from cnnstudio.data.dataset import DataError
+from cnnstudio.data.sources import register
+from cnnstudio.data.sources.file_source import FileSource
+from cnnstudio.data.sources.folder_layout import Reading
+from cnnstudio.data.sources.folder_list import unpacked_folder
+from cnnstudio.data.sources.image_folder import ImageFolder
+from cnnstudio.data.sources.image_table import ImageTable
+from cnnstudio.data.tables.label_table import is_table_name
+from cnnstudio.data.versions.split_plan import SplitPlan
+
+ZIP_SUFFIX = ".zip"
+_MAX_NAME = 200
+
+
+def add_images(
+    path: Path,
+    name: str = "",
+    reading: Reading | None = None,
+    plan: SplitPlan | None = None,
+    progress: ProgressFunction = ignore_progress,
+    cancelled: CancelFunction = never_cancelled,
+) -> FileSource:
+    """Adds a folder, a table or a zip file to the user's sources, named after it unless `name` is given.
+
+    Nothing is added or left behind if it is no data set. Raises DataError, FileError or Cancelled.
+    """
+    name = _checked_name(name)
+    path = Path(os.path.abspath(expand_home(path)))
+    if path.suffix.lower() == ZIP_SUFFIX and not is_folder(path):
+        return _add_zip(path, name, reading, plan, progress, cancelled)
+    source = _source_at(path, reading, plan)
+    source.listing(cancelled)
+    return register(source, name)
+
+
+def _checked_name(name: str) -> str:
+    stripped = name.strip()
+    if stripped != clean_line(stripped) or len(stripped) > _MAX_NAME or (name and not stripped):
+        raise DataError(
+            f"“{shorten(clean_line(name), 50)}” cannot be the name of a data set: use up to {_MAX_NAME} "
+            "printable characters."
+        )
+    return stripped
+
+
+def _source_at(path: Path, reading: Reading | None, plan: SplitPlan | None) -> FileSource:
+    if is_folder(path):
+        return ImageFolder(path, reading=reading, plan=plan)
+    if not exists(path):
+        raise DataError(f"There is no folder or file {path}.")
+    if not is_table_name(path.name):
+        raise DataError(
+            f"{path} is not a data set: add a folder of images, a table (CSV) with the columns file and "
+            "label, or a zip file with either."
+        )
+    if reading is not None:
+        raise DataError(f"{path} is a table: only folders have a layout.")
+    return ImageTable(path, plan=plan)
+
+
+def _add_zip(
+    path: Path,
+    name: str,
+    reading: Reading | None,
+    plan: SplitPlan | None,
+    progress: ProgressFunction,
+    cancelled: CancelFunction,
+) -> FileSource:
+    # Imported here, because few data sets come in zip files.
+    from cnnstudio.data.transfer.zip_images import content_key, unpack_images
+
+    readable = re.sub(r"[^\w.-]+", "-", path.stem).strip(".-")[:40] or "images"
+    target = folder = unpacked_folder() / f"{readable}-{content_key(path)}"
+    try:
+        with temporary_folder(unpacked_folder(), "zip") as temporary:
+            if not exists(target):
+                folder = temporary / "images"
+                folder.mkdir()
+                unpack_images(path, folder, progress, cancelled)
+            inside = _set_inside(folder)
+            _source_at(inside, reading, plan).listing(cancelled)
+            if folder != target:
+                os.replace(folder, target)
+    except DataError as error:
+        # The user knows the zip file, not where it was unpacked.
+        raise DataError(str(error).replace(str(folder), str(path))) from None
+    except OSError as error:
+        raise DataError(f"Cannot unpack {path}: {error.strerror or error}.") from None
+    source = _source_at(target / inside.relative_to(folder), reading, plan)
+    return register(source.named(path.stem), name)
+
+
+def _set_inside(folder: Path) -> Path:
+    """The only table at the top, or in the only folder there; otherwise the folder itself."""
+    place = folder
+    while True:
+        entries = sorted(place.iterdir())
+        tables = [entry for entry in entries if is_table_name(entry.name) and not is_folder(entry)]
+        if len(tables) == 1:
+            return tables[0]
+        if len(entries) != 1 or not is_folder(entries[0]):
+            return folder
+        place = entries[0]

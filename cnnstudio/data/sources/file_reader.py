@@ -1,0 +1,170 @@
+"""Reads the image files of a data set into its splits."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
+from cnnstudio.data.dataset import DataError, Dataset, Rows, Split
+from cnnstudio.data.sources.listing import Listing
+from cnnstudio.data.storage.writers import DatasetWriter
+
+if TYPE_CHECKING:
+    from cnnstudio.data.images.decoding import Mask
+    from cnnstudio.data.sources.file_source import FileSource
+
+_MAX_NAMED = 10
+
+
+class FileReader:
+    """The files of a listing. Pillow is imported only when they are read."""
+
+    def __init__(self, source: FileSource, listing: Listing) -> None:
+        self._source, self._listing = source, listing
+        self._paths = [path for path, _ in listing.files]
+        self._labels = np.array([label for _, label in listing.files], np.int64)
+
+    def rows(self, skipped: Iterable[int]) -> dict[str, Rows]:
+        """The files of each split, as row numbers of the listing, where those cannot be read.
+
+        The split is that of all files, unless some class then has no image on one side.
+        """
+        readable = np.ones(len(self._paths), bool)
+        readable[list(skipped)] = False
+        rows = {part: found[readable[found]] for part, found in self._rows(np.ones_like(readable)).items()}
+        if self._are_complete(rows):
+            return rows
+        return self._rows(readable)
+
+    def read(self, writer: DatasetWriter, progress: ProgressFunction, cancelled: CancelFunction) -> Dataset:
+        """Decodes all images. Raises DataError or Cancelled."""
+        from cnnstudio.data.images.decoding import choose_size, decode
+
+        source, paths = self._source, self._paths
+        readable = np.ones(len(paths), bool)
+        self._require_images(readable)
+        progress(Progress(0, len(paths), f"Scanning {source.title}"))
+        (width, height), same_size = choose_size(paths, cancelled)
+        shape = (3, height, width)
+        writer.reserve(source.title, len(paths) * math.prod(shape))
+        while True:
+            rows = self._rows(readable)
+            on_chunk = self._progress_counter(sum(map(len, rows.values())), progress)
+            splits = {}
+            for part, chosen in rows.items():
+                split_writer = writer.split_writer(part, shape)
+                chosen_paths = [paths[row] for row in chosen]
+                decoded = decode(chosen_paths, self._labels[chosen], shape, split_writer, on_chunk, cancelled)
+                readable[chosen[~decoded]] = False
+                rows[part] = chosen[decoded]
+                splits[part] = split_writer.finish()
+            self._require_images(readable)
+            if self._are_complete(rows):
+                break
+            # Every held-out image of some class turned out to be unreadable. Split again without those: each
+            # round excludes at least one image, so this ends.
+        return self._dataset(splits, rows, readable, self._size_notes((width, height), same_size), cancelled)
+
+    def _dataset(
+        self,
+        splits: dict[str, Split],
+        rows: dict[str, Rows],
+        readable: Mask,
+        size_notes: list[str],
+        cancelled: CancelFunction,
+    ) -> Dataset:
+        from cnnstudio.data.images.repeated_images import find_repeated
+
+        source, listing = self._source, self._listing
+        names = {part: self._names(rows[part]) for part in rows}
+        notes = [
+            *listing.all_notes,
+            *self._skip_notes(readable),
+            *size_notes,
+            *find_repeated(splits, names, cancelled),
+        ]
+        if listing.test is None:
+            notes.append(self._split_note())
+        return Dataset(
+            source.name,
+            source.title,
+            listing.classes,
+            splits["train"],
+            splits["test"],
+            tuple(notes),
+            splits.get("validation"),
+            tuple(np.flatnonzero(~readable).tolist()),
+        )
+
+    def _names(self, rows: Rows) -> list[str]:
+        return [os.path.relpath(self._paths[row], self._source.folder) for row in rows]
+
+    def _are_complete(self, rows: dict[str, Rows]) -> bool:
+        """Whether every class has training and test images."""
+        classes = len(self._listing.classes)
+        return all(len(np.unique(self._labels[rows[part]])) == classes for part in ("train", "test"))
+
+    def _progress_counter(self, total: int, progress: ProgressFunction) -> Callable[[int], None]:
+        """Called with the number of images that were read since the last call; reports the sum."""
+        done = 0
+
+        def on_chunk(images: int) -> None:
+            nonlocal done
+            done += images
+            progress(Progress(done, total, f"Reading {self._source.title}: {done:,} of {total:,} images"))
+
+        return on_chunk
+
+    def _rows(self, readable: Mask) -> dict[str, Rows]:
+        """The images of each split among those not known to be unreadable."""
+        rows: dict[str, Rows] = {}
+        start = 0
+        for part, files in self._listing.parts.items():
+            usable = np.flatnonzero(readable[start : start + len(files)]) + start
+            start += len(files)
+            if part == "train" and self._listing.test is None:
+                names = [os.path.basename(self._paths[row]) for row in usable]
+                train, test = self._source.plan.hold_out(self._labels[usable], names)
+                rows["train"], rows["test"] = usable[train], usable[test]
+            else:
+                rows[part] = usable
+        return rows
+
+    def _require_images(self, readable: Mask) -> None:
+        """Raises DataError unless every class has a readable image in each part, or two in the only part."""
+        listing, where = self._listing, self._source.path
+        parts = {"training": slice(0, len(listing.train))}
+        if listing.test is not None:
+            parts["test"] = slice(len(listing.train), len(listing.train) + len(listing.test))
+        for part, rows in parts.items():
+            counts = np.bincount(self._labels[rows][readable[rows]], minlength=len(listing.classes))
+            for name, count in zip(listing.classes, counts, strict=True):
+                if not count:
+                    raise DataError(f"None of the {part} images of class {name} in {where} can be read.")
+                if count == 1 and listing.test is None:
+                    raise DataError(
+                        f"{where} has only one readable image of class {name}: add at least one more."
+                    )
+
+    def _skip_notes(self, readable: Mask) -> list[str]:
+        bad = self._names(np.flatnonzero(~readable))
+        if not bad:
+            return []
+        count = "1 unreadable image was" if len(bad) == 1 else f"{len(bad):,} unreadable images were"
+        more = f" and {len(bad) - _MAX_NAMED:,} more" if len(bad) > _MAX_NAMED else ""
+        return [f"{count} skipped: {', '.join(bad[:_MAX_NAMED])}{more}."]
+
+    def _size_notes(self, size: tuple[int, int], same_size: bool) -> list[str]:
+        if same_size:
+            return []
+        return [f"The images differ in size; all were resized to {size[0]} × {size[1]}."]
+
+    def _split_note(self) -> str:
+        plan = self._source.plan
+        together = ", with the images of a group together" if plan.groups else ""
+        return f"{plan.share:.0%} of the images of each class were held out as the test set{together}."

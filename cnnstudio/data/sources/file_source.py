@@ -1,0 +1,176 @@
+"""Data sets whose images are files of the user's: what folders and tables have in common."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from cnnstudio.core.files import expand_home
+from cnnstudio.core.formatting import format_percent
+from cnnstudio.core.progress import (
+    CancelFunction,
+    ProgressFunction,
+    ignore_progress,
+    never_cancelled,
+    throttled,
+)
+from cnnstudio.data.dataset import DataError, Dataset
+from cnnstudio.data.sources.base import Source
+from cnnstudio.data.sources.file_reader import FileReader
+from cnnstudio.data.sources.folder_list import RegisteredSet
+from cnnstudio.data.sources.listing import Listing
+from cnnstudio.data.storage.decoded_cache import cache_key, get_or_create
+from cnnstudio.data.storage.writers import DatasetWriter
+from cnnstudio.data.versions.split_plan import SplitPlan
+
+VERSION = 2
+"""Raised with every change to how images are read, so that older cached copies are not used."""
+_MAX_LISTED = 100
+
+
+class FileSource(Source):
+    """Images in files that stay where they are, decoded once into the cache."""
+
+    built_in: ClassVar[bool] = False
+
+    def __init__(self, path: Path, name: str, plan: SplitPlan) -> None:
+        """`path` is what the user has added: a folder or a table."""
+        self.path = Path(os.path.abspath(expand_home(path)))
+        self.name = self.title = name or self.path.name
+        self.plan = plan
+
+    @property
+    @abstractmethod
+    def folder(self) -> Path:
+        """The folder that the names of the files start from."""
+
+    @abstractmethod
+    def listing(self, cancelled: CancelFunction = never_cancelled) -> Listing:
+        """The classes and image files, by name only. Raises DataError if they cannot be a data set."""
+
+    @property
+    @abstractmethod
+    def entry(self) -> RegisteredSet:
+        """What the user's list of data sets has to keep of it."""
+
+    def named(self, name: str) -> Self:
+        """The same images under another name."""
+        renamed = copy.copy(self)
+        renamed.name = renamed.title = name
+        return renamed
+
+    def relative(self, path: str) -> str:
+        """The name of one of its files: the path from `folder`, with / between its parts."""
+        return os.path.relpath(path, self.folder).replace(os.sep, "/")
+
+    def info(self) -> dict[str, Any]:
+        about = super().info() | {"folder": str(self.folder)}
+        try:
+            listing = self.listing()
+        except DataError as error:
+            return about | {"available": False, "problem": str(error)}
+        return about | self._about(listing)
+
+    def _about(self, listing: Listing) -> dict[str, Any]:
+        return {
+            "classes": list(listing.classes),
+            "train": len(listing.train),
+            "test": None if listing.test is None else len(listing.test),
+            **({} if listing.validation is None else {"validation": len(listing.validation)}),
+            "notes": [*listing.all_notes, *self._split_notes(listing), *listing.balance_notes()],
+            "layouts": dict(listing.question.answers) if listing.question else {},
+        }
+
+    def _split_notes(self, listing: Listing) -> list[str]:
+        """What was chosen for the split, if anything was."""
+        if self.plan.is_default:
+            return []
+        if listing.test is not None:
+            return ["The data set has test images of its own: seed, share and groups have no effect."]
+        groups = f", with images in one group if “{self.plan.groups}” finds the same in their names"
+        return [
+            f"{format_percent(self.plan.share)} of each class are held out as the test set by seed "
+            f"{self.plan.seed}{groups if self.plan.groups else ''}."
+        ]
+
+    def checked_info(
+        self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
+    ) -> dict[str, Any]:
+        """`info` without the files that cannot be read as images, which are counted as "unreadable"."""
+        from cnnstudio.data.images.file_check import check_files
+
+        about = super().info() | {"folder": str(self.folder)}
+        try:
+            listing = self.listing(cancelled)
+        except DataError as error:
+            return about | {"available": False, "problem": str(error)}
+        about |= self._about(listing)
+        checks = {
+            part: check_files([path for path, _ in files], self.title, throttled(progress), cancelled)
+            for part, files in listing.parts.items()
+        }
+        problems = {path: reason for check in checks.values() for path, reason in check.problems.items()}
+        counts = {part: len(files) - len(checks[part].problems) for part, files in listing.parts.items()}
+        skipped = [
+            {"file": self.relative(path), "reason": reason}
+            for path, reason in list(problems.items())[:_MAX_LISTED]
+        ]
+        sizes = sum((check.sizes for check in checks.values()), start=Counter[tuple[int, int]]())
+        return {
+            **about,
+            **counts,
+            "counts": _class_counts(listing, problems),
+            "sizes": [[*size, count] for size, count in sizes.most_common(_MAX_LISTED)],
+            "unreadable": len(problems),
+            "skipped": skipped,
+        }
+
+    def load(
+        self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
+    ) -> Dataset:
+        listing = self.listing(cancelled)
+
+        def read(writer: DatasetWriter) -> Dataset:
+            # Imported here so that the window can list this source without loading Pillow.
+            from cnnstudio.data.images.image_files import silence_pillow_warnings
+
+            with silence_pillow_warnings():
+                return FileReader(self, listing).read(writer, throttled(progress), cancelled)
+
+        return get_or_create(self._cache_key, self._state(listing), read, progress, cancelled)
+
+    @property
+    def _cache_key(self) -> str:
+        return cache_key("folder", str(self.path))
+
+    def _state(self, listing: Listing) -> str:
+        """A hash (hex) of all files' names, sizes and times, and of everything else the result depends on."""
+        settings: list[object] = [VERSION, self.name, self.plan.seed, len(listing.train), listing.classes]
+        # Only where there is more to say, so that what older versions have decoded stays in use.
+        if listing.all_notes or listing.validation is not None:
+            settings += [listing.all_notes, {part: len(files) for part, files in listing.parts.items()}]
+        if not self.plan.is_default:
+            settings.append(self.plan.to_json())
+        digest = hashlib.sha256(json.dumps(settings).encode())
+        for path, label in listing.files:
+            try:
+                state = os.stat(path)
+            except OSError:
+                entry = f"{path}\0{label}\0"  # counts as unreadable, until its state can be read
+            else:
+                entry = f"{path}\0{label}\0{state.st_size}\0{state.st_mtime_ns}\0"
+            digest.update(os.fsencode(entry))
+        return digest.hexdigest()
+
+
+def _class_counts(listing: Listing, problems: Mapping[str, str]) -> dict[str, int]:
+    """The number of images of each class in all splits, without those that cannot be read."""
+    counts = Counter(label for path, label in listing.files if path not in problems)
+    return {name: counts[label] for label, name in enumerate(listing.classes)}

@@ -1,0 +1,1 @@
+"""Tables of labels: CSV files that name an image and its class in each line."""

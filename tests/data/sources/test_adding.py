@@ -1,0 +1,267 @@
+"""Folders, tables and zip files that users add as data sets."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cnnstudio.core.progress import Cancelled, ignore_progress
+from cnnstudio.data.dataset import DataError
+from cnnstudio.data.sources import find_source, sources
+from cnnstudio.data.sources.adding import add_images
+from cnnstudio.data.sources.folder_list import registered_sets, unpacked_folder, unregister_set
+from cnnstudio.data.sources.image_table import ImageTable
+from cnnstudio.data.transfer import zip_images
+from cnnstudio.data.versions.split_plan import SplitPlan
+
+
+def png(value: int = 0) -> bytes:
+    """An image of 6 × 6 pixels whose red is `value`."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (6, 6), (value, 50, 90)).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def table(folder: Path, text: str | bytes, images: int = 6) -> Path:
+    """A table of that text beside images 0.png, 1.png, …"""
+    (folder / "images").mkdir(parents=True)
+    for number in range(images):
+        (folder / "images" / f"{number}.png").write_bytes(png(number))
+    path = folder / "birds.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+ROWS = [f"images/{number}.png,{'owl' if number % 2 else 'jay'}" for number in range(6)]
+PLAIN = "\n".join(["file,label", *ROWS])
+
+
+def zip_of(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+PETS = {f"pets/{name}/{number}.png": png(number) for name in ("cat", "dog") for number in range(3)}
+
+
+def test_a_table_becomes_a_data_set_named_after_it(tmp_path: Path) -> None:
+    source = add_images(table(tmp_path, PLAIN))
+    assert (source.name, source.name in [each.name for each in sources()]) == ("birds", True)
+    data = find_source("birds").load()
+    assert data.classes == ("jay", "owl")
+    assert sorted(data.train.labels.tolist() + data.test.labels.tolist()) == [0, 0, 0, 1, 1, 1]
+    read = dict(zip(data.train.images[:, 0, 0, 0].tolist(), data.train.labels.tolist(), strict=True))
+    assert all(label == red % 2 for red, label in read.items())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN.encode("utf-8-sig"),
+        PLAIN.encode("utf-16"),
+        PLAIN.encode("utf-16-le"),
+        PLAIN.replace(",", ";").encode(),
+        PLAIN.replace(",", "\t").replace("\n", "\r\n").encode(),
+        PLAIN.replace("file,label", "Filename , Class").encode(),
+        PLAIN.replace("images/", "images\\").encode(),
+        PLAIN.replace(".png", "").replace("file", "image_id").encode(),
+        "\n".join(["id,file,label", *(f"{n},{row}" for n, row in enumerate(ROWS))]).encode(),
+        "\n".join(['"label","file"', *(",".join(reversed(row.split(","))) for row in ROWS)]).encode(),
+        "\n".join(ROWS).encode(),
+    ],
+)
+def test_tables_as_spreadsheets_write_them_are_understood(tmp_path: Path, text: bytes) -> None:
+    listing = ImageTable(table(tmp_path, text)).listing()
+    assert listing.classes == ("jay", "owl")
+    assert [os.path.basename(path) for path, _ in listing.train] == [
+        f"{number}.png" for number in (0, 2, 4, 1, 3, 5)
+    ]
+
+
+def test_labels_that_are_not_utf_8_are_read_as_windows_writes_them(tmp_path: Path) -> None:
+    text = "\n".join(
+        ["file;label", *(row.replace(",", ";").replace("owl", "chouette dorée") for row in ROWS)]
+    )
+    listing = ImageTable(table(tmp_path, text.encode("cp1252"))).listing()
+    assert listing.classes == ("chouette dorée", "jay")
+    assert any("Windows-1252" in note for note in listing.notes)
+
+
+def test_the_column_split_tells_the_splits(tmp_path: Path) -> None:
+    splits = ("train", "train", "val", "Test", "Test", "train")
+    lines = [f"{row},{split}" for row, split in zip(ROWS, splits, strict=True)]
+    listing = ImageTable(table(tmp_path, "\n".join(["file,label,split", *lines]))).listing()
+    assert {part: len(files) for part, files in listing.parts.items()} == {
+        "train": 3,
+        "test": 2,
+        "validation": 1,
+    }
+
+
+def test_what_a_table_names_in_vain_is_said(tmp_path: Path) -> None:
+    extra = ["images/gone.png,owl", "../outside.png,jay", "/etc/passwd,jay", ",jay", "images/3.png,", ROWS[0]]
+    path = table(tmp_path / "set", "\n".join(["file,label", *ROWS, "images/1.png,jay", *extra]))
+    (tmp_path / "outside.png").write_bytes(png())
+    listing = ImageTable(path).listing()
+    assert len(listing.train) == 5
+    notes = " ".join(listing.notes)
+    assert "1 file is missing and not used: images/gone.png." in notes
+    assert "2 files are not in" in notes
+    assert "outside.png, /etc/passwd." in notes
+    assert f"listed with different labels or splits and not used: {Path('images/1.png')}." in notes
+    assert "2 lines have no file or no label, the first of them line 12" in notes
+    assert "1 line repeats what another line says already." in notes
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b"", "names no columns"),
+        (b"name,age\nx,3\n", "its first line must be file,label"),
+        (b"file,label\n", "no line with a file and a label"),
+        (b"file,label\nnot/there.png,owl\n", "None of the 1 files .* is there, such as .not/there.png."),
+        (b"file,label\nimages/0.png,owl\nimages/1.png,owl\n", "only one class .owl.: add images of another"),
+        (b"file,label,split\nimages/0.png,owl,test\nimages/1.png,jay,test\n", "no training images"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not a text file"),
+        (b"file,label\nimages/0.png," + b"x" * 201, "line 2: the label is too long"),
+        (b"file,label" + b"\n" * 1_000_003, "at most 1,000,000 are read"),
+    ],
+)
+def test_tables_without_a_data_set_are_refused_in_one_sentence(
+    tmp_path: Path, text: bytes, problem: str
+) -> None:
+    with pytest.raises(DataError, match=problem) as error:
+        add_images(table(tmp_path, text))
+    assert "\n" not in str(error.value)
+    assert registered_sets() == {}
+
+
+def test_a_zip_file_becomes_a_data_set_named_after_it(tmp_path: Path) -> None:
+    path = zip_of(
+        tmp_path / "my pets.zip", {**PETS, "__MACOSX/pets/cat/._0.png": b"x", "pets/README.md": b"x"}
+    )
+    source = add_images(path)
+    assert source.name == "my pets"
+    path.unlink()
+    assert find_source("my pets").load().classes == ("cat", "dog")
+    assert not list(unpacked_folder().rglob("README.md"))
+    unregister_set("my pets")
+    assert list(unpacked_folder().iterdir()) == []
+
+
+def test_a_zip_file_that_is_added_again_is_not_unpacked_again(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "pets.zip", PETS)
+    first, second = add_images(path), add_images(path, "animals")
+    assert first.path == second.path
+    assert [each.name for each in sources() if not each.built_in] == ["animals"]
+
+
+def test_a_zip_file_may_have_a_table(tmp_path: Path) -> None:
+    members = {f"birds/images/{number}.png": png(number) for number in range(6)}
+    path = zip_of(tmp_path / "b.zip", {**members, "birds/labels.csv": PLAIN.encode()})
+    assert isinstance(add_images(path), ImageTable)
+    assert find_source("b").load().classes == ("jay", "owl")
+
+
+def member(name: str, mode: int = 0, flags: int = 0) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.external_attr, info.flag_bits = mode << 16, flags
+    return info
+
+
+@pytest.mark.parametrize(
+    ("harmful", "problem"),
+    [
+        (member("../escaped.png"), "leads out of its folder"),
+        (member("/tmp/escaped.png"), "leads out of its folder"),
+        (member("C:/escaped.png"), "leads out of its folder"),
+        (member("pets/link.png", stat.S_IFLNK | 0o777), "is a link or a device"),
+        (member("pets/device.png", stat.S_IFCHR | 0o777), "is a link or a device"),
+    ],
+)
+def test_harmful_zip_files_are_refused_before_anything_is_written(
+    tmp_path: Path, harmful: zipfile.ZipInfo, problem: str
+) -> None:
+    path = zip_of(tmp_path / "pets.zip", PETS)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(harmful, b"x")
+    with pytest.raises(DataError, match=problem):
+        add_images(path)
+    assert not unpacked_folder().exists()
+    assert registered_sets() == {}
+
+
+def test_a_zip_file_with_a_password_is_refused(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "pets.zip", {"a/secret.png": b"x"})
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="is encrypted"):
+        add_images(path)
+
+
+def test_a_zip_file_that_unpacks_to_far_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zip_images, "_FREE_BYTES", 1_000)
+    path = zip_of(tmp_path / "bomb.zip", {"a/1.png": b"\0" * 1_000_000})
+    with pytest.raises(DataError, match="unpack to 1 MB, far more than images do"):
+        add_images(path)
+    assert not unpacked_folder().exists()
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x05\x06", b"x" * 100])
+def test_what_is_no_zip_file_is_said(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "pets.zip").write_bytes(data)
+    with pytest.raises(DataError, match="is not a zip file, or it is damaged"):
+        add_images(tmp_path / "pets.zip")
+
+
+def test_a_damaged_or_cancelled_zip_file_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "pets.zip", PETS)
+    with pytest.raises(Cancelled):
+        add_images(path, progress=ignore_progress, cancelled=lambda: True)
+    data = bytearray(path.read_bytes())
+    data[60:70] = b"\xff" * 10
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="damaged"):
+        add_images(path)
+    assert not unpacked_folder().exists()
+
+
+def test_a_zip_file_without_classes_is_named_instead_of_the_place_where_it_was_unpacked(
+    tmp_path: Path,
+) -> None:
+    path = zip_of(tmp_path / "pets.zip", {"a.png": png(), "b.png": png()})
+    with pytest.raises(DataError, match="has no images in class folders") as error:
+        add_images(path)
+    assert str(error.value).startswith(str(path))
+    assert not unpacked_folder().exists()
+
+
+def test_a_chosen_name_that_is_taken_is_refused(tmp_path: Path) -> None:
+    path = table(tmp_path, PLAIN)
+    with pytest.raises(DataError, match="There is a data set “Shapes” already"):
+        add_images(path, "Shapes")
+    assert add_images(path, "my birds").name == "my birds"
+    assert add_images(path, "our birds").name == "our birds"
+    assert list(registered_sets()) == ["our birds"]
+
+
+def test_the_split_of_a_set_is_kept_with_it(tmp_path: Path) -> None:
+    path = table(tmp_path, PLAIN)
+    plan = SplitPlan(seed=3, share=0.4, groups="[0-9]")
+    add_images(path, plan=plan)
+    found = find_source("birds")
+    assert isinstance(found, ImageTable)
+    assert found.plan == plan
+    assert len(found.load().test) == 2
+    assert any("by seed 3" in note for note in found.info()["notes"])
