@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import QMenu, QPushButton, QVBoxLayout, QWidget
 
+from cnnstudio.core.formatting import format_duration
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
 from cnnstudio.gui.dashboard.menu_choice import MenuChoice
 from cnnstudio.gui.dashboard.round_button import RoundButton
@@ -23,6 +26,9 @@ from cnnstudio.gui.runs.shown_run import ShownRun
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Panel
 from cnnstudio.gui.widgets.message_bar import Message
+
+if TYPE_CHECKING:
+    from cnnstudio.training.preflight.profiling import TrainingEstimate
 
 _KEY = "curves"
 _HELP = (
@@ -57,6 +63,8 @@ class CurvesPanel(Panel):
         fill(self, self._head, body, PanelFoot(self.runs), hero=body)
         clock.frame.connect(self.draw)
         project.recipe_changed.connect(clock.refresh)
+        for signal in (project.network_changed, project.recipe_changed, project.dataset_changed):
+            signal.connect(self._forget_estimate)
         shown.overlays.changed.connect(clock.refresh)
         shown.overlays.failed.connect(lambda text: self.message.emit(Message(str(text), is_error=True)))
         self.learning.hovered.connect(lambda _: self.runs.show_epoch(self._epoch))
@@ -84,6 +92,13 @@ class CurvesPanel(Panel):
         self.menu_button.clicked.connect(self._open_menu)
         buttons = (self.smoothing, self.show_button, self.help_button, self.menu_button)
         self._head = PanelHead("Curves", *buttons)
+
+    def show_estimate(self, estimate: TrainingEstimate) -> None:
+        """Says how long the training will take, until what would be trained changes."""
+        self.learning.show_duration("" if estimate.seconds is None else format_duration(estimate.seconds))
+
+    def _forget_estimate(self, _: object) -> None:
+        self.learning.show_duration("")
 
     # Options
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from cnnstudio.gui.dashboard.views.catalog import view_types
 from cnnstudio.gui.dashboard.views.panel import ViewGroup, ViewPanel
@@ -28,22 +28,32 @@ class ExplorePage(Page):
 
     title: ClassVar[str] = "Explore"
 
+    run_wanted = Signal()
+    """There is no run to look at, and the user wants to choose one."""
+
     def __init__(self, shown: ShownRun, source: MomentSource, settings: Settings) -> None:
         super().__init__(settings)
         self._shown = shown
         # Each view has its name from the start; its content is created when it is first shown.
         self.views = ViewGroup(source, "explore", self)
         self.view_panels: tuple[ViewPanel, ...] = ()
+        self._open = QPushButton("Open a run…", self)
+        self._open.setObjectName("openRun")
+        self._open.setProperty("role", "outlined")
+        self._open.setToolTip("Choose a run to look at")
+        self._open.clicked.connect(self.run_wanted)
+        shown.cursor.run_changed.connect(self._place_button)
 
     @property
     def panels(self) -> Sequence[QWidget]:
-        return (*self.view_panels, self.strip) if self.view_panels else ()
+        return (self.strip, *self.view_panels) if self.view_panels else ()
 
     def build(self) -> QWidget:
         self.strip = LayerStrip(self._shown)
         self.view_panels = tuple(map(self.views.panel, self._remembered_views()))
         for panel in self.view_panels:
             panel.view_changed.connect(self._on_view_changed)
+        self.view_panels[0].installEventFilter(self)
         remembers_strip(self, self.strip)
         parts = (self.strip, *self.view_panels)
         return self.splitter("columns", Qt.Orientation.Horizontal, parts, (240, 584, 600, 560), hero=2)
@@ -68,6 +78,21 @@ class ExplorePage(Page):
             panel.setVisible(number < count)
         if changed:
             self.refit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show):
+            self._place_button()
+        return False
+
+    def _place_button(self, *_: object) -> None:
+        """Below what the first view says of itself while there is no run."""
+        self._open.setVisible(not self._shown.record.network.nodes and bool(self.view_panels))
+        if self.view_panels:
+            panel = self.view_panels[0]
+            self._open.adjustSize()
+            middle = panel.mapTo(self, QPoint(panel.width() // 2, panel.height() * 3 // 5))
+            self._open.move(middle.x() - self._open.width() // 2, middle.y())
+            self._open.raise_()
 
     def _remembered_views(self) -> list[str]:
         """The views that were chosen last, each once; the usual ones in place of what is unknown."""

@@ -42,6 +42,8 @@ _RAIL_SHIFT = 3
 _BAR_WIDTH, _SHORT_BAR_WIDTH = 72, 40
 """The short one leaves room for the number of dead units."""
 _NODE = Qt.ItemDataRole.UserRole
+_BARS = "Bars: share of values above 0, over the example images"
+_NOT_TRAINED = "Not trained yet: bars will show how active each layer is"
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -274,15 +276,14 @@ class LayerStrip(Panel):
         self.view = StripView(self._model)
         self._chevron = IconButton("stripFold", "previous", "Fold the list of layers")
         self._head = PanelHead("", self._chevron)
-        self._foot = PanelFoot(
-            Label("Bars: share of values above 0, over the example images", "axis", "secondary", wrap=True)
-        )
+        self._note = Label(_BARS, "axis", "secondary", wrap=True)
+        self._foot = PanelFoot(self._note)
         fill(self, self._head, self.view, self._foot, hero=self.view)
         self._chevron.clicked.connect(lambda: self._on_folded(not self._is_rail))
         self.view.selectionModel().currentChanged.connect(self._on_current_changed)
         self._loader.loaded.connect(self._on_loaded)
         cursor = shown.cursor
-        cursor.run_changed.connect(self._on_run_changed)
+        shown.network_changed.connect(self._on_run_changed)
         cursor.epoch_changed.connect(self._load)
         shown.saved_changed.connect(self._load)
         shown.selection.layer_changed.connect(self._show_layer)
@@ -328,20 +329,21 @@ class LayerStrip(Panel):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._on_run_changed(self._shown.record)
+        self._on_run_changed()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._loader.cancel()
 
-    def _on_run_changed(self, _: object) -> None:
+    def _on_run_changed(self) -> None:
         if not self.isVisible():
             return
-        network = self._shown.record.network
+        network = self._shown.network
         if network is not self._network:
             self._network = network
             self._model.show_network(network)
             self._head.title.setText(plain_line(network.name, 60) if network.nodes else "Layers")
+        self._note.setText(_BARS if self._shown.record.network.nodes else _NOT_TRAINED)
         self._show_layer(self._shown.selection.layer)
         self._load()
 

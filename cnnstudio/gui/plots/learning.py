@@ -22,8 +22,8 @@ _MIN_EPOCHS = 1e-3
 """The smallest range of epochs that one can zoom to."""
 _SNAP_PIXELS = 3
 _HINTS: dict[MetricName, str] = {
-    "loss": "Press Train to see the loss fall",
-    "accuracy": "Press Train to see the accuracy rise",
+    "loss": "Press Train (F5) to see the loss fall",
+    "accuracy": "Press Train (F5) to see the accuracy rise",
 }
 _NOT_RECORDED = "This run did not record it."
 
@@ -42,6 +42,7 @@ class LearningView(QWidget):
         self._prefix = prefix
         self._own_hint = hint
         self.options = CurveOptions()
+        self._duration = ""
         self.companions: tuple[Companion, ...] = ()
         self.hover: float | None = None
         self._history = RunHistory()
@@ -133,7 +134,17 @@ class LearningView(QWidget):
             return self._own_hint
         if not self._history.is_empty:
             return _NOT_RECORDED
-        return "Waiting for the first steps…" if live else _HINTS.get(name, "Press Train to see it")
+        if live:
+            return "Waiting for the first steps…"
+        hint = _HINTS.get(name, "Press Train (F5) to see it")
+        is_first = name == self.shown_plots[0].quantity.name
+        return f"{hint}: about {self._duration} here" if is_first and self._duration else hint
+
+    def show_duration(self, duration: str) -> None:
+        """How long a training would take on this machine, such as `50 s`; empty if it is not known."""
+        if duration != self._duration:
+            self._duration = duration
+            self._show()
 
     def set_cursor(self, epoch: float | None) -> None:
         """Shows the values at an epoch; None for the end."""

@@ -26,6 +26,8 @@ class ShownRun(QObject):
 
     saved_changed = Signal()
     """The run's folder may hold newer feature maps than before."""
+    network_changed = Signal()
+    """`network` is another one: another run is shown, or the design was edited before there is any run."""
 
     def __init__(self, project: Project, session: TrainingSession, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -46,6 +48,8 @@ class ShownRun(QObject):
         self.overlays = RunOverlays(self)
         """What is laid over its curves."""
         self.cursor.show(self._live, is_live=False)
+        self.cursor.run_changed.connect(lambda _: self.network_changed.emit())
+        project.network_changed.connect(self._on_design_changed)
         session.events.connect(self._on_events)
         session.state_changed.connect(self._on_state_changed)
         session.dataset_loaded.connect(self._on_dataset_loaded)
@@ -59,6 +63,15 @@ class ShownRun(QObject):
     def record(self) -> RunRecord:
         """The run on show; an empty one before there is any."""
         return self.cursor.record
+
+    @property
+    def network(self) -> Network:
+        """The network of the run on show; before there is any run, the open design."""
+        return self.record.network if self.record.network.nodes else self._project.network
+
+    def _on_design_changed(self, _: object) -> None:
+        if not self.record.network.nodes:
+            self.network_changed.emit()
 
     @property
     def title(self) -> str:

@@ -238,7 +238,7 @@ WINDOW_ACTIONS: tuple[ActionSpec[Window], ...] = (
         "&Keyboard shortcuts",
         lambda window: window.dialogs.show_shortcuts(),
         menu="Help",
-        tooltip="List all commands and their keyboard shortcuts",
+        tooltip="List and search all commands, keyboard shortcuts and mouse gestures",
         shortcuts=("F1",),
     ),
     ActionSpec(

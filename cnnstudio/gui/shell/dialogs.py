@@ -143,7 +143,7 @@ class Dialogs(QObject):
 
     def show_shortcuts(self) -> None:
         """Lists all commands and their shortcuts."""
-        from cnnstudio.gui.shell.shortcuts_dialog import ShortcutsDialog
+        from cnnstudio.gui.shell.help.shortcuts_dialog import ShortcutsDialog
 
         ShortcutsDialog(self._actions(), self._window).open()
 

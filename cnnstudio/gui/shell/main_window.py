@@ -179,6 +179,8 @@ class MainWindow(QMainWindow):
         self.pages.data.sets_changed.connect(self.tool_bar.refresh_sources)
         self.preflight.message.connect(self.message_bar.show_message)
         self.preflight.estimated.connect(self.tool_bar.show_estimate)
+        self.preflight.estimated.connect(self.pages.train.curves.show_estimate)
+        self.pages.explore.run_wanted.connect(self.show_runs)
         self.page_switch.chosen.connect(lambda number: self.pages.turn_to(int(number)))
         self.pages.turned.connect(self._on_page_turned)
         self.pages.message.connect(self.message_bar.show_message)
@@ -217,7 +219,6 @@ class MainWindow(QMainWindow):
         overlay.table.run_chosen.connect(self._on_run_chosen)
         overlay.table.compared.connect(self.dialogs.compare_runs)
         overlay.table.overlaid.connect(self._on_runs_overlaid)
-        self.shown_run.overlays.failed.connect(self._on_failed)
         self.run_commands.deletion.pending_changed.connect(self.message_bar.refresh)
         self.pages.turned.connect(lambda _: overlay.close_table())
 

@@ -27,7 +27,7 @@ from cnnstudio.gui.runs.follower import RunFollower
 from cnnstudio.gui.runs.status_text import RunStatusText, describe_followed_run
 from cnnstudio.gui.training.controls import ActionButton
 from cnnstudio.gui.training.recipe.recipe_popup import RecipePopup
-from cnnstudio.gui.training.recipe.selectors import DataSelector, RecipeSelector, describe_recipe
+from cnnstudio.gui.training.recipe.selectors import DataSelector, RecipeSelector
 from cnnstudio.gui.training.run_actions import RunActions
 from cnnstudio.gui.widgets.actions import ActionSet, ActionSpec
 from cnnstudio.gui.widgets.labels import ElidedLabel
@@ -406,7 +406,7 @@ class TrainingToolBar(QToolBar):
 
     def _ready_text(self) -> str:
         estimate = f" · {self._estimate}" if self._estimate_inputs == self._training_inputs() else ""
-        return f"Ready to train{estimate} · {describe_recipe(self._project.recipe)}"
+        return f"Ready to train{estimate} · {pluralize(self._project.recipe.epochs, 'epoch')}"
 
     def show_estimate(self, estimate: TrainingEstimate) -> None:
         """Shows the estimated cost of training the project, until the project changes."""

@@ -63,8 +63,8 @@ def point(view: LearningView, epoch: float) -> QPointF:
 def test_an_empty_plot_hints_at_what_will_appear(view: LearningView) -> None:
     view.show_history(RunHistory(), 8, live=False)
 
-    assert view.loss.plot.hint == "Press Train to see the loss fall"
-    assert view.accuracy.plot.hint == "Press Train to see the accuracy rise"
+    assert view.loss.plot.hint == "Press Train (F5) to see the loss fall"
+    assert view.accuracy.plot.hint == "Press Train (F5) to see the accuracy rise"
     assert not has_color(view, "training")
 
 

@@ -28,6 +28,7 @@ from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.design.templates import template
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.pages.layer_strip import LayerStrip
 from cnnstudio.gui.runs.follower import read_run
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
@@ -304,6 +305,41 @@ def test_data_sets_that_are_added_appear_on_the_data_page(
     qtbot.mouseClick(page.sets.add, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.sets.list.chosen == "birds")
     qtbot.waitUntil(lambda: page.details.sets._task is None)
+
+
+# Before there is a run
+
+
+def test_without_a_run_the_layers_are_those_of_the_open_design(open_window: OpenWindow) -> None:
+    window = open_window()
+    for number in (window.pages.TRAIN, window.pages.EXPLORE):
+        window.pages.turn_to(number)
+        strip = window.pages.current.findChild(LayerStrip)
+        assert strip._model.layers == tuple(node.id for node in window.project.network.walk())
+    window.project.open_network(template("lenet-5").network, None)
+    assert strip._model.layers == tuple(node.id for node in window.project.network.walk())
+
+    window.pages.turn_to(window.pages.TRAIN)
+    begin_training(window)
+    strip = window.pages.train.strip
+    trained = strip._model.layers
+    window.project.open_network(template("lesson-32").network, None)
+    assert strip._model.layers == trained
+
+
+def test_without_a_run_explore_says_what_it_shows_and_leads_to_the_runs(
+    open_window: OpenWindow, qtbot: QtBot, run: WrittenRun
+) -> None:
+    window = open_window()
+    window.pages.turn_to(window.pages.EXPLORE)
+    button, panel = window.findChild(QPushButton, "openRun"), window.pages.explore.view_panels[0]
+    middle = button.mapTo(window, button.rect().center()).x()
+    assert abs(middle - panel.mapTo(window, panel.rect().center()).x()) <= 1
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert window.runs_overlay.isVisible()
+    window.runs_overlay.close_table()
+    window.open_run(run.folder)
+    assert not button.isVisible()
 
 
 # The run on show

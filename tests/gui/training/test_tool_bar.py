@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QComboBox, QFileDialog, QMainWindow, QProgressBar, QPushButton
+from PySide6.QtWidgets import QComboBox, QFileDialog, QMainWindow, QProgressBar, QPushButton, QStylePainter
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.progress import Progress as DataProgress
@@ -20,6 +20,7 @@ from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.training.controls import DETAILS_ROLE
 from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.convolutional.conv2d import Conv2D
@@ -171,10 +172,34 @@ def test_pause_becomes_resume(stage: Stage, qtbot: QtBot) -> None:
     assert stage.session.calls == ["pause", "resume", "stop"]
 
 
+def test_a_name_that_does_not_fit_beside_its_title_stands_alone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    combo, texts = stage.tool_bar.recipe, list[str]()
+    stage.window.resize(1300, 200)
+    monkeypatch.setattr(
+        QStylePainter, "drawControl", lambda painter, element, option: texts.append(option.currentText)
+    )
+    combo.grab()
+    assert texts[-1] == "Recipe: studio"
+    stage.project.set_recipe(stage.project.recipe.replace(name="slow studio"))
+    combo.grab()
+    assert texts[-1] == "slow studio"
+    assert combo.toolTip().startswith("slow studio\n8 epochs")
+
+
+def test_entries_say_in_a_second_line_what_they_are(stage: Stage) -> None:
+    data, recipe = stage.tool_bar.data, stage.tool_bar.recipe
+    assert "ten shapes" in data.itemData(data.findData("shapes"), DETAILS_ROLE)
+    assert recipe.itemData(recipe.findData("lesson"), DETAILS_ROLE).startswith("Exactly the lesson")
+    view = recipe.view()
+    two, one = view.sizeHintForRow(0), view.sizeHintForRow(recipe.findText("Edit recipe…"))
+    assert two > one
+
+
 def test_progress_is_shown_as_text_and_bar(stage: Stage) -> None:
     bar = stage.window.findChild(QProgressBar, "trainingProgress")
-    ready = "Ready to train · 8 epochs, batch size 128 · sgd, learning rate 0.05, one cycle"
-    assert stage.status == ready
+    assert stage.status == "Ready to train · 8 epochs"
 
     stage.run()
 
@@ -343,7 +368,8 @@ def test_the_number_of_classes_is_known_before_the_images_are_loaded(stage: Stag
 def test_choosing_a_missing_data_set_opens_the_dialog(stage: Stage) -> None:
     combo = stage.combo("datasetSelector")
     index = combo.findData("cifar10")
-    assert combo.itemText(index) == "CIFAR-10 · download…"
+    assert combo.itemText(index) == "CIFAR-10"
+    assert combo.itemData(index, DETAILS_ROLE).startswith("Download… · ")
 
     combo.setCurrentIndex(index)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from cnnstudio.core.errors import UserError
@@ -20,6 +20,7 @@ from cnnstudio.training.recipe.recipe import PURPOSES, RECIPES, UNNAMED, Recipe,
 
 _MAX_CHARACTERS = 60
 """Of an entry, which would otherwise make the list as wide as the longest name."""
+_DATA_TOOLTIP = "The images to train and test on"
 _OPEN_FILE = "\n"
 """The data of the entry that opens a file; no recipe can have this name."""
 
@@ -33,7 +34,7 @@ class DataSelector(TitledComboBox):
     def __init__(self, project: Project, parent: QWidget | None = None) -> None:
         super().__init__("Data")
         self.setObjectName("datasetSelector")
-        self.setToolTip("The images to train and test on")
+        self.setToolTip(_DATA_TOOLTIP)
         self._project = project
         self._sources: dict[str, Source] = {}
         self._counting: IoTask | None = None
@@ -52,10 +53,11 @@ class DataSelector(TitledComboBox):
         for name, source in self._sources.items():
             is_available = source.available()
             title = plain_line(source.title, _MAX_CHARACTERS)
-            self.addItem(title if is_available else f"{title} · download…", name)
-            self.setItemData(self.count() - 1, plain_tooltip(source.description), Qt.ItemDataRole.ToolTipRole)
+            missing = "Download…" if source.built_in else "Not found"
+            details = source.description if is_available else f"{missing} · {source.description}"
+            self.add_entry(title, name, details)
         self.insertSeparator(self.count())
-        self.addItem("Other images…", "")
+        self.add_entry("Other images…", "", "Add a folder of your own images, or download a data set")
         self.blockSignals(False)
         self._select_current()
 
@@ -69,6 +71,7 @@ class DataSelector(TitledComboBox):
     def _select_current(self) -> None:
         self.blockSignals(True)
         self.setCurrentIndex(self.findData(self._project.dataset_name or None))
+        self.setToolTip(plain_tooltip("\n".join(filter(None, (self.currentText(), _DATA_TOOLTIP)))))
         self.blockSignals(False)
         self.updateGeometry()
         self.update()
@@ -131,22 +134,23 @@ class RecipeSelector(TitledComboBox):
     def _refresh(self, _: object = None) -> None:
         self.blockSignals(True)
         self.clear()
-        recipe, own = self._project.recipe, [*user_recipes()]
+        recipe, users = self._project.recipe, user_recipes()
+        own = [*users]
         for name in RECIPES:
-            self.addItem(name, name)
-            self.setItemData(self.count() - 1, PURPOSES[name], Qt.ItemDataRole.ToolTipRole)
+            self.add_entry(name, name, PURPOSES[name])
         if recipe.name not in (*RECIPES, *own):
             own.append(recipe.name)
         if own:
             self.insertSeparator(self.count())
         for name in own:
-            self.addItem(plain_line(name, _MAX_CHARACTERS), name)
+            values = recipe if name == recipe.name else users[name]
+            self.add_entry(plain_line(name, _MAX_CHARACTERS), name, describe_recipe(values))
         self.insertSeparator(self.count())
-        self.addItem("Edit recipe…", "")
-        self.addItem("Open recipe file…", _OPEN_FILE)
+        self.add_entry("Edit recipe…", "")
+        self.add_entry("Open recipe file…", _OPEN_FILE)
         self.setCurrentIndex(self.findData(recipe.name))
         self.blockSignals(False)
-        self.setToolTip(plain_tooltip(describe_recipe(recipe)))
+        self.setToolTip(plain_tooltip(f"{recipe.name}\n{describe_recipe(recipe)}"))
         self.updateGeometry()
         self.update()
 
