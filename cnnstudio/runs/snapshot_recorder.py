@@ -19,10 +19,10 @@ from cnnstudio.insight.instrument import Instrument, InstrumentError, Need, Subj
 from cnnstudio.insight.instruments.histograms import MAX_LAYERS
 from cnnstudio.insight.layer_statistics import LayerStatistics
 from cnnstudio.insight.reading import Reading
+from cnnstudio.runs.epochs import snapshot_budget
 from cnnstudio.runs.epochs.kept_weights import delete_epochs, kept_epochs
 from cnnstudio.runs.epochs.weight_keeper import WeightKeeper
 from cnnstudio.runs.snapshots import size_limits, snapshot_epochs, snapshot_path, write_snapshot
-from cnnstudio.training.checkpoints.save_schedule import DEFAULT_INTERVAL, SaveSchedule
 from cnnstudio.training.events import EpochEnded, Event, UnitsChecked, Warned
 from cnnstudio.training.hardware.device_memory import is_out_of_memory
 from cnnstudio.training.model import Model
@@ -57,9 +57,7 @@ class SnapshotRecorder:
         shapes = [report.output.dims for report in analyze(prepared.network).reports if report.output]
         self._max_maps, self._max_side = size_limits(shapes, len(self._saved_images))
         self._every = -(-self._epochs // _MAX_SNAPSHOTS)
-        # The same share of the time as checkpoints have, so that very short epochs are not spent on
-        # snapshots.
-        self._schedule = SaveSchedule(DEFAULT_INTERVAL, 0.0)
+        self._budget = snapshot_budget.SnapshotBudget(time.perf_counter(), snapshot_budget.GRACE_SECONDS)
         self._keeper = keeper
         self._told: set[str] = set()
         """What has been said, which is not said again."""
@@ -116,7 +114,7 @@ class SnapshotRecorder:
     def after_epoch(self, epoch: int, model: Model) -> None:
         """Takes a snapshot if one is due; after the last epoch always."""
         started = time.perf_counter()
-        is_due = not epoch % self._every and self._schedule.is_within_budget(started)
+        is_due = not epoch % self._every and self._budget.allows(started)
         logits, self._logits = self._logits, None
         if not is_due and epoch != self._epochs:
             return
@@ -129,8 +127,7 @@ class SnapshotRecorder:
         if self._keeper is not None:
             self._keeper.keep(epoch, model, self._best_epoch)
             self._tell_keeper_failure()
-        ended = time.perf_counter()
-        self._schedule.record_save(ended, ended - started)
+        self._budget.record(time.perf_counter() - started)
 
     def _take(self, epoch: int, model: Model, logits: Tensor | None) -> None:
         # All example images, of which only the first are saved: a unit counts as dead if none of them

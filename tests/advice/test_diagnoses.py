@@ -9,7 +9,7 @@ from statistics import mean
 
 import pytest
 
-from cnnstudio.training.checkpoints import save_schedule
+from cnnstudio.runs.epochs import snapshot_budget
 from cnnstudio.training.diagnosis.remedies import remedy
 from tests.advice.symptoms import SYMPTOMS, Case, Symptom
 from tests.advice.training import SEEDS, Outcome, diagnosed_run
@@ -25,7 +25,7 @@ def test_a_diagnosis_is_made_where_it_is_right_and_its_remedy_helps(
 ) -> None:
     if symptom.kind in ("dead_units", "rate_too_high"):
         # After every epoch, however short it is: dead units are counted only if there is time for it.
-        monkeypatch.setattr(save_schedule, "_COST_FACTOR", 0)
+        monkeypatch.setattr(snapshot_budget, "GRACE_SECONDS", 1e9)
     gains, missed, wrong = [], 0, 0
     for seed in SEEDS:
         for case in symptom.sick:

@@ -12,9 +12,9 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.runs.epochs import snapshot_budget
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.start import RunOptions, start_run
-from cnnstudio.training.checkpoints import save_schedule
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import Diagnosed, EpochEnded, Finished, UnitsChecked
 from cnnstudio.training.recipe.recipe import Recipe
@@ -40,7 +40,7 @@ def test_dead_units_of_each_layer_are_counted_after_each_epoch(tmp_path: Path) -
 def test_very_short_epochs_are_skipped_except_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(save_schedule, "_COST_FACTOR", 10**9)
+    monkeypatch.setattr(snapshot_budget, "GRACE_SECONDS", 0.0)
     listener = Listener()
     recipe = RECIPE.replace(epochs=4)
     start_run(PLAIN, colors(), recipe, RunOptions(folder=tmp_path / "run", device="cpu"), emit=listener)

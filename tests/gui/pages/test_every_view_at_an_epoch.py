@@ -28,7 +28,6 @@ from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.insight.instrument import finish
 from cnnstudio.runs.epochs.inspection import Inspector, ReadingRequest
-from cnnstudio.training.checkpoints.save_schedule import SaveSchedule
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.fakes import TINY, image_folder
 
@@ -39,10 +38,8 @@ TOLERANCE = 1e-3
 
 
 @pytest.fixture
-def window(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
+def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
     """The real window with a small network and a folder of images, trained for three epochs with F5."""
-    # Epochs as short as these would otherwise not all have a snapshot.
-    monkeypatch.setattr(SaveSchedule, "is_within_budget", lambda *_: True)
     design = tmp_path / "tiny.cnn.json"
     write_design(design, TINY)
     images = image_folder(tmp_path / "images", count=120)

@@ -24,6 +24,7 @@ from cnnstudio.insight.instruments.predictions import UNKNOWN, PredictionsReadin
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.insight.reading import Reading
 from cnnstudio.runs import snapshot_recorder
+from cnnstudio.runs.epochs import snapshot_budget
 from cnnstudio.runs.epochs.inspection import (
     Inspector,
     OwnImages,
@@ -37,7 +38,6 @@ from cnnstudio.runs.epochs.reading_service import ReadingService
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.start import RunOptions, start_run
-from cnnstudio.training.checkpoints import save_schedule
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Paused, Warned
 from cnnstudio.training.model import Model
@@ -55,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "run"
     with pytest.MonkeyPatch.context() as patch:
         # As for all tests, whose fixtures come later than this one.
-        patch.setattr(save_schedule, "_COST_FACTOR", 0)
+        patch.setattr(snapshot_budget, "GRACE_SECONDS", 1e9)
         start_run(tiny(), DATA, RECIPE, RunOptions(folder=folder))
     return folder
 
