@@ -23,6 +23,7 @@ READING_FUNCTIONS = {
 READING_FUNCTIONS |= {"gzip.open", "lzma.open", "bz2.open", "codecs.open", "tokenize.open", "json.load"}
 
 GIVEN_A_FILE = {
+    "core/zip_files.py": {"ZipFile"},
     "data/images/image_files.py": {"Image.open"},
     "data/storage/memmap.py": {"mmap"},
     "data/storage/writers.py": {"fromfile"},

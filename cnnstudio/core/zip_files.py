@@ -6,14 +6,16 @@ import os
 import stat
 import struct
 import zipfile
-from pathlib import PureWindowsPath
+from pathlib import Path, PureWindowsPath
 from typing import BinaryIO
 
+from cnnstudio.core.files import open_regular
 from cnnstudio.core.parameters import shorten
 
 _END, _END_SIZE, _MAX_COMMENT = b"PK\x05\x06", 22, 2**16
 _ZIP64_LOCATOR, _ZIP64_LOCATOR_SIZE = b"PK\x06\x07", 20
 _ZIP64_END, _ZIP64_END_SIZE = b"PK\x06\x06", 56
+_MAX_DIRECTORY_BYTES = 256 * 2**20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -41,6 +43,19 @@ def directory_size(file: BinaryIO) -> tuple[int, bool] | None:
         return struct.unpack_from("<Q", record, 40)[0], True
     file.seek(0)
     return found, False
+
+
+def member_names(path: Path) -> list[str] | None:
+    """The names in a zip file, to guess what it is; None if it is none, is damaged, or lists very many."""
+    try:
+        with open_regular(path, None) as file:
+            size = directory_size(file)
+            if size is None or size[0] > _MAX_DIRECTORY_BYTES:
+                return None
+            with zipfile.ZipFile(file) as archive:
+                return archive.namelist()
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
+        return None
 
 
 def harm_of(entry: zipfile.ZipInfo) -> str:

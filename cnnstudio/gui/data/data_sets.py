@@ -19,12 +19,11 @@ from PySide6.QtWidgets import (
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
-from cnnstudio.data.sources import Source, register, sources
+from cnnstudio.data.sources import Source, sources
 from cnnstudio.data.sources.folder_layout import Question, Reading
 from cnnstudio.data.sources.folder_list import unregister_set
-from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.gui.compute.io_task import IoFunction, IoTask
-from cnnstudio.gui.data.folder_offer import FolderOffer, ask_to_add
+from cnnstudio.gui.data.folder_offer import FolderOffer, ask_to_add, read_offer
 from cnnstudio.gui.data.layout_question import ask_for_layout
 from cnnstudio.gui.data.source_row import SourceRow
 from cnnstudio.gui.widgets.labels import Label
@@ -188,8 +187,8 @@ class DataSets(QWidget):
             return
         self._scan(Path(folder), None)
 
-    def offer_folder(self, folder: Path) -> None:
-        """Adds a folder after one question, which says what the folder is understood to be."""
+    def offer(self, folder: Path) -> None:
+        """Adds a folder, table or zip file after one question, which says what it is understood to be."""
         if self._task is not None:
             self._show_message(
                 f"{folder.name} was not added: wait for the data set in progress, or cancel it."
@@ -204,18 +203,15 @@ class DataSets(QWidget):
         """
 
         def add(progress: ProgressFunction, cancelled: CancelFunction) -> Source | Question | FolderOffer:
-            source = ImageFolder(folder, reading=reading)
-            listing = source.listing(cancelled)
-            if listing.question is not None:
-                return listing.question
-            return FolderOffer.of(source, listing) if asks else register(source)
+            found = read_offer(folder, reading, cancelled)
+            return found if asks or isinstance(found, Question) else found.add(progress, cancelled)
 
         self._begin_adding(folder, f"Scanning {folder.name or folder}", add)
 
     def _begin_adding(self, folder: Path, text: str, add: IoFunction) -> None:
         self._show_message("")
         self._adding.begin(text)
-        self._start(add, lambda _: None, partial(self._on_scanned, folder))
+        self._start(add, self._on_progress, partial(self._on_scanned, folder))
         assert self._task is not None
         self._task.failed.connect(lambda text: self._show_message(str(text)))
         self._task.ended.connect(self._adding.hide)
@@ -227,9 +223,9 @@ class DataSets(QWidget):
             QTimer.singleShot(0, self, lambda: self._ask(folder, result))
             return
         if isinstance(result, FolderOffer):
-            QTimer.singleShot(0, self, lambda: self._ask_to_add(result))
+            QTimer.singleShot(0, self, lambda: self._ask_to_add(folder, result))
             return
-        assert isinstance(result, ImageFolder)
+        assert isinstance(result, Source)
         self._only = self._only and result.name
         self._fill()
         self.changed.emit()
@@ -241,10 +237,12 @@ class DataSets(QWidget):
         if reading is not None:
             self._scan(folder, reading)
 
-    def _ask_to_add(self, offer: FolderOffer) -> None:
-        source = offer.source
+    def _ask_to_add(self, folder: Path, offer: FolderOffer) -> None:
         if ask_to_add(self.window(), offer):
-            self._begin_adding(source.folder, f"Adding {source.title}", lambda *_: register(source))
+            self._begin_adding(folder, f"Adding {offer.title}", offer.add)
+
+    def _on_progress(self, progress: Progress) -> None:
+        self._adding.show_progress(progress.done, progress.total, progress.text)
 
     def _on_removal(self, source: object) -> None:
         assert isinstance(source, Source)

@@ -41,7 +41,9 @@ class SetsPanel(Panel):
         self.add = QPushButton("Add images…")
         self.add.setObjectName("addImages")
         self.add.setProperty("role", "small")
-        self.add.setToolTip("Add a folder with one subfolder of images per class")
+        self.add.setToolTip(
+            "Add a folder with one subfolder of images per class. Tables (CSV) and zip files: File ▸ Open"
+        )
         fill(self, PanelHead("Data sets"), self.list, PanelFoot(self.add), hero=self.list)
         self.focus_target = self.list
 
@@ -166,10 +168,10 @@ class DataPage(Page):
             self.details.sets.refresh()
             self._list_sets()
 
-    def offer_folder(self, folder: Path) -> None:
-        """Says what a folder of images is understood to be, and asks whether to add it."""
+    def offer(self, path: Path) -> None:
+        """Says what a folder, table or zip file of images is understood to be, and asks whether to add it."""
         self.ensure_built()
-        self.details.sets.offer_folder(folder)
+        self.details.sets.offer(path)
 
     def _on_sets_changed(self) -> None:
         self._list_sets()

@@ -13,7 +13,9 @@ from pathlib import Path
 from cnnstudio.core.files import exists, is_folder, open_regular
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
+from cnnstudio.core.zip_files import member_names
 from cnnstudio.data.sources.folder_scan import is_ignored, is_image_name
+from cnnstudio.data.tables.label_table import is_table_name
 from cnnstudio.design.file import FORMAT, SUFFIX
 from cnnstudio.interchange.source import CODE_SUFFIXES
 from cnnstudio.runs.archive.unpacking import SUFFIX as RUN_SUFFIX
@@ -24,12 +26,12 @@ _MAX_ENTRIES = 5_000
 _HEAD_BYTES = 4_096
 _MAX_DESIGN_BYTES = 64 * 2**20
 _WEIGHTS = (".h5", ".keras", ".pt", ".pth", ".onnx", ".safetensors", ".ckpt", ".pb", ".tflite")
-_TABLES = (".csv", ".tsv", ".xlsx")
+_SHEETS = (".xlsx", ".xls", ".ods")
 _ARCHIVES = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z")
 _ARRAYS = (".npy", ".npz", ".mat", ".hdf5", ".pkl", ".tfrecord", ".parquet")
 _REASONS = {
     **dict.fromkeys(_WEIGHTS, "trained weights cannot be opened without a run"),
-    **dict.fromkeys(_TABLES, "tables are not read: sort the images into one folder per class"),
+    **dict.fromkeys(_SHEETS, "tables are read as CSV: save it as one, with the columns file and label"),
     **dict.fromkeys(_ARCHIVES, "archives are not opened: unpack it first"),
     **dict.fromkeys(_ARRAYS, "arrays are not read: save the images as files, one folder per class"),
 }
@@ -94,10 +96,25 @@ def _identify_file(path: Path) -> Found:
     if suffix in CODE_SUFFIXES:
         return Found(Kind.CODE, (path,))
     if suffix == RUN_SUFFIX:
-        return Found(Kind.RUN, (path,))
+        return _identify_zip(path)
+    if is_table_name(name):
+        return Found(Kind.DATA_SET, (path,), "the images that the table lists")
     if is_image_name(name):
         return Found(Kind.IMAGES, (path,))
     return Found(Kind.UNUSABLE, (path,), _REASONS.get(suffix, _UNKNOWN))
+
+
+def _identify_zip(path: Path) -> Found:
+    """By the names in it, which are not trusted any further."""
+    names = member_names(path)
+    if names is None:
+        return Found(Kind.UNUSABLE, (path,), "it is not a zip file, or it is damaged")
+    if any(name == RUN_FILE or (name.count("/") == 1 and name.endswith(f"/{RUN_FILE}")) for name in names):
+        return Found(Kind.RUN, (path,))
+    images = sum(map(is_image_name, names))
+    if images or any(map(is_table_name, names)):
+        return Found(Kind.DATA_SET, (path,), pluralize(images, "image"))
+    return Found(Kind.UNUSABLE, (path,), "it has neither a run nor images in it")
 
 
 def _is_design(path: Path) -> bool:

@@ -23,10 +23,11 @@ _BLOCKING_SECONDS = 0.3
 """The time that the window waits for the drive; most respond faster."""
 _FILTERS = ";;".join(
     (
-        "Everything that opens (*.cnn.json *.json *.zip *.py *.ipynb *.png *.jpg *.jpeg *.bmp *.gif *.tif"
-        " *.tiff *.webp)",
+        "Everything that opens (*.cnn.json *.json *.zip *.csv *.py *.ipynb"
+        " *.png *.jpg *.jpeg *.bmp *.gif *.tif *.tiff *.webp)",
         "Designs (*.cnn.json *.json)",
         "Runs (*.zip run.json)",
+        "Tables and zip files of images (*.csv *.zip)",
         "Code and notebooks (*.py *.ipynb)",
         "Images (*.png *.jpg *.jpeg *.bmp *.gif *.tif *.tiff *.webp)",
         "All files (*)",
@@ -129,7 +130,7 @@ class Opener(QObject):
         match found.kind:
             case Kind.DATA_SET:
                 self._pages.turn_to(Pages.DATA)
-                self._pages.data.offer_folder(found.path)
+                self._pages.data.offer(found.path)
             case Kind.DESIGN:
                 if self._documents.open_path(found.path):
                     self._pages.turn_to(Pages.DESIGN)

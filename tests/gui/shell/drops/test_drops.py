@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +63,13 @@ def things(tmp_path: Path) -> dict[str, Path]:
     for name in ("a.png", "photos/b.jpg"):
         Image.new("RGB", (8, 8)).save(tmp_path / name)
     (tmp_path / "empty").mkdir()
+    (tmp_path / "labels.csv").write_text("file,label\na.png,cat\nphotos/b.jpg,dog\na.png,dog\n")
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w") as archive:
+        for name in ("cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png"):
+            archive.write(tmp_path / "a.png", name)
+    with zipfile.ZipFile(tmp_path / "packed.zip", "w") as archive:
+        archive.writestr("mine/run.json", "{}")
+    (tmp_path / "broken.zip").write_bytes(b"PK")
     image_folder(tmp_path / "flowers", classes=3)
     return {path.name: path for path in tmp_path.iterdir()}
 
@@ -74,6 +82,10 @@ KINDS = {
     "flowers": Kind.DATA_SET,
     "a.png": Kind.IMAGES,
     "photos": Kind.IMAGES,
+    "labels.csv": Kind.DATA_SET,
+    "pets.zip": Kind.DATA_SET,
+    "packed.zip": Kind.RUN,
+    "broken.zip": Kind.UNUSABLE,
     "empty": Kind.UNUSABLE,
     "notes.txt": Kind.UNUSABLE,
     "other.json": Kind.UNUSABLE,
@@ -153,6 +165,16 @@ def test_a_folder_of_class_folders_is_added_after_one_question(
     assert "3 classes: kind-0, kind-1 and kind-2." in text
     assert "9 images, of which 20% become the test set." in text
     assert window.pages.current.title == "Data"
+
+
+def test_a_zip_file_of_images_becomes_a_data_set(
+    window: MainWindow, things: dict[str, Path], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MessageBox, "ask", lambda box: "add")
+    drag_and_drop(window, things["pets.zip"])
+    qtbot.waitUntil(lambda: window.pages.current.title == "Data")
+    qtbot.waitUntil(lambda: window.pages.data.sets.list.chosen == "pets", timeout=20_000)
+    qtbot.waitUntil(lambda: window.pages.data.details.sets._task is None)
 
 
 def test_several_things_are_listed_before_anything_happens(
