@@ -53,7 +53,9 @@ def _advice(rule: str, report: LayerReport, message: str, why: str, fix: Fix | N
 
 def no_nonlinearity(paths: Paths) -> Iterator[Advice]:
     linear = "Two linear layers in a row can compute no more than a single one."
-    pooled = "The maximum alone bends the values little; an activation lets the layers learn more together."
+    pooled = (
+        "A maximum alone adds little nonlinearity; an activation lets the two layers learn more together."
+    )
     for path in paths.all:
         before: LayerReport | None = None
         normalized, why = False, linear
@@ -340,9 +342,13 @@ def _pairs(paths: Paths) -> Iterator[tuple[LayerReport, LayerReport]]:
 
 
 def _score_layers(paths: Paths) -> LayerPath:
-    """From the last linear layer to the output, if that is a vector of class scores; else empty."""
+    """From the last linear layer to the output, if that is a vector of class scores; else empty.
+
+    Empty as well while the network has problems: the last layer so far need not be that of the scores.
+    """
     output = paths.analysis.output
-    return paths.output_layers if output is not None and output.is_flat else []
+    is_complete = output is not None and output.is_flat and not paths.analysis.problems
+    return paths.output_layers if is_complete else []
 
 
 RULES: tuple[Callable[[Paths], Iterator[Advice]], ...] = (

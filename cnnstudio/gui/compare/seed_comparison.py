@@ -153,8 +153,10 @@ def _verdict(firsts: Sequence[Path | None]) -> str:
     known = [*list_runs(), *(run for folder in folders for run in list_runs(folder))]
     groups = [find_seed_runs(run, known) for run in runs]
     comparison = compare_trainings(groups[0], groups[1], WITH_MORE_SEEDS, "current accuracy", known)
-    before, now = comparison.statistics
+    other, current = comparison.statistics
     accuracies = ""
-    if before is not None and now is not None:
-        accuracies = f"Test accuracy before {format_accuracy(before)}, now {format_accuracy(now)}. "
+    if other is not None and current is not None:
+        accuracies = (
+            f"Test accuracy: other design {format_accuracy(other)}, open design {format_accuracy(current)}. "
+        )
     return f"{accuracies}{comparison.text}"

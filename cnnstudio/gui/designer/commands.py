@@ -48,15 +48,35 @@ def place_after_selection(project: Project) -> Place:
 def add_type(project: Project, kind: type[Layer]) -> None:
     """Adds a new layer of a type after the selection."""
     place = place_after_selection(project)
-    node = project.network.fresh_ids().node(kind())
-    insert(project, [_as_added(project, node, place)], place)
+    _insert_new(project, [project.network.fresh_ids().node(kind())], place)
 
 
-def _as_added(project: Project, node: Node, place: Place) -> Node:
-    """A layer from the palette with the parameters that suit its place."""
-    is_last = place == Place(None, len(project.network.nodes))
-    layer = node.layer.as_added((project.classes or _LESSON_CLASSES) if is_last else None)
-    return dataclasses.replace(node, layer=layer)
+def _insert_new(project: Project, nodes: Sequence[Node], place: Place) -> None:
+    """Inserts layers from the palette with the parameters that suit their place.
+
+    A classifier that the palette has put at the end, and that is there no longer, becomes a hidden layer.
+    """
+    network, classes = project.network, project.classes or _LESSON_CLASSES
+    is_last = place == Place(None, len(network.nodes))
+    new = [
+        dataclasses.replace(node, layer=node.layer.as_added(classes if is_last else None)) for node in nodes
+    ]
+    before = network.nodes[-1] if network.nodes else None
+    changed = network
+    if (
+        is_last
+        and before is not None
+        and all(_is_untouched_end(node.layer, classes) for node in (before, *new))
+    ):
+        changed = edits.replace(network, before.id, layer=type(before.layer)().as_added(None))
+    changed = edits.insert(changed, place, new)
+    project.edit(f"add {describe_nodes(new)}", changed, select=[node.id for node in new])
+
+
+def _is_untouched_end(layer: Layer, classes: int) -> bool:
+    """Whether the layer is as the palette adds it at the end, and would be different elsewhere."""
+    fresh = type(layer)()
+    return fresh.as_added(None) != layer == fresh.as_added(classes)
 
 
 def insert(project: Project, nodes: Sequence[Node], place: Place, verb: str = "add") -> None:
@@ -77,7 +97,8 @@ def insert_from_mime(
     nodes = layers_from_text(text, project.network)
     target = place or place_after_selection(project)
     if data.hasFormat(NEW_LAYER_MIME):
-        nodes = [_as_added(project, node, target) for node in nodes]
+        _insert_new(project, nodes, target)
+        return
     number = sum(1 for node in nodes for _ in node.walk())
     if number <= CONFIRM_ABOVE:
         insert(project, nodes, target, verb)

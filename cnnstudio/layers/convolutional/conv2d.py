@@ -58,7 +58,9 @@ class Conv2D(Convolution):
     }
 
     def summary(self) -> str:
-        return self.summary_with(f"{self.filters} filters {format_sizes(self.kernel_size)}")
+        return self.summary_with(
+            f"{self.filters} {'filter' if self.filters == 1 else 'filters'} {format_sizes(self.kernel_size)}"
+        )
 
     def output_shape(self, shape: Shape) -> Shape:
         output = super().output_shape(shape)

@@ -55,7 +55,9 @@ class SeparableConv2D(Convolution):
     }
 
     def summary(self) -> str:
-        return self.summary_with(f"{self.filters} filters {format_sizes(self.kernel_size)}")
+        return self.summary_with(
+            f"{self.filters} {'filter' if self.filters == 1 else 'filters'} {format_sizes(self.kernel_size)}"
+        )
 
     def output_channels(self, shape: Shape) -> int:
         return self.filters

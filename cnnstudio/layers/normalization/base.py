@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def epsilon_number() -> Any:
     """A dataclass field for Keras's `epsilon`, torch's `eps`."""
-    return number(0.001, minimum=1e-12, maximum=1.0, help="added to the variance to avoid division by zero")
+    help_text = "added to the variance to avoid division by zero"
+    return number(0.001, minimum=1e-12, maximum=1.0, rare=True, help=help_text)
 
 
 def center_flag() -> Any:

@@ -103,7 +103,7 @@ def test_one_click_trains_three_seeds_of_each_and_gives_the_verdict(comparison: 
     assert all(run.status == "completed" for run in list_runs())
     assert all(f"-seed-{run.recipe.seed}" in run.id for run in list_runs())
     (found,) = comparison.found
-    assert found.startswith("6 of 6 runs completed. Test accuracy before ")
+    assert found.startswith("6 of 6 runs completed. Test accuracy: other design ")
     assert "for 3 and 3 runs" in found
     assert any(text.startswith("Run 3 of 6: Tiny with seed 1 · ") for text in texts)
     comparison.qtbot.waitUntil(lambda: comparison.accuracy(2).endswith("(3 seeds)"), timeout=PATIENCE_MS)
@@ -123,7 +123,7 @@ def test_what_was_stopped_is_resumed_and_nothing_is_trained_twice(comparison: Co
     comparison.session.events.connect(stop_in_the_third)
     comparison.click()
     comparison.until_ended()
-    assert comparison.found[0].startswith("2 of 6 runs completed. Test accuracy before ")
+    assert comparison.found[0].startswith("2 of 6 runs completed. Test accuracy: other design ")
     assert "One run of each cannot tell a difference" in comparison.found[0]
     before = {run.folder: run.created for run in list_runs()}
     assert sorted(run.status for run in list_runs()) == ["completed", "completed", "stopped"]

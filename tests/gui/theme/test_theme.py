@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -12,11 +13,13 @@ from PySide6.QtGui import QAction, QColor, QIcon
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
+import cnnstudio
 from cnnstudio.core.resources import resource
 from cnnstudio.gui.theme.theme import PIXELS, TOKENS, Theme, family_token
 from cnnstudio.layers.base import Family
 from cnnstudio.layers.catalog import layer_types, snake_case
 
+PACKAGE = Path(cnnstudio.__file__).parent
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 GROUNDS = ("background", "panel", "field", "grid", "selection")
@@ -157,3 +160,12 @@ def test_disabled_icons_look_different(app_theme: Theme) -> None:
     on = icon.pixmap(QSize(17, 17), 1.0, QIcon.Mode.Normal).toImage()
     off = icon.pixmap(QSize(17, 17), 1.0, QIcon.Mode.Disabled).toImage()
     assert on != off
+
+
+def test_the_style_sheet_has_no_rule_twice_and_none_for_what_does_not_exist() -> None:
+    rules = re.sub(r"/\*.*?\*/", "", resource("style.qss").read_text(encoding="utf-8"), flags=re.DOTALL)
+    alone = [part.strip() for part in re.findall(r"([^{}]+){", rules) if "," not in part]
+    assert sorted(alone) == sorted(set(alone))
+    sources = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    used = [*re.findall(r'role="(\w+)"', rules), *re.findall(r"#(\w+)", rules)]
+    assert [name for name in used if f'"{name}"' not in sources] == []

@@ -16,6 +16,7 @@ from cnnstudio.gui.widgets.labels import Label, Line, Panel
 from cnnstudio.layers.catalog import layer_type
 
 WIDTH, RAIL_WIDTH = 212, 48
+_VALUES_HINT = "Layers with values, such as conv 64 3 relu, are typed below the list (Ins)."
 _MIN_HEIGHT_FOR_HELP = 680
 
 
@@ -125,7 +126,7 @@ class Palette(Panel):
 
     def _on_searched(self, text: str) -> None:
         found = self.types.filter(text)
-        self._no_results.setText(f"No layers match “{text.strip()}”.")
+        self._no_results.setText(f"No layers match “{text.strip()}”. {_VALUES_HINT}")
         self._no_results.setVisible(found == 0)
         # A search finds the types of all families.
         self.families.setVisible(not self._is_rail and not text.strip())

@@ -216,6 +216,8 @@ class FixPreviewCard(Overlay):
         is_advice = not isinstance(finding, Problem)
         number = len(finding.fixes)
         title = f"{number} possible fixes" if number > 1 else finding.fix.label if finding.fix else ""
+        if isinstance(finding, Problem) and not self._project.is_error(finding):
+            title = f"Still missing: {finding.missing}"
         self._title.setText(f"{finding.message}." if is_advice else title)
         self._reason.setText(finding.why)
         self._reason.setVisible(is_advice and bool(finding.why))

@@ -254,3 +254,22 @@ def test_the_rail_shows_every_type_and_the_chevron_folds_it(qtbot: QtBot, palett
     qtbot.mouseClick(chevron, Qt.MouseButton.LeftButton)
     assert not palette.is_rail
     assert "Dropout" not in shown(palette)
+
+
+def test_a_second_classifier_makes_the_first_one_hidden_unless_it_was_changed(project: Project) -> None:
+    dense = layer_types()["Dense"]
+    project.open_network(Network(), None)
+    project.set_dataset("birds", 37)
+    for kind in (layer_types()["Flatten"], dense, dense):
+        commands.add_type(project, kind)
+    assert summaries(project) == ["to a flat vector", "128 units, relu", "37 units, softmax"]
+    project.undo_stack.undo()
+    assert summaries(project) == ["to a flat vector", "37 units, softmax"]
+
+    commands.set_parameter(project, ["dense_1"], "units", 64, None)
+    commands.add_type(project, dense)
+    assert summaries(project) == ["to a flat vector", "64 units, softmax", "37 units, softmax"]
+
+
+def summaries(project: Project) -> list[str]:
+    return [node.layer.summary() for node in project.network.nodes]
