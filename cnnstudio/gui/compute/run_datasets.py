@@ -6,9 +6,9 @@ import threading
 import weakref
 
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
-from cnnstudio.data.dataset import Dataset
+from cnnstudio.data.dataset import DataError, Dataset
 from cnnstudio.data.images.resizing import resize
-from cnnstudio.data.sources import find_source
+from cnnstudio.data.sources import Source, find_source
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run
 
@@ -51,7 +51,7 @@ class RunDatasets:
         if offered is not None and offered.fingerprint == run.dataset_fingerprint:
             dataset = offered
         else:
-            dataset = find_source(run.dataset_name).load(progress, cancelled)
+            dataset = _source(run).load(progress, cancelled)
         if dataset.fingerprint != run.dataset_fingerprint or dataset.classes != run.classes:
             raise RunError(f"The images of {dataset.title} have changed since the run was trained on them.")
         channels, height, width = run.network.input.dims
@@ -63,6 +63,14 @@ class RunDatasets:
         """Frees the memory."""
         with self._lock:
             self._kept = None
+
+
+def _source(run: Run) -> Source:
+    """Raises RunError in place of what one reads who has typed a wrong name."""
+    try:
+        return find_source(run.dataset_name)
+    except DataError as error:
+        raise RunError(f"The data set of the run was not found: {run.dataset_name}.") from error
 
 
 def _key(run: Run) -> _Key:

@@ -74,3 +74,10 @@ def test_an_io_task_even_if_its_dialog_is_deleted_before_it_ends(
     release.set()
     qtbot.waitUntil(lambda: not io_task._running)
     assert len(destroyed_in) == 1
+
+
+def test_tasks_that_have_ended_leave_their_owner(qtbot: QtBot) -> None:
+    owner = QObject()
+    for _ in range(3):
+        IoTask(lambda progress, cancelled: None, owner).start()
+    qtbot.waitUntil(lambda: not owner.children())

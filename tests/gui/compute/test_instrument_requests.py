@@ -150,7 +150,7 @@ def test_images_that_are_gone_concern_only_what_needs_them(
     shutil.rmtree(images)
     mistakes, filters = answers(qtbot, requests, ask(folder, 2, "mistakes"), ask(folder, 2, "filters"))
     assert mistakes.reading is None
-    assert str(images) in mistakes.problem
+    assert mistakes.problem == f"The data set of the run was not found: {images}."
     assert filters.reading is not None
 
 

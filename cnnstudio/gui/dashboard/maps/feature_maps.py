@@ -22,7 +22,7 @@ from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.qimage import to_qimage
 from cnnstudio.insight.maps import FeatureMaps
 
-_MAP_HINT = "Click a map, or press Enter, to enlarge it"
+_MAP_HINT = "Click a map to enlarge it"
 
 _MAX_CLASS = 40
 """Characters of a class's name in a sentence."""

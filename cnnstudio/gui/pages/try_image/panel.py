@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from PySide6.QtCore import QEvent, QMimeData, QTimer, Signal
+from PySide6.QtCore import QEvent, QMimeData, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
     QHideEvent,
-    QImage,
     QKeyEvent,
-    QKeySequence,
     QShowEvent,
 )
 from PySide6.QtWidgets import QFileDialog, QPushButton, QStackedWidget
@@ -24,7 +21,9 @@ from cnnstudio.core.formatting import pluralize
 from cnnstudio.gui.dashboard.views.readings import MomentReadings, MomentSource
 from cnnstudio.gui.pages.panel_parts import PanelFoot, PanelHead, fill
 from cnnstudio.gui.pages.try_image.answer_view import AnswerView
+from cnnstudio.gui.pages.try_image.answers import Answers
 from cnnstudio.gui.pages.try_image.empty_state import EmptyState
+from cnnstudio.gui.pages.try_image.incoming import is_paste, paths_in, pixels_in
 from cnnstudio.gui.pages.try_image.previews import Previews
 from cnnstudio.gui.pages.try_image.saving import ScoresSaving
 from cnnstudio.gui.pages.try_image.score_bars import ROWS
@@ -32,11 +31,10 @@ from cnnstudio.gui.pages.try_image.sources import ImageSource, Shape, TriedImage
 from cnnstudio.gui.pages.try_image.trials import (
     BatchAnswer,
     ask_maps,
-    ask_scores,
     describe_weights,
     epoch_to_ask,
 )
-from cnnstudio.gui.pages.try_image.tried_images import Batch, TriedImages
+from cnnstudio.gui.pages.try_image.tried_images import TriedImages
 from cnnstudio.gui.widgets.labels import ElidedLabel, Panel
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.progress import ProgressLine
@@ -48,8 +46,6 @@ _HOW = "Or open files or a folder, or paste with Ctrl+V. The network answers wit
 _NO_RUN = "Train a network, or open a run, to try it on an image"
 _LATER = "The images that you have opened are tried as soon as there is a run."
 _FIRST_EPOCH = "The network answers as soon as its first epoch has ended."
-_GRACE_MS = 150
-"""How long the answer of another epoch, which is named, stays while the next one is awaited."""
 _SHOWS_PROGRESS = 64
 """Images that wait to be read."""
 
@@ -68,14 +64,9 @@ class TryPanel(Panel):
         self.images = TriedImages(self)
         self.previews = Previews(self)
         self.saving = ScoresSaving(self)
-        self._answered: dict[Batch, BatchAnswer] = {}
-        """The last answers of the run on show."""
+        self._answers = Answers(self)
         self._run: object = None
         self._maps_of: object = None
-        self._is_overdue = False
-        self._overdue = QTimer(self)
-        self._overdue.setSingleShot(True)
-        self._overdue.setInterval(_GRACE_MS)
         self._compose()
         self._connect()
         self.refresh()
@@ -115,13 +106,13 @@ class TryPanel(Panel):
         self.body.list.removed.connect(self.images.remove)
         self.body.maps.layer_chosen.connect(self._source.selection.choose_layer)
         self.saving.message.connect(self.message)
-        self._overdue.timeout.connect(self._on_overdue)
+        self._answers.overdue.connect(self.refresh)
         for signal in (self.images.changed, self.previews.loaded, self.saving.changed, self._source.changed):
             signal.connect(self.refresh)
 
     def close_tasks(self) -> None:
         """Ends what goes on in the background."""
-        self._overdue.stop()
+        self._answers.stop_waiting()
         self.images.close()
         self.previews.close()
         self.saving.close()
@@ -143,15 +134,19 @@ class TryPanel(Panel):
 
     def paste(self) -> None:
         """Tries the image on the clipboard, or the files that were copied."""
-        data = QGuiApplication.clipboard().mimeData()
-        paths = _paths(data)
-        image = QGuiApplication.clipboard().image()
+        if not self._take(QGuiApplication.clipboard().mimeData(), "pasted image"):
+            self.message.emit(Message("There is no image on the clipboard.", is_error=True))
+
+    def _take(self, data: QMimeData | None, name: str) -> bool:
+        """Tries the files, or the image itself, as browsers hand it over; False if there is neither."""
+        paths, pixels = paths_in(data), pixels_in(data)
         if paths:
             self.try_paths(paths)
-        elif image.isNull():
-            self.message.emit(Message("There is no image on the clipboard.", is_error=True))
+        elif pixels is not None:
+            self.images.add(ImageSource(name, pixels))
         else:
-            self.images.add(ImageSource("pasted image", _pixels_of(image)))
+            return False
+        return True
 
     def _on_sample(self, index: object) -> None:
         record = self._source.readings().moment.record
@@ -161,24 +156,22 @@ class TryPanel(Panel):
             self.body.list.setFocus()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _paths(event.mimeData()):
+        if paths_in(event.mimeData()) or event.mimeData().hasImage():
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        paths = _paths(event.mimeData())
-        if paths:
+        if self._take(event.mimeData(), "dropped image"):
             event.acceptProposedAction()
-            self.try_paths(paths)
 
     def event(self, event: QEvent) -> bool:
         # Otherwise the window's own Paste would take the key.
-        if event.type() == QEvent.Type.ShortcutOverride and _is_paste(event):
+        if event.type() == QEvent.Type.ShortcutOverride and is_paste(event):
             event.accept()
             return True
         return bool(super().event(event))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if _is_paste(event):
+        if is_paste(event):
             self.paste()
         else:
             super().keyPressEvent(event)
@@ -191,7 +184,7 @@ class TryPanel(Panel):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._overdue.stop()
+        self._answers.stop_waiting()
         if not self.saving.is_active:
             self._source.forget(self)
 
@@ -205,7 +198,8 @@ class TryPanel(Panel):
         run = readings.moment.folder or readings.moment.record
         if run != self._run:
             # What another network said must not be taken for the answer of this one.
-            self._run, self._answered = run, {}
+            self._run = run
+            self._answers.forget()
             self.images.set_shape(_input_shape(readings))
         self.saving.advance(readings)
         if is_seen:
@@ -256,9 +250,8 @@ class TryPanel(Panel):
             self.empty.show_texts(_NO_RUN, "" if self.images.is_empty else _LATER, self.images.note)
 
     def _show_answers(self, readings: MomentReadings) -> None:
-        moment, images = readings.moment, self.images.images
-        epoch = epoch_to_ask(moment)
-        found = self._bridged(ask_scores(readings, self.images.batches, epoch))
+        images = self.images.images
+        epoch, found = self._answers.ask(readings, self.images.batches)
         answers = [answer for each in found for answer in each.answers()]
         self.body.list.show_images(images, answers, self.images.index)
         self._show_foot(images)
@@ -270,24 +263,6 @@ class TryPanel(Panel):
         self.body.show_image(chosen, self.previews.get(chosen.source))
         self._show_answer(chosen, next(each for each in found if chosen in each.batch.images), readings)
         self._show_maps(chosen, readings, epoch)
-
-    def _bridged(self, found: list[BatchAnswer]) -> list[BatchAnswer]:
-        """In place of what is awaited the last answer, for a moment, so that nothing flickers."""
-        bridged = [
-            self._answered.get(each.batch, each) if each.answer.is_pending and not self._is_overdue else each
-            for each in found
-        ]
-        self._answered = {each.batch: each for each in bridged if each.reading is not None}
-        if not any(each.answer.is_pending for each in found):
-            self._is_overdue = False
-            self._overdue.stop()
-        elif not self._is_overdue and not self._overdue.isActive():
-            self._overdue.start()
-        return bridged
-
-    def _on_overdue(self) -> None:
-        self._is_overdue = True
-        self.refresh()
 
     def _show_answer(self, chosen: TriedImage, found: BatchAnswer, readings: MomentReadings) -> None:
         answer, reading = found.answer, found.reading
@@ -315,7 +290,7 @@ class TryPanel(Panel):
         shown = (self._run, chosen, layer)
         if not answer.is_pending:
             self._maps_of = shown
-        elif shown == self._maps_of and not self._is_overdue:
+        elif shown == self._maps_of and self._answers.may_stay:
             return
         maps.show_answer(answer, readings.classes, f"epoch {epoch}…")
 
@@ -347,10 +322,9 @@ class TryPanel(Panel):
 
     def _on_save(self) -> None:
         moment = self._source.readings().moment
-        folder, epochs = moment.folder, {each.answer.epoch for each in self._answered.values()}
+        folder, batches, shown = moment.folder, self.images.batches, self._answers.epoch
         # The epoch whose answers are shown: it is one that was kept.
-        epoch = next(iter(epochs), None) or epoch_to_ask(moment)
-        batches = self.images.batches
+        epoch = epoch_to_ask(moment) if shown is None else shown
         name, _ = QFileDialog.getSaveFileName(self, "Save scores", "scores.csv", "CSV table (*.csv)")
         if name and folder is not None:
             path = Path(name)
@@ -365,25 +339,8 @@ def _button(object_name: str, text: str, description: str) -> QPushButton:
     return button
 
 
-def _is_paste(event: QEvent) -> bool:
-    return isinstance(event, QKeyEvent) and event.matches(QKeySequence.StandardKey.Paste)
-
-
-def _paths(data: QMimeData | None) -> list[Path]:
-    urls = data.urls() if data is not None else []
-    return [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
-
-
 def _input_shape(readings: MomentReadings) -> Shape | None:
     if not readings.network.nodes:
         return None
     channels, height, width = readings.network.input.dims
     return channels, height, width
-
-
-def _pixels_of(image: QImage) -> np.ndarray:
-    """The pixels of an image, uint8 (3, h, w)."""
-    rgb = image.convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(rgb.constBits(), np.uint8).reshape(rgb.height(), rgb.bytesPerLine())
-    pixels = rows[:, : 3 * rgb.width()].reshape(rgb.height(), rgb.width(), 3)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))

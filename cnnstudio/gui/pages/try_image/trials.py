@@ -5,6 +5,7 @@ Which run and epoch an answer is of, the question says: an answer to another que
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cnnstudio.gui.compute.questions import Answer
@@ -45,7 +46,7 @@ def epoch_to_ask(moment: Moment) -> int:
     return moment.epoch
 
 
-def ask_scores(readings: MomentReadings, batches: tuple[Batch, ...], epoch: int) -> list[BatchAnswer]:
+def ask_scores(readings: MomentReadings, batches: Sequence[Batch], epoch: int) -> list[BatchAnswer]:
     """The scores of all images at an epoch."""
     return [
         BatchAnswer(batch, readings.ask_at(epoch, "predictions", own_images=batch.own_images))
@@ -65,6 +66,6 @@ def describe_weights(moment: Moment, epoch: int) -> str:
     if epoch == moment.record.best_epoch and not moment.is_live:
         return f"weights of epoch {epoch}, the best"
     asked = epoch_to_ask(moment)
-    if epoch != asked:
+    if epoch != asked and not (moment.is_live and moment.is_at_end):
         return f"weights of epoch {epoch}, the latest kept before epoch {asked}"
     return f"weights of epoch {epoch}"

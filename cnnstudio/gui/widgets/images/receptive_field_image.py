@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPai
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.marks import paint_focus
 from cnnstudio.layers.receptive_field import WHOLE_IMAGE, Pixels, ReceptiveField
 
 _MAX_MARGIN = 0.12
@@ -129,9 +130,7 @@ class ReceptiveFieldImage(QWidget):
         if self._field is not None:
             self._paint_field(painter, area, scale)
         if self.hasFocus():
-            painter.setPen(QPen(theme().color("accent"), 1.5))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 6, 6)
+            paint_focus(painter, area.adjusted(-3, -3, 3, 3))
         painter.end()
 
     def _paint_field(self, painter: QPainter, area: QRectF, scale: float) -> None:

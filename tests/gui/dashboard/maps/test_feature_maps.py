@@ -369,3 +369,12 @@ def test_example_images_are_as_high_as_the_maps(view: FeatureMapsView, qtbot: Qt
         sides.append(view.images.buttons[0].width())
         assert view.images.buttons[4].geometry().bottom() <= view.grid.height() + 1
     assert sides[0] < sides[1] < sides[2] == 84 + 6
+
+
+def test_a_map_that_another_layer_does_not_have_is_chosen_again_with_its_own(view: FeatureMapsView) -> None:
+    view.show_maps(feature_maps("conv2d_1", count=8), NETWORK, CLASSES)
+    view.choose_map(6)
+    view.show_maps(feature_maps("conv2d_1", count=4), NETWORK, CLASSES)
+    assert view.grid.index is None
+    view.show_maps(feature_maps("conv2d_1", count=8), NETWORK, CLASSES)
+    assert view.grid.index == 6

@@ -100,6 +100,18 @@ def test_keys_choose_an_image_for_all_views_and_escape_goes_back(harness: Harnes
     assert harness.selection.images == ()
 
 
+def test_a_redraw_leaves_the_row_with_the_focus_where_it_is(harness: Harness) -> None:
+    view = show_mistakes(harness)
+    harness.selection.choose_images((2, 5))
+    harness.settle()
+    harness.qtbot.mouseClick(view.list.viewport(), Qt.MouseButton.LeftButton, pos=view.list.center_of(5))
+    harness.selection.choose_images((2, 5))
+    harness.settle()
+    view.refresh()
+    assert view.list.current is not None
+    assert view.list.current.index == 5
+
+
 def test_the_chosen_image_stays_chosen_in_the_next_epoch(harness: Harness) -> None:
     view = show_mistakes(harness)
     harness.selection.choose_images((3,))
@@ -215,6 +227,12 @@ def test_a_layer_without_kernels_shows_those_of_the_convolution_before_it(harnes
     harness.settle()
 
     assert "Conv2D (layer 2)" in view.secondary
+
+    # Its kernels are numbered within it, so a click chooses it as well.
+    harness.qtbot.mouseClick(
+        view.grid.viewport(), Qt.MouseButton.LeftButton, pos=view.grid.center_of(2).toPoint()
+    )
+    assert (harness.selection.layer, harness.selection.channel) == ("conv2d_2", 2)
 
 
 def test_a_kernel_of_the_first_layer_has_the_colors_of_its_weights() -> None:

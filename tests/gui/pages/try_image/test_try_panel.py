@@ -22,7 +22,7 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.cli.main import main
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.gui.compute.instrument_requests import InstrumentRequests
-from cnnstudio.gui.compute.session import TrainingSession
+from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.dashboard.maps.feature_maps import FeatureMapsView
 from cnnstudio.gui.dashboard.views.readings import MomentSource
 from cnnstudio.gui.document.pinned_images import PinnedImages
@@ -34,7 +34,7 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.runs.epochs import snapshot_budget
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.recipe.recipe import Recipe
-from tests.gui.fakes import TINY
+from tests.gui.fakes import TINY, image_folder
 
 PATIENCE_MS = 10_000
 
@@ -101,6 +101,11 @@ class Stage:
 
     def click(self, name: str) -> None:
         QTest.mouseClick(self.button(name), Qt.MouseButton.LeftButton)
+
+    def drop(self, data: QMimeData) -> None:
+        action, button = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+        event = QDropEvent(QPointF(5, 5), action, data, button, Qt.KeyboardModifier.NoModifier)
+        self.panel.dropEvent(event)
 
     def wait(self, condition: Callable[[], bool]) -> None:
         self.qtbot.waitUntil(condition, timeout=PATIENCE_MS)
@@ -217,15 +222,7 @@ def test_folders_and_unreadable_files(stage: Stage, run_folder: Path, tmp_path: 
     stage.show_run(run_folder)
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(each)) for each in (folder, broken, empty)])
-    stage.panel.dropEvent(
-        QDropEvent(
-            QPointF(5, 5),
-            Qt.DropAction.CopyAction,
-            data,
-            Qt.MouseButton.LeftButton,
-            Qt.KeyboardModifier.NoModifier,
-        )
-    )
+    stage.drop(data)
     stage.wait_for_answers(4)
     assert [row.split(":")[0] for row in stage.rows] == ["0.png", "1.png", "2.png", "3.png"]
     assert "There are no images in empty." in stage.panel.images.note
@@ -250,6 +247,29 @@ def test_an_image_is_pasted_by_its_key(stage: Stage, run_folder: Path) -> None:
     QGuiApplication.clipboard().setText("no image")
     stage.click("tryPaste")
     assert stage.messages == ["There is no image on the clipboard."]
+
+
+def test_an_image_dragged_from_a_browser_is_tried(stage: Stage, run_folder: Path) -> None:
+    stage.show_run(run_folder)
+    image = QImage(8, 8, QImage.Format.Format_RGB32)
+    image.fill(Qt.GlobalColor.blue)
+    data = QMimeData()
+    data.setImageData(image)
+    stage.drop(data)
+    stage.wait_for_answers(1)
+    assert stage.panel.images.images[0].pixels[:, 0, 0].tolist() == [0, 0, 255]
+
+
+def test_the_network_answers_while_it_trains(stage: Stage, tmp_path: Path) -> None:
+    images = image_folder(tmp_path / "images")
+    stage.panel.try_paths([photo(tmp_path / "image.png")])
+    stage.session.start(TINY, str(images), Recipe("quick", epochs=9_000, batch_size=8))
+    # The weights before training may have answered first.
+    stage.wait(lambda: stage.panel.head.secondary.full_text.startswith("weights of epoch"))
+    assert stage.session.state is State.RUNNING
+    assert {name for name, _ in stage.panel.body.bars.scores} == {"bright", "dark"}
+    stage.session.stop()
+    stage.wait(lambda: stage.session.state is State.IDLE)
 
 
 def test_scores_are_saved_as_a_table(
@@ -281,7 +301,7 @@ def test_saving_can_be_cancelled_while_scores_are_awaited(
     # From now on nothing is answered.
     monkeypatch.setattr(stage.requests, "want", lambda questions: None)
     stage.shown.cursor.move_to(1)
-    stage.panel._on_overdue()
+    stage.wait(lambda: stage.panel.body.answer.full_text == "…")
     target = tmp_path / "scores.csv"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
     stage.click("trySaveCsv")

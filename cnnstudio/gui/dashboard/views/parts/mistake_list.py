@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PySide6.QtCore import (
     QModelIndex,
+    QPoint,
     QPointF,
     QRectF,
     QSize,
@@ -213,6 +214,10 @@ class MistakeList(QListView):
         """The chosen row."""
         index = self.currentIndex()
         return self._model.rows[index.row()] if index.isValid() else None
+
+    def center_of(self, row: int) -> QPoint:
+        """The middle of a row in the viewport, for a click."""
+        return self.visualRect(self._model.index(row)).center()
 
     def choose(self, images: tuple[int, ...]) -> None:
         """Chooses a row of one of these images, without telling anybody; the present one if it is."""
