@@ -110,6 +110,8 @@ class Dataset:
     """Its own validation images, if it has any; some classes may be missing in them."""
     skipped: tuple[int, ...] = ()
     """Of a data set in files: the numbers, in its list of files, of those that could not be read."""
+    version: str = ""
+    """Of a data set in files: the id of its version, with the user's corrections; see `versions.version`."""
 
     def __post_init__(self) -> None:
         for part, split in self.splits.items():
@@ -133,6 +135,12 @@ class Dataset:
         """The same with other images, given as `splits` gives them."""
         train, test = splits["train"], splits["test"]
         return dataclasses.replace(self, train=train, test=test, validation=splits.get("validation"))
+
+    def with_version(self, version: str) -> Dataset:
+        """The same images as that version."""
+        named = dataclasses.replace(self, version=version)
+        named.preset_fingerprint(self.fingerprint)
+        return named
 
     @property
     def image_count(self) -> int:

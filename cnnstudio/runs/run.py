@@ -198,6 +198,11 @@ class Run:
         return current_fingerprint(str(self._get("data", dict).get("fingerprint", "")))
 
     @property
+    def data_version(self) -> str:
+        """The id of the version of the images that it was trained on; empty if it does not say."""
+        return shorten(str(self._get("data", dict).get("version", "")), 64)
+
+    @property
     def validation_source(self) -> ValidationSource:
         """Where the validation images come from."""
         if self._get("data", dict).get("validation_source") == "own":

@@ -17,6 +17,7 @@ from cnnstudio.core.files import exists, is_folder
 from cnnstudio.core.parameters import parameters
 from cnnstudio.core.progress import ProgressFunction, ignore_progress
 from cnnstudio.data.dataset import Dataset
+from cnnstudio.data.versions.version import version_of
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import Network
 from cnnstudio.runs.archive.opened import require_changeable
@@ -242,6 +243,7 @@ def _initial_metadata(
             "source": options.source or dataset.name,
             "title": dataset.title,
             "fingerprint": dataset.fingerprint,
+            "version": version_of(dataset),
             "train": len(prepared.train_rows),
             "validation": len(prepared.validation),
             "test": len(prepared.test),

@@ -261,6 +261,30 @@ def test_data_add_says_what_a_table_was_understood_to_be(capsys: Output, tmp_pat
     assert found["skipped"][0]["file"] == "7.png"
 
 
+def test_labels_are_corrected_and_the_change_is_undone(capsys: Output, tmp_path: Path) -> None:
+    for number in range(12):
+        path = tmp_path / "pets" / ("cat" if number < 6 else "dog") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(path)
+    pets = str(tmp_path / "pets")
+    assert main(["data", "add", pets]) == 0
+    assert main(["data", "label", "pets", "--set", "cat/1.png=dog", "--exclude", "dog/7.png"]) == 0
+    assert "pets has 2 corrections. Your files are as they were." in capsys.readouterr().out
+    assert main(["data", "label", "pets", "--json"]) == 0
+    found = json_of(capsys)
+    assert (found["labels"], found["excluded"]) == ({"cat/1.png": "dog"}, ["dog/7.png"])
+    assert main(["data", "info", "pets", "--json"]) == 0
+    assert json_of(capsys)["counts"] == {"cat": 5, "dog": 6}
+    assert main(["data", "label", "pets", "--undo"]) == 0
+    assert "has no corrections" in capsys.readouterr().out
+    assert main(["data", "label", "pets", "--undo", "--exclude", "cat/1.png"]) == 2
+    assert "--undo" in error_line(capsys)
+    assert main(["data", "label", "pets", "--set", "cat/1.png"]) == 2
+    assert "--set takes FILE=CLASS" in error_line(capsys)
+    assert main(["data", "label", "shapes", "--exclude", "x"]) == 2
+    assert "no files of yours" in error_line(capsys)
+
+
 def test_data_info_does_not_count_unreadable_files(capsys: Output, tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -409,8 +410,11 @@ def test_runs_show_lists_every_epoch(trained: Path, capsys: Output) -> None:
     assert main(["runs", "show", str(trained), "--json"]) == 0
     (result,) = lines_of(capsys)
     assert [epoch["epoch"] for epoch in result["epochs"]] == [1, 2, 3]
+    assert re.fullmatch("[0-9a-f]{16}", result["data_version"])
     assert main(["runs", "show", str(trained)]) == 0
-    assert "Network        Small, " in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Network        Small, " in printed
+    assert f"Data version   {result['data_version']}" in printed
 
 
 def test_the_window_opens_a_run_by_its_name(

@@ -494,7 +494,9 @@ def test_a_run_describes_itself_by_its_names(written: Path) -> None:
     assert list(about) == RUN_KEYS
     assert (about["format"], about["version"], about["status"]) == ("cnnstudio.run", 1, "completed")
     assert list(about["versions"]) == ["cnnstudio", "python", "torch", "numpy"]
-    assert list(about["data"]) == ["source", "title", "fingerprint", "train", "validation", "test"]
+    assert list(about["data"]) == [
+        *("source", "title", "fingerprint", "version", "train", "validation", "test")
+    ]
     assert list(about["test"]) == ["loss", "accuracy"]
     assert list(content(written / "recipe.json")) == list(RECIPE)
 
@@ -644,7 +646,7 @@ def test_what_is_printed_as_json_has_its_names(written: Path, capsys: Output) ->
         ("runs", "list"): ("folder", "runs"),
         ("runs", "show", str(written)): (
             *("id", "name", "status", "reason", "created", "folder", "data", "test", "best_epoch"),
-            *("title", "tags", "note", "recipe", "epochs", "diagnosed"),
+            *("title", "tags", "note", "recipe", "epochs", "diagnosed", "data_version"),
         ),
         ("data", "list"): ("folder", "datasets", "decoded_bytes"),
         ("summary", str(DESIGNS / "small.cnn.json")): (

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommand, add_subcommands
-from cnnstudio.cli.datasets import adding
+from cnnstudio.cli.datasets import adding, labeling, versions
 from cnnstudio.cli.datasets.description import describe, notes_of, state_of
 from cnnstudio.cli.output import LiveLine, echo, print_json, table
 from cnnstudio.core.formatting import format_bytes
@@ -21,6 +21,7 @@ class Data(Command):
         "cnnstudio data download cifar10 --archive cifar-10-python.tar.gz",
         "cnnstudio data add my-images",
         "cnnstudio data add labels.csv --name birds --groups '[^_]+'",
+        "cnnstudio data label birds --set train/jay/12.jpg=owl --exclude train/owl/7.jpg",
         "cnnstudio data clear",
     )
     order = 7
@@ -42,10 +43,14 @@ class Data(Command):
         )
         add = add_subcommand(actions, "add", help="add images of your own as a data set")
         adding.add_arguments(add)
+        label = add_subcommand(actions, "label", help="correct labels or exclude images; no file is changed")
+        labeling.add_arguments(label)
+        history = add_subcommand(actions, "versions", help="list the versions of data sets, or compare two")
+        versions.add_arguments(history)
         clear = add_subcommand(
             actions, "clear", help="delete the decoded copies of all images; they are recreated when needed"
         )
-        for action in (listing, info, download, add, clear):
+        for action in (listing, info, download, add, label, history, clear):
             add_json_option(action)
 
     def run(self, options: argparse.Namespace) -> int:
@@ -54,6 +59,8 @@ class Data(Command):
             "info": _info,
             "download": _download,
             "add": adding.run_add,
+            "label": labeling.run_label,
+            "versions": versions.run_versions,
             "clear": _clear,
         }
         actions[options.action](options)

@@ -139,6 +139,7 @@ def _show(options: argparse.Namespace) -> None:
             "recipe": run.recipe.to_json(),
             "epochs": epochs,
             "diagnosed": diagnosed,
+            "data_version": run.data_version,
         }
         print_json({**_facts(run), **content})
         # Not in the JSON, whose keys other programs know.
@@ -201,6 +202,7 @@ def _details(run: Run) -> list[tuple[str, str]]:
         *_label_lines(run.folder),
         ("Network", f"{run.name}, {analyze(run.network).parameters:,} parameters"),
         ("Data", run.dataset_name),
+        ("Data version", run.data_version or "not known"),
         ("Recipe", run.recipe.name),
         ("Validation", validation[source]),
         ("Status", f"{run.status}. {run.reason}".strip()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import expand_home
 from cnnstudio.core.formatting import format_percent
 from cnnstudio.core.progress import (
@@ -21,14 +23,22 @@ from cnnstudio.core.progress import (
     never_cancelled,
     throttled,
 )
-from cnnstudio.data.dataset import DataError, Dataset
+from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.sources.base import Source
 from cnnstudio.data.sources.file_reader import FileReader
 from cnnstudio.data.sources.folder_list import RegisteredSet
 from cnnstudio.data.sources.listing import Listing
-from cnnstudio.data.storage.decoded_cache import cache_key, get_or_create
+from cnnstudio.data.storage.decoded_cache import cache_key, discard, get_or_create
 from cnnstudio.data.storage.writers import DatasetWriter
+from cnnstudio.data.versions.correcting import (
+    ValidCorrections,
+    correct_images,
+    correct_listing,
+    valid_corrections,
+)
+from cnnstudio.data.versions.corrections import read_corrections
 from cnnstudio.data.versions.split_plan import SplitPlan
+from cnnstudio.data.versions.version import record_version, version_id
 
 VERSION = 2
 """Raised with every change to how images are read, so that older cached copies are not used."""
@@ -73,10 +83,19 @@ class FileSource(Source):
     def info(self) -> dict[str, Any]:
         about = super().info() | {"folder": str(self.folder)}
         try:
-            listing = self.listing()
-        except DataError as error:
+            listing = self._corrected_listing(self.listing())
+        except UserError as error:
             return about | {"available": False, "problem": str(error)}
         return about | self._about(listing)
+
+    def _corrected_listing(self, listing: Listing) -> Listing:
+        """The listing with the user's corrections, and notes about them."""
+        valid = self._valid_corrections(listing)
+        if valid:
+            names = ((path, self.relative(path)) for path, _ in listing.files)
+            by_path = {path: valid.labels[name] for path, name in names if name in valid.labels}
+            listing = correct_listing(listing, by_path)
+        return dataclasses.replace(listing, notes=(*listing.notes, *valid.notes()))
 
     def _about(self, listing: Listing) -> dict[str, Any]:
         return {
@@ -108,8 +127,8 @@ class FileSource(Source):
 
         about = super().info() | {"folder": str(self.folder)}
         try:
-            listing = self.listing(cancelled)
-        except DataError as error:
+            listing = self._corrected_listing(self.listing(cancelled))
+        except UserError as error:
             return about | {"available": False, "problem": str(error)}
         about |= self._about(listing)
         checks = {
@@ -136,6 +155,21 @@ class FileSource(Source):
         self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
     ) -> Dataset:
         listing = self.listing(cancelled)
+        decoded = self._decoded(listing, progress, cancelled)
+        if not read_corrections(self.path).entries:
+            return self._versioned(decoded, decoded, listing, {})
+        return self._corrected(decoded, listing, cancelled)[0]
+
+    def load_with_files(
+        self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
+    ) -> tuple[Dataset, dict[str, list[str]]]:
+        """The data set, and the names of the files of its images by split."""
+        listing = self.listing(cancelled)
+        decoded = self._decoded(listing, progress, cancelled)
+        return self._corrected(decoded, listing, cancelled)
+
+    def _decoded(self, listing: Listing, progress: ProgressFunction, cancelled: CancelFunction) -> Dataset:
+        """The images as they are in the files."""
 
         def read(writer: DatasetWriter) -> Dataset:
             # Imported here so that the window can list this source without loading Pillow.
@@ -144,11 +178,52 @@ class FileSource(Source):
             with silence_pillow_warnings():
                 return FileReader(self, listing).read(writer, throttled(progress), cancelled)
 
-        return get_or_create(self._cache_key, self._state(listing), read, progress, cancelled)
+        key, state = cache_key("folder", str(self.path)), self._state(listing)
+        decoded = get_or_create(key, state, read, progress, cancelled)
+        if decoded.image_count + len(decoded.skipped) != len(listing.files):
+            # An earlier version decoded it, which did not note which files it had to skip.
+            discard(key)
+            decoded = get_or_create(key, state, read, progress, cancelled)
+        return decoded
 
-    @property
-    def _cache_key(self) -> str:
-        return cache_key("folder", str(self.path))
+    def _corrected(
+        self, decoded: Dataset, listing: Listing, cancelled: CancelFunction
+    ) -> tuple[Dataset, dict[str, list[str]]]:
+        rows = FileReader(self, listing).rows(decoded.skipped)
+        files = {part: [self.relative(listing.files[row][0]) for row in rows[part]] for part in rows}
+        valid = self._valid_corrections(listing)
+        corrected = dataclasses.replace(decoded, notes=(*decoded.notes, *valid.notes()))
+        corrected.preset_fingerprint(decoded.fingerprint)
+        if valid:
+            key = cache_key("corrected", str(self.path))
+            corrected, files = correct_images(corrected, files, valid, key, cancelled)
+        labels = {
+            file: None if label is None else listing.classes[label] for file, label in valid.labels.items()
+        }
+        return self._versioned(corrected, decoded, listing, labels), files
+
+    def _valid_corrections(self, listing: Listing) -> ValidCorrections:
+        corrections = read_corrections(self.path)
+        if not corrections.entries:
+            return ValidCorrections({}, {})
+        known = dict.fromkeys(self.relative(path) for path, _ in listing.files)
+        return valid_corrections(corrections, listing.classes, self.folder, known)
+
+    def _versioned(
+        self, dataset: Dataset, decoded: Dataset, listing: Listing, corrections: Mapping[str, str | None]
+    ) -> Dataset:
+        named = dataset.with_version(version_id(decoded.fingerprint, corrections))
+        split = self.plan.to_json() if listing.test is None else None
+        record_version(named, decoded.fingerprint, lambda: self._files_digest(listing), split, corrections)
+        return named
+
+    def _files_digest(self, listing: Listing) -> str:
+        """A hash (hex) of the names and sizes of all files, the same wherever they are."""
+        digest = hashlib.sha256()
+        for path in sorted(path for path, _ in listing.files):
+            size = os.path.getsize(path) if os.path.exists(path) else -1
+            digest.update(os.fsencode(f"{self.relative(path)}\0{size}\0"))
+        return digest.hexdigest()
 
     def _state(self, listing: Listing) -> str:
         """A hash (hex) of all files' names, sizes and times, and of everything else the result depends on."""

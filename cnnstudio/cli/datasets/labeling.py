@@ -1,0 +1,95 @@
+"""`cnnstudio data label`: corrects labels and excludes images."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from cnnstudio.cli.command import Parser, UsageError
+from cnnstudio.cli.output import echo, print_json, table
+from cnnstudio.core.formatting import pluralize
+
+if TYPE_CHECKING:
+    from cnnstudio.data.sources.file_source import FileSource
+    from cnnstudio.data.versions.corrections import Corrections
+
+_MAX_SHOWN = 50
+
+
+def add_arguments(parser: Parser) -> None:
+    """Declares the arguments of `data label`."""
+    parser.add_argument("data", metavar="NAME", help="a data set of your own images")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="FILE=CLASS",
+        help="the right class of images; files are named as in the data set",
+    )
+    parser.add_argument(
+        "--exclude", nargs="+", default=[], metavar="FILE", help="images that are not to be used"
+    )
+    parser.add_argument(
+        "--reset", nargs="+", default=[], metavar="FILE", help="images whose corrections are to be dropped"
+    )
+    parser.add_argument("--undo", action="store_true", help="take the last change back")
+
+
+def run_label(options: argparse.Namespace) -> None:
+    """Changes the corrections, or shows them. Raises UserError."""
+    from cnnstudio.data.versions.corrections import read_corrections
+    from cnnstudio.data.versions.relabeling import relabel, undo_relabeling
+
+    source = file_source(options.data)
+    labels = dict(_parsed(text) for text in options.set)
+    is_change = bool(labels or options.exclude or options.reset)
+    if options.undo and is_change:
+        raise UsageError("--undo takes the last change back and cannot be combined with another change")
+    if options.undo:
+        corrections = undo_relabeling(source)
+    elif is_change:
+        corrections = relabel(source, labels, options.exclude, options.reset)
+    else:
+        corrections = read_corrections(source.path)
+    if options.json:
+        print_json(_facts(source, corrections))
+    else:
+        echo(_text(source, corrections))
+
+
+def file_source(name: str) -> FileSource:
+    """The data set of the user's own images with that name. Raises UserError."""
+    from cnnstudio.data.sources import find_source
+    from cnnstudio.data.sources.file_source import FileSource
+
+    source = find_source(name)
+    if not isinstance(source, FileSource):
+        raise UsageError(f"{source.title} has no files of yours whose labels could be corrected")
+    return source
+
+
+def _parsed(text: str) -> tuple[str, str]:
+    file, equals, label = text.rpartition("=")
+    if not equals or not file or not label:
+        raise UsageError(f"--set takes FILE=CLASS, got “{text}”")
+    return file, label
+
+
+def _facts(source: FileSource, corrections: Corrections) -> dict[str, object]:
+    entries = corrections.entries
+    return {
+        "name": source.name,
+        "labels": {file: entry.label for file, entry in entries.items() if entry.label is not None},
+        "excluded": [file for file, entry in entries.items() if entry.label is None],
+        "can_undo": bool(corrections.replaced),
+    }
+
+
+def _text(source: FileSource, corrections: Corrections) -> str:
+    if not corrections.entries:
+        return f"{source.title} has no corrections: all labels are those of its files."
+    rows = [[file, entry.label or "excluded"] for file, entry in corrections.entries.items()]
+    shown = table(["File", "Label"], rows[:_MAX_SHOWN])
+    more = f"\n… and {len(rows) - _MAX_SHOWN:,} more (--json shows all)" if len(rows) > _MAX_SHOWN else ""
+    count = pluralize(len(rows), "correction")
+    return f"{shown}{more}\n\n{source.title} has {count}. Your files are as they were."

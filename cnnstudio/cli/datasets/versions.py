@@ -1,0 +1,52 @@
+"""`cnnstudio data versions`: which images, labels and splits runs were trained on."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from cnnstudio.cli.command import Parser
+from cnnstudio.cli.output import echo, print_json, table
+
+
+def add_arguments(parser: Parser) -> None:
+    """Declares the arguments of `data versions`."""
+    parser.add_argument("data", metavar="NAME", nargs="?", help="only those of this data set")
+    parser.add_argument(
+        "--compare",
+        nargs=2,
+        metavar="VERSION",
+        help="says what differs between two versions: their ids, or the beginnings of their ids",
+    )
+
+
+def run_versions(options: argparse.Namespace) -> None:
+    """Lists or compares versions. Raises UserError."""
+    from cnnstudio.data.versions.version import (
+        compare_versions,
+        describe_difference,
+        list_versions,
+        read_version,
+    )
+
+    if options.compare:
+        before, after = map(read_version, options.compare)
+        if options.json:
+            print_json({"before": before["id"], "after": after["id"], **compare_versions(before, after)})
+        else:
+            echo("\n".join(describe_difference(before, after)))
+        return
+    found = list_versions(options.data)
+    if options.json:
+        print_json({"versions": found})
+    elif not found:
+        echo("No versions yet: a version is noted when a data set of your own images is used.")
+    else:
+        headings = ["Version", "Data set", "Training", "Test", "Corrections", "First used"]
+        echo(table(headings, list(map(_row, found)), right=(2, 3, 4)))
+
+
+def _row(version: dict[str, Any]) -> list[str]:
+    counts = [f"{sum(version['splits'].get(part, ())):,}" for part in ("train", "test")]
+    when = str(version["created"])[:16].replace("T", " ")
+    return [version["id"], version["name"], *counts, f"{len(version['corrections']):,}", when]

@@ -1,0 +1,78 @@
+"""Changes the corrections of a data set by the names of its files."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from cnnstudio.core.formatting import list_names
+from cnnstudio.core.parameters import shorten
+from cnnstudio.data.dataset import DataError
+from cnnstudio.data.versions.corrections import Correction, Corrections, read_corrections, write_corrections
+
+if TYPE_CHECKING:
+    from cnnstudio.data.sources.file_source import FileSource
+    from cnnstudio.data.sources.listing import Listing
+
+_MAX_NAME = 200
+
+
+def relabel(
+    source: FileSource, labels: Mapping[str, str], exclude: Iterable[str] = (), reset: Iterable[str] = ()
+) -> Corrections:
+    """Sets labels (file -> class), excludes images, and resets others to what their files say.
+
+    All of it is one change, which can be undone. A label that equals that of the files is no correction.
+    Raises DataError, before anything is changed, for an unknown file or class; FileError.
+    """
+    listing = source.listing()
+    names = _Names(source, listing)
+    changes: dict[str, Correction | None] = {}
+    for file, label in labels.items():
+        path, own = names.find(file)
+        if label not in listing.classes:
+            raise DataError(
+                f"{source.title} has no class “{shorten(label, _MAX_NAME)}”: use "
+                f"{list_names(listing.classes)}."
+            )
+        is_own = label == own
+        changes[source.relative(path)] = None if is_own else Correction.of(source.folder / path, label)
+    for file in exclude:
+        path, _ = names.find(file)
+        changes[source.relative(path)] = Correction.of(source.folder / path, None)
+    known = read_corrections(source.path)
+    for file in reset:
+        name = file if file in known.entries else source.relative(names.find(file)[0])
+        changes[name] = None
+    return _kept(source, known.changed(changes))
+
+
+def undo_relabeling(source: FileSource) -> Corrections:
+    """Takes the last change back. Raises DataError if there is none, FileError."""
+    return _kept(source, read_corrections(source.path).undone())
+
+
+def _kept(source: FileSource, corrections: Corrections) -> Corrections:
+    write_corrections(source.path, corrections)
+    return corrections
+
+
+class _Names:
+    """Finds files by their name in the data set, or by their path."""
+
+    def __init__(self, source: FileSource, listing: Listing) -> None:
+        self._source = source
+        self._labels = {path: listing.classes[label] for path, label in listing.files}
+
+    def find(self, file: str) -> tuple[str, str]:
+        """The path and the class that the files tell. Raises DataError."""
+        for path in (os.path.join(self._source.folder, file), file):
+            path = os.path.abspath(path)
+            if path in self._labels:
+                return path, self._labels[path]
+        names = [self._source.relative(path) for path in self._labels]
+        similar = difflib.get_close_matches(file, names[:10_000], n=1)
+        hint = f"; did you mean {similar[0]}?" if similar else f"; names look like {names[0]}."
+        raise DataError(f"{self._source.title} has no image “{shorten(file, _MAX_NAME)}”{hint}")

@@ -1,0 +1,175 @@
+"""A version of a data set: its images, the corrections of their labels, and the split, in one small file.
+
+The same images with the same corrections and the same split are the same version on every machine, under any
+name. A run names the version that it was trained on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnstudio.core.files import FileError, exists, read_json, write_json
+from cnnstudio.core.formatting import pluralize
+from cnnstudio.core.parameters import shorten
+from cnnstudio.core.paths import datasets_folder
+from cnnstudio.data.dataset import DataError, Dataset
+
+_FORMAT, _VERSION = "cnnstudio.data-version", 1
+_MAX_BYTES = 2**28
+_DIGITS = 16
+_MAX_NAMED = 20
+
+
+def version_id(fingerprint: str, corrections: Mapping[str, str | None]) -> str:
+    """The version of images with that fingerprint, which covers the split, and those corrections by file."""
+    content = json.dumps([fingerprint, sorted(corrections.items())] if corrections else fingerprint)
+    return hashlib.sha256(content.encode("utf-8", "backslashreplace")).hexdigest()[:_DIGITS]
+
+
+def version_of(dataset: Dataset) -> str:
+    """The version of the data set; for one that has no files, of its images alone."""
+    return dataset.version or version_id(dataset.fingerprint, {})
+
+
+def versions_folder() -> Path:
+    """Where the versions are described."""
+    return datasets_folder() / "versions"
+
+
+def record_version(
+    dataset: Dataset,
+    images: str,
+    files: Callable[[], str],
+    split: Any,
+    corrections: Mapping[str, str | None],
+) -> None:
+    """Describes the data set's version, unless that was done. A home that cannot be written is no error.
+
+    `images` is the fingerprint of the images as they are in the files, `files` computes one of the
+    names and sizes. `split` is how test images were held out, None where the data set has its own.
+    """
+    path = versions_folder() / f"{dataset.version}.json"
+    if exists(path):
+        return
+    content = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "id": dataset.version,
+        "name": dataset.name,
+        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "classes": list(dataset.classes),
+        "splits": {
+            part: np.bincount(each.labels, minlength=len(dataset.classes)).tolist()
+            for part, each in dataset.splits.items()
+        },
+        "images": images,
+        "files": files(),
+        "split": split,
+        "corrections": dict(corrections),
+    }
+    with suppress(FileError):
+        write_json(path, {**content, "sha256": _digest(content)})
+
+
+def read_version(wanted: str) -> dict[str, Any]:
+    """The description of the version with that id, or with an id that begins like that. Raises DataError."""
+    found = []
+    if re.fullmatch(f"[0-9a-f]{{4,{_DIGITS}}}", wanted):
+        found = sorted(versions_folder().glob(f"{wanted}*.json"))
+    if len(found) != 1:
+        known = ", ".join(each["id"] for each in list_versions()[:3]) or "none yet"
+        what = "More than one version begins with" if found else "There is no version"
+        raise DataError(f"{what} “{shorten(wanted, 50)}” of a data set (most recent: {known}).")
+    return _read(found[0])
+
+
+def list_versions(name: str | None = None) -> list[dict[str, Any]]:
+    """The readable descriptions of all versions, or of those of the data set with that name; newest first."""
+    found = []
+    with suppress(OSError):
+        for path in versions_folder().glob("*.json"):
+            with suppress(DataError, FileError):
+                version = _read(path)
+                if name in (None, version["name"]):
+                    found.append(version)
+    return sorted(found, key=lambda version: str(version["created"]), reverse=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content: Any = read_json(path, _MAX_BYTES)
+    if not isinstance(content, dict) or content.pop("sha256", None) != _digest(content):
+        raise DataError(f"{path} is damaged: delete it; it is written anew when the data set is used.")
+    return content
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def compare_versions(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What differs between two versions: `same`, `files`, `split`, `counts` and `corrections`."""
+    old, new = before["corrections"], after["corrections"]
+    changed = {
+        file: [old.get(file, False), new.get(file, False)]
+        for file in sorted({*old, *new})
+        if (file in old, old.get(file)) != (file in new, new.get(file))
+    }
+    counts = {}
+    for part in {**before["splits"], **after["splits"]}:
+        one, other = (_by_class(version, part) for version in (before, after))
+        differences = {name: other.get(name, 0) - one.get(name, 0) for name in {**one, **other}}
+        counts[part] = {name: change for name, change in differences.items() if change}
+    return {
+        "same": before["id"] == after["id"],
+        "files": before["files"] != after["files"],
+        "pixels": before["images"] != after["images"],
+        "split": before["split"] != after["split"],
+        "counts": {part: changes for part, changes in counts.items() if changes},
+        "corrections": changed,
+    }
+
+
+def _by_class(version: Mapping[str, Any], part: str) -> dict[str, int]:
+    return dict(zip(version["classes"], version["splits"].get(part, ()), strict=False))
+
+
+def describe_difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """The same as sentences."""
+    found = compare_versions(before, after)
+    if found["same"]:
+        return ["Both are the same version."]
+    lines = []
+    if found["files"]:
+        lines.append("The image files differ.")
+    elif found["pixels"] and not found["split"]:
+        lines.append("The files have the same names and sizes, but some of the images differ.")
+    if found["split"]:
+        lines.append("The test images were chosen in another way.")
+    for part, changes in found["counts"].items():
+        named = [f"{shorten(name, 50)} {change:+,}" for name, change in list(changes.items())[:_MAX_NAMED]]
+        lines.append(f"Images in {part}: {', '.join(named)}{_more(len(changes))}.")
+    changed = found["corrections"]
+    if changed:
+        named = [f"{file}: {_label(one)} → {_label(other)}" for file, (one, other) in changed.items()]
+        lines.append(f"{pluralize(len(changed), 'correction')} differ{'s' * (len(changed) == 1)}:")
+        lines += [f"  {line}" for line in named[:_MAX_NAMED]]
+        lines += [f"  …{_more(len(changed))}"] * (len(changed) > _MAX_NAMED)
+    return lines
+
+
+def _label(value: Any) -> str:
+    return "as in the files" if value is False else "excluded" if value is None else shorten(str(value), 50)
+
+
+def _more(count: int) -> str:
+    return f" and {count - _MAX_NAMED:,} more" if count > _MAX_NAMED else ""
