@@ -46,6 +46,7 @@ _FAINT = 0.22
 """The opacity of the line of single steps behind their trend."""
 _GAP_ALPHA = 0.16
 _PIXELS_PER_POINT = 3
+_NO_EPOCH = "The first epoch is not complete yet"
 _LATE_DRAW_MS = 1_000
 """After this time a change is drawn that is too small to see, such as the last digit of a value."""
 
@@ -163,7 +164,9 @@ class CurvePlot(QWidget):
         """Shows a range of epochs, or all for None, and a range of the axis of values, or what fits."""
         self._zoom, self._values = epochs, values
         self._ranges.forget_zoom()
-        self.draw()
+        self._drawn = self._drawn_look = None
+        if self.isVisible():
+            self.draw()
 
     @property
     def is_zoomed(self) -> bool:
@@ -191,7 +194,7 @@ class CurvePlot(QWidget):
         content, curves, hidden = self.content, self.content.curves, self.legend.hidden
         self._drawn = content.version
         self.training = training_line(self.quantity, curves, content.options)
-        self.plot.hint = "" if self._has_curves else content.hint
+        self.plot.hint = self._hint
         self.plot.value_axis.is_log = self._log
         self._pixels = max(int(self.plot.plot_area().width() * self.devicePixelRatioF()), 16)
         shows_training, shows_validation = "training" not in hidden, "validation" not in hidden
@@ -222,9 +225,15 @@ class CurvePlot(QWidget):
         return is_of_epochs(self.content.curves, self.content.options)
 
     @property
-    def _has_curves(self) -> bool:
-        name = self.quantity.name
-        return any((self.content.curves, *(each.history.curves[name] for each in self.content.companions)))
+    def _hint(self) -> str:
+        """Why there is nothing to see; empty if there is something."""
+        content, curves = self.content, self.content.curves
+        if any(each.history.curves[self.quantity.name] for each in content.companions):
+            return ""
+        if not curves:
+            return content.hint
+        has_line = not self.is_of_epochs or len(curves.epochs) or len(curves.validation)
+        return "" if has_line else _NO_EPOCH
 
     def _on_axis(self, points: Points) -> Points:
         return points[0], to_axis(points[1], log=self._log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -49,6 +50,8 @@ class LearningView(QWidget):
         self._cursor: float | None = None
         self._range: Range | None = None
         self._shown: tuple[int, bool] = (1, False)
+        self._end = 1
+        """Where the axis of epochs ends."""
         self._plots: dict[MetricName, CurvePlot] = {}
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -108,6 +111,9 @@ class LearningView(QWidget):
 
     def _show(self) -> None:
         history, (epochs, live) = self._history, self._shown
+        # Those that the user chose are in sight to their ends.
+        chosen = [each.end for each in self.companions if each.overlay and not each.overlay.is_previous]
+        epochs = self._end = max([epochs, *(math.ceil(end - 1e-9) for end in chosen)])
         others = tuple((id(each.history), each.history.version, each.factor) for each in self.companions)
         version = (history, history.version, epochs, live, self.options, others)
         marks = tuple(history.all_marks)
@@ -200,7 +206,7 @@ class LearningView(QWidget):
             plot.plot.show_reset(is_zoomed and plot is first)
 
     def _on_range(self, plot: CurvePlot, epochs: Range, values: Range | None) -> None:
-        end = float(self._shown[0])
+        end = float(self._end)
         width = min(max(epochs[1] - epochs[0], _MIN_EPOCHS), end)
         low = min(max(epochs[0], 0.0), end - width)
         self._range = (low, low + width) if width < end * (1 - 1e-9) else None

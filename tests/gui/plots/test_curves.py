@@ -378,6 +378,15 @@ def test_per_epoch_shows_the_means_that_were_recorded(
     assert f"training {history.epochs[1].train.loss:.3f}" in view.loss.legend.text
 
 
+def test_before_the_end_of_the_first_epoch_per_epoch_says_so(view: LearningView) -> None:
+    history = RunHistory()
+    history.feed([started(), progress(1, 5)])
+    view.set_options(CurveOptions(per_epoch=True))
+    view.show_history(history, 8, live=True)
+
+    assert view.loss.plot.hint == "The first epoch is not complete yet"
+
+
 def test_on_a_log_scale_the_axis_has_decades_and_values_of_0_are_left_out(view: LearningView) -> None:
     history = RunHistory()
     losses = (*(10.0 ** (-np.arange(9) / 2)).tolist(), 0.0)
@@ -468,6 +477,22 @@ def test_other_runs_are_drawn_beside_this_one_and_aligned_by_epochs_or_images(
     view._on_hovered(12.0)
     assert view.hover == 12.0
     assert view.loss.legend.text == ""
+
+
+@pytest.mark.parametrize(("is_previous", "end"), [(True, 8), (False, 20)])
+def test_a_chosen_run_that_is_longer_is_in_sight_to_its_end(
+    view: LearningView, history: RunHistory, is_previous: bool, end: int
+) -> None:
+    """The axis of a training does not depend on what was trained before."""
+    other = RunHistory()
+    other.feed(run_events(epochs=20, planned=20))
+    overlay = Overlay(Path("other"), "Other", RunRecord(), is_previous)
+    object.__setattr__(overlay.record, "_history", other)
+
+    view.set_companions(companions_of([overlay], history, "epochs"))
+    view.show_history(history, 8, live=True)
+
+    assert ranges(view, "loss")[0] == [0, end]
 
 
 def test_values_that_are_not_finite_leave_the_curves_usable(view: LearningView) -> None:
