@@ -86,7 +86,9 @@ class IoTask(QObject):
 
     def _on_finished(self) -> None:
         self.ended.emit()
-        # Its owner, the parent, may live as long as the window, and starts many.
+        # Its owner, the parent, may live as long as the window, and starts many. Without a parent it is
+        # deleted once only: Python may delete the owner before the event loop deletes the task.
+        self.setParent(None)
         self.deleteLater()
 
 

@@ -87,7 +87,6 @@ class PlotMenu:
         )
         task.done.connect(self.say)
         task.failed.connect(lambda text: self.say(Message(str(text), is_error=True)))
-        task.ended.connect(task.deleteLater)
         task.start()
 
 

@@ -123,7 +123,6 @@ class RunOverlays(QObject):
 
         self._search = IoTask(search, self)
         self._search.done.connect(self._on_found)
-        self._search.ended.connect(self._search.deleteLater)
         self._search.start()
 
     def _on_found(self, folder: object) -> None:
