@@ -74,6 +74,9 @@ def first_layers_from_the_palette(user: UserInput, keys: Keyboard, window: MainW
     keys.type("64")
     keys.tab_to("param_padding")
     keys.type("s")
+    # The palette's convolutions come with relu; here it follows the normalization.
+    keys.tab_to("param_activation")
+    keys.type("lin")
     keys.tab_to("param_use_bias")
     keys.press(KEY.Key_Space)
     user.screenshot("fields")
