@@ -48,6 +48,7 @@ class DataSets(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._only: str | None = None
+        self._used = ""
         self._task: IoTask | None = None
         self._info_task: IoTask | None = None
         self._rows: dict[str, SourceRow] = {}
@@ -98,6 +99,12 @@ class DataSets(QWidget):
         for each, row in self._rows.items():
             row.setVisible(each == name)
 
+    def show_used(self, name: str) -> None:
+        """Marks the data set that the next training uses."""
+        self._used = name
+        for each, row in self._rows.items():
+            row.show_used(each == name)
+
     def refresh(self) -> None:
         """Lists the sources again, unless something is in progress here."""
         if self._task is None:
@@ -123,6 +130,7 @@ class DataSets(QWidget):
         row.removal_requested.connect(self._on_removal)
         row.cancel_requested.connect(self._on_cancel)
         self._list.addWidget(row)
+        row.show_used(source.name == self._used)
         row.setVisible(self._only in (None, source.name))
         return row
 

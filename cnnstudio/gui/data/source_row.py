@@ -39,6 +39,7 @@ class SourceRow(Panel):
         self._message.hide()
         self._progress = ProgressLine()
         self._progress.cancelled.connect(lambda: self.cancel_requested.emit(self.source))
+        self._is_used = self._is_busy = False
         self._buttons = self._make_buttons()
         self._compose()
         self.show_state()
@@ -84,8 +85,15 @@ class SourceRow(Panel):
         for widget in (self._details, self._notes, self._message, self._progress, self._actions):
             column.addWidget(widget)
 
+    def show_used(self, is_used: bool) -> None:
+        """Shows whether the next training uses the data set."""
+        if is_used != self._is_used:
+            self._is_used = is_used
+            self.show_state(self._is_busy)
+
     def show_state(self, busy: bool = False) -> None:
         """Updates status and buttons; `busy` while a task for any source is running."""
+        self._is_busy = busy
         available = self.source.available()
         shown = {
             "use": available,
@@ -96,6 +104,8 @@ class SourceRow(Panel):
         for name, button in self._buttons.items():
             button.setVisible(shown[name])
             button.setEnabled(not busy)
+        self._buttons["use"].setText("In use" if self._is_used else "Use")
+        self._buttons["use"].setEnabled(not busy and not self._is_used)
         text, tone = self._status(available)
         self._state.setText(text)
         self._state.set_tone(tone)

@@ -30,6 +30,7 @@ from cnnstudio.gui.widgets.qimage import to_qimage
 
 _SPLITS = {"train": "Training", "validation": "Validation", "test": "Test"}
 _IMAGE_SIDE = 144
+_IN_USE = "in use by the running training; changes apply to the next run"
 
 
 class SetsPanel(Panel):
@@ -155,7 +156,7 @@ class DataPage(Page):
         self._project.dataset_changed.connect(self._on_dataset_changed)
         self._session.state_changed.connect(self._on_state_changed)
         self._used = self._project.dataset_name
-        self.sets.list.show_used(self._used)
+        self._show_used()
         self.sets.list.refresh()
         parts = (self.sets, self.images, self.details)
         return self.splitter("columns", Qt.Orientation.Horizontal, parts, (212, 716, 312), hero=1)
@@ -187,8 +188,12 @@ class DataPage(Page):
         # The signal also tells what became known about the same data set.
         if self._project.dataset_name != self._used:
             self._used = self._project.dataset_name
-            self.sets.list.show_used(self._used)
+            self._show_used()
             self.sets.list.choose(self._used)
+
+    def _show_used(self) -> None:
+        self.sets.list.show_used(self._used)
+        self.details.sets.show_used(self._used)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -245,6 +250,7 @@ class DataPage(Page):
     def _on_state_changed(self, state: object) -> None:
         if state is State.IDLE and self._task is not None and self._dataset is None:
             self.images.grid.show_hint("Loading images…")
+        self._show_foot()
 
     def _show(self, name: str, dataset: Dataset) -> None:
         if name != self._name:
@@ -274,9 +280,18 @@ class DataPage(Page):
             f"{pluralize(len(split), 'image')}, {width} × {height}, {kind}"
         )
         self.images.grid.show_images(split, dataset.classes)
-        self.images.balance.set_full_text(_describe_balance(self.images.grid.counts, dataset.classes))
+        self._show_foot()
         self.images.all_classes.hide()
         self.details.show_image(None)
+
+    def _show_foot(self) -> None:
+        """How balanced the classes are, and whether a training uses the images now."""
+        if self._dataset is None:
+            return
+        balance = _describe_balance(self.images.grid.counts, self._dataset.classes)
+        is_training = self._session.state is not State.IDLE and self._session.dataset_name == self._name
+        parts = (balance, _IN_USE if is_training else "")
+        self.images.balance.set_full_text(" · ".join(part for part in parts if part))
 
     def _on_class_chosen(self, index: object) -> None:
         self.images.all_classes.setVisible(index is not None)

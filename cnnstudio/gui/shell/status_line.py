@@ -15,7 +15,7 @@ from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.follower import RunFollower
 from cnnstudio.gui.runs.status_text import describe_training_location
-from cnnstudio.gui.widgets.labels import ElidedLabel
+from cnnstudio.gui.widgets.labels import PartsLabel
 
 _ACTIVITIES = {
     State.IDLE: "Ready",
@@ -35,7 +35,7 @@ class StatusLine(QWidget):
         self._session = session
         self._followed = self._progress = ""
         self._saved_at: float | None = None
-        self._text = ElidedLabel(role="help", tone="secondary")
+        self._text = PartsLabel(role="help", tone="secondary")
         self._text.setObjectName("statusMessage")
         self._problems = QPushButton("Show")
         self._problems.setObjectName("problemCount")

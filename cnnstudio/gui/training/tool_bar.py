@@ -30,7 +30,7 @@ from cnnstudio.gui.training.recipe.recipe_popup import RecipePopup
 from cnnstudio.gui.training.recipe.selectors import DataSelector, RecipeSelector
 from cnnstudio.gui.training.run_actions import RunActions
 from cnnstudio.gui.widgets.actions import ActionSet, ActionSpec
-from cnnstudio.gui.widgets.labels import ElidedLabel
+from cnnstudio.gui.widgets.labels import PartsLabel
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.gui.widgets.plain_text import plain_line
@@ -142,7 +142,7 @@ class TrainingToolBar(QToolBar):
         self.bar.setAccessibleName("Training progress")
         self.bar.setTextVisible(False)
         self.bar.setRange(0, _PROGRESS_STEPS)
-        self.status_label = ElidedLabel("", "help", "secondary")
+        self.status_label = PartsLabel("", "help", "secondary")
         self.status_label.setObjectName("trainingStatus")
         progress = QVBoxLayout()
         progress.setContentsMargins(0, 0, 0, 0)

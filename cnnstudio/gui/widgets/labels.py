@@ -15,6 +15,7 @@ Tone = Literal["text", "secondary", "wrong", "good"]
 
 
 _MAX_CHARACTERS = 2_000
+_BETWEEN_PARTS = " · "
 
 
 class Label(QLabel):
@@ -104,14 +105,29 @@ class ElidedLabel(Label):
         painter.end()
 
     def _fit(self) -> None:
-        width = self.contentsRect().width()
-        elided = self.fontMetrics().elidedText(self._full_text, Qt.TextElideMode.ElideRight, width)
+        elided = self._fitting(self.contentsRect().width())
         tooltip = "" if elided == self._full_text else plain_tooltip(self._full_text)
         if tooltip != self.toolTip():
             self.setToolTip(tooltip)
         if elided != self._elided:
             self._elided = elided
             self.update()
+
+    def _fitting(self, width: int) -> str:
+        """What is shown of the text on that many pixels."""
+        return self.fontMetrics().elidedText(self._full_text, Qt.TextElideMode.ElideRight, width)
+
+
+class PartsLabel(ElidedLabel):
+    """A line of parts such as `Epoch 1 of 2 · 26 s left · 75.4%`; those that do not fit are left out."""
+
+    def _fitting(self, width: int) -> str:
+        parts = self.full_text.split(_BETWEEN_PARTS)
+        for count in range(len(parts), 0, -1):
+            shown = _BETWEEN_PARTS.join(parts[:count])
+            if self.fontMetrics().horizontalAdvance(shown) <= width:
+                return shown
+        return super()._fitting(width)
 
 
 class Line(QFrame):

@@ -89,7 +89,7 @@ def switch_button(window: MainWindow, title: str) -> QAbstractButton:
 def begin_training(window: MainWindow) -> None:
     """As the session reports it."""
     session = window.session
-    session.network = window.project.network
+    session.network, session.dataset_name = window.project.network, window.project.dataset_name
     session._set_state(State.LOADING)
     session.events.emit(tuple(run_events(epochs=3)))
     session._set_state(State.RUNNING)
@@ -243,7 +243,12 @@ def test_the_images_of_a_training_are_shown_while_it_runs(open_window: OpenWindo
     page = window.pages.data
     assert page.images.grid.counts == [2, 2, 2]
     assert page.images.head.secondary.full_text == "6 images, 8 × 8, color"
-    assert page.images.balance.full_text == "Balanced: 2 images per class"
+    assert page.images.balance.full_text == (
+        "Balanced: 2 images per class · in use by the running training; changes apply to the next run"
+    )
+    row = page.details.sets.findChild(QWidget, "source_shapes")
+    use = row.findChild(QPushButton, "use")
+    assert (use.text(), use.isEnabled()) == ("In use", False)
     page.images.split.setCurrentIndex(1)
     assert page.images.grid.counts == [1, 1, 1]
 

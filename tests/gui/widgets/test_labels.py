@@ -7,7 +7,7 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.widgets.labels import ElidedLabel
+from cnnstudio.gui.widgets.labels import ElidedLabel, PartsLabel
 from cnnstudio.gui.widgets.plain_text import plain_tooltip
 
 
@@ -73,3 +73,18 @@ def test_an_elided_label_paints_its_text_in_the_color_of_its_tone(qtbot: QtBot) 
 @pytest.mark.parametrize("text", ["dog", "R&D", "two\nlines"])
 def test_a_tooltip_without_markup_stays_as_it_is(text: str) -> None:
     assert plain_tooltip(text) == text
+
+
+def test_parts_that_do_not_fit_are_left_out_as_a_whole(qtbot: QtBot) -> None:
+    label = PartsLabel("Epoch 1 of 2 · 26 s left · 2,410 images/s")
+    qtbot.addWidget(label)
+    label.show()
+    width = label.fontMetrics().horizontalAdvance("Epoch 1 of 2 · 26 s left · ")
+    label.resize(width, 20)
+    assert label.text() == "Epoch 1 of 2 · 26 s left"
+    assert "2,410 images/s" in label.toolTip()
+    label.resize(width * 3, 20)
+    assert label.text() == label.full_text
+    assert label.toolTip() == ""
+    label.resize(20, 20)
+    assert label.text().endswith("…")
