@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from cnnstudio.design import edits
 from cnnstudio.design.network import Network
@@ -37,6 +38,11 @@ class Case:
     images: int = 1_000
 
 
+Promise = Literal["accuracy", "no worse"]
+"""What the remedy brings, after as many clicks as the diagnosis is made: in most trainings a more accurate
+network, or in the mean one that is not less accurate."""
+
+
 @dataclass(frozen=True)
 class Symptom:
     """One diagnosis, and what to try it on: six trainings of each kind."""
@@ -44,8 +50,7 @@ class Symptom:
     kind: DiagnosisKind
     sick: tuple[Case, ...]
     healthy: tuple[Case, ...]
-    is_gain_promised: bool = True
-    """Whether the same number of epochs after one click is said to bring a better network."""
+    promise: Promise = "accuracy"
 
 
 LINEAR = with_values(without(SMOOTH, Role.ACTIVATION), Role.LINEAR, activation="linear")
@@ -122,7 +127,6 @@ SYMPTOMS = (
         "overfitting",
         tuple(Case(base, FEW_IMAGES, 300) for base in BASES),
         tuple(Case(base, AUGMENTED) for base in BASES),
-        is_gain_promised=False,
     ),
     Symptom(
         "plateau",
@@ -131,7 +135,6 @@ SYMPTOMS = (
             for name in ("elu", "tanh", "leaky_relu", "silu", "gelu", "linear")
         ),
         USUALLY_TRAINED,
-        is_gain_promised=False,
     ),
     Symptom(
         "diverged",

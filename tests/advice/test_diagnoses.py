@@ -15,6 +15,7 @@ from tests.advice.symptoms import SYMPTOMS, Case, Symptom
 from tests.advice.training import SEEDS, Outcome, diagnosed_run
 
 _MAX_CLICKS = 3
+_NO_WORSE = 0.01
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 
@@ -44,7 +45,10 @@ def test_a_diagnosis_is_made_where_it_is_right_and_its_remedy_helps(
     )
     assert not wrong
     assert len(gains) > 2 * missed
-    assert helped > len(gains) / 2 or not symptom.is_gain_promised
+    if symptom.promise == "accuracy":
+        assert helped > len(gains) / 2
+    else:
+        assert mean(gains) > -_NO_WORSE
 
 
 def _run(case: Case, seed: int) -> Outcome:

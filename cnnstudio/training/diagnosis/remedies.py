@@ -12,11 +12,15 @@ from cnnstudio.design.network import Network
 from cnnstudio.layers.base import Role
 from cnnstudio.layers.catalog import layer_type
 from cnnstudio.training.events import DiagnosisKind
-from cnnstudio.training.recipe.recipe import MAX_ACCUMULATE, UNNAMED, Recipe, RecipeError
+from cnnstudio.training.recipe.recipe import MAX_ACCUMULATE, MAX_EPOCHS, UNNAMED, Recipe, RecipeError
 
 _LOWER, _GENTLER, _HIGHER = 0.1, 1 / 3, 10.0
-_SHIFT = 2
-_DECAY = 0.0005
+_MAX_SHIFT = 16
+_AVERAGE = 0.99
+_USUAL_RATES: Mapping[str, float] = MappingProxyType(
+    {"sgd": 0.01, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "muon": 0.02}
+)
+"""At which networks of all kinds learn, if not as fast as they could."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,11 @@ def advice(kind: DiagnosisKind, recipe: Recipe) -> str:
 
 def remedy(kind: DiagnosisKind, recipe: Recipe, network: Network) -> Remedy | None:
     """The change to try first; None if nothing simple is left."""
-    found = _REMEDIES[kind](recipe)
-    if found is None and kind == "overfitting":
-        return _dropout_remedy(network)
+    found = _against_overfitting(recipe, network) if kind == "overfitting" else _REMEDIES[kind](recipe)
+    if found is None or found.network is not None:
+        return found
     try:
-        return found if found is not None and found.apply_to(recipe) != recipe else None
+        return found if found.apply_to(recipe) != recipe else None
     except RecipeError:
         # The recipe has reached the limit of the field.
         return None
@@ -60,6 +64,14 @@ def _rate_remedy(factor: float) -> Callable[[Recipe], Remedy]:
     return change
 
 
+def _usual_rate(recipe: Recipe) -> Remedy:
+    """A rate that does not diverge. A tenth of one that does often diverges as well (`make advice`)."""
+    usual = _USUAL_RATES[recipe.optimizer]
+    if recipe.learning_rate * _LOWER <= usual:
+        return _rate_remedy(_LOWER)(recipe)
+    return Remedy(f"Use a learning rate of {usual:g}", {"learning_rate": usual})
+
+
 def split_batches(parts: int) -> Remedy:
     """Gradient accumulation: the same steps in less memory."""
     return Remedy(f"Split each batch into {parts:,}", {"accumulate": parts})
@@ -70,16 +82,35 @@ def _more_accumulation(recipe: Recipe) -> Remedy | None:
     return split_batches(parts) if parts <= min(recipe.batch_size, MAX_ACCUMULATE) else None
 
 
-def _against_overfitting(recipe: Recipe) -> Remedy | None:
-    if recipe.flip == "off" or not recipe.shift:
-        augmentation = {
-            "flip": recipe.flip if recipe.flip != "off" else "random",
-            "shift": recipe.shift or _SHIFT,
-        }
-        return Remedy("Augment the images", augmentation)
-    if not recipe.weight_decay:
-        return Remedy(f"Use a weight decay of {_DECAY:g}", {"weight_decay": _DECAY})
-    return None
+def _against_overfitting(recipe: Recipe, network: Network) -> Remedy | None:
+    if not _is_augmented(recipe):
+        # Augmented images are learned more slowly: in the same number of epochs often less than before.
+        epochs = min(2 * recipe.epochs, MAX_EPOCHS)
+        return Remedy(
+            f"Augment the images and train {epochs:,} epochs",
+            {
+                "flip": recipe.flip if recipe.flip != "off" else "random",
+                "shift": recipe.shift or _usual_shift(network),
+                "epochs": epochs,
+            },
+        )
+    if _may_average(recipe):
+        return Remedy("Average the weights", {"average_decay": _AVERAGE})
+    return _dropout_remedy(network)
+
+
+def _is_augmented(recipe: Recipe) -> bool:
+    return recipe.flip != "off" and recipe.shift > 0
+
+
+def _may_average(recipe: Recipe) -> bool:
+    """Whether the average of the weights is worth trying: at a rate that does not fall by itself."""
+    return not recipe.average_decay and not recipe.lookahead and recipe.schedule == "constant"
+
+
+def _usual_shift(network: Network) -> int:
+    """Two pixels of images of 32 × 32."""
+    return min(max(min(network.input.dims[1:]) // 16, 1), _MAX_SHIFT)
 
 
 def _dropout_remedy(network: Network) -> Remedy | None:
@@ -101,12 +132,17 @@ def _against_plateau(recipe: Recipe) -> Remedy | None:
 
 
 def _overfitting_advice(recipe: Recipe) -> str:
-    if recipe.flip == "off" or not recipe.shift:
+    if not _is_augmented(recipe):
         return (
             "Augment the training images (flip, shift) and train for more epochs, or add Dropout before the "
             "last Dense layer."
         )
-    return "Add Dropout before the last Dense layer, use weight decay, or stop at the best epoch (patience)."
+    if _may_average(recipe):
+        return "Average the weights (EMA decay), or stop at the best epoch (patience)."
+    return (
+        "Stop at the best epoch (patience). Dropout before the last Dense layer and weight decay delay "
+        "overfitting, but do not always raise the accuracy."
+    )
 
 
 def _memory_advice(recipe: Recipe) -> str:
@@ -120,12 +156,11 @@ def _memory_advice(recipe: Recipe) -> str:
 
 _REMEDIES: Mapping[DiagnosisKind, Callable[[Recipe], Remedy | None]] = MappingProxyType(
     {
-        "diverged": _rate_remedy(_LOWER),
+        "diverged": _usual_rate,
         "memory": _more_accumulation,
         "rate_too_high": _rate_remedy(_LOWER),
         "rate_too_low": _rate_remedy(_HIGHER),
         "dead_units": _rate_remedy(_LOWER),
-        "overfitting": _against_overfitting,
         "plateau": _against_plateau,
         "class_sizes": lambda recipe: Remedy("Balance the class weights", {"class_weights": "balanced"}),
         "validation_better": lambda recipe: None,
@@ -135,7 +170,7 @@ _REMEDIES: Mapping[DiagnosisKind, Callable[[Recipe], Remedy | None]] = MappingPr
 _ADVICE: Mapping[DiagnosisKind, Callable[[Recipe], str]] = MappingProxyType(
     {
         "diverged": lambda recipe: (
-            f"Try a learning rate below {recipe.learning_rate:g}, or clip the gradients."
+            f"Try a learning rate of {_usual_rate(recipe).fields['learning_rate']:g} or less."
         ),
         "memory": _memory_advice,
         "rate_too_high": lambda recipe: f"Try a learning rate below {recipe.learning_rate:g}.",

@@ -64,15 +64,15 @@ def test_the_button_applies_the_remedy_as_one_undo_step(stage: Stage) -> None:
     stage.emit(canned.started(), diagnosed("overfitting"))
     assert stage.message_bar.text == "This is seen. Try that."
     assert not stage.shows_error
-    stage.user.click_button("Augment the images")
-    assert stage.project.recipe == LESSON.replace(flip="random", shift=2, name="custom")
+    stage.user.click_button("Augment the images and train 20 epochs")
+    assert stage.project.recipe == LESSON.replace(flip="random", shift=1, epochs=20, name="custom")
     assert stage.message_bar.text == ""
     stage.project.undo_stack.undo()
     assert stage.project.recipe == LESSON
 
 
 def test_the_remedy_depends_on_the_current_recipe_and_network(stage: Stage) -> None:
-    stage.project.set_recipe(LESSON.replace(flip="random", shift=2, weight_decay=0.001))
+    stage.project.set_recipe(LESSON.replace(flip="random", shift=2, average_decay=0.999))
     stage.emit(diagnosed("overfitting"))
     stage.user.click_button("Add Dropout")
     assert [type(node.layer).__name__ for node in stage.project.network.nodes][-2:] == ["Dropout", "Dense"]

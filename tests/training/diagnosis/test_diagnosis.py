@@ -297,14 +297,16 @@ def test_everything_is_judged_anew_after_a_change_by_the_user() -> None:
 
 
 REMEDIES: list[tuple[DiagnosisKind, Recipe, dict[str, object]]] = [
-    ("diverged", LESSON.replace(learning_rate=5.0), {"learning_rate": 0.5}),
+    ("diverged", LESSON.replace(learning_rate=5.0), {"learning_rate": 0.001}),
+    ("diverged", LESSON.replace(optimizer="sgd", learning_rate=5.0), {"learning_rate": 0.01}),
+    ("diverged", LESSON.replace(optimizer="sgd", learning_rate=0.02), {"learning_rate": 0.002}),
     ("rate_too_high", LESSON, {"learning_rate": 0.0001}),
     ("rate_too_low", LESSON, {"learning_rate": 0.01}),
     ("dead_units", LESSON.replace(learning_rate=0.03), {"learning_rate": 0.003}),
     ("memory", LESSON.replace(accumulate=4), {"accumulate": 8}),
-    ("overfitting", LESSON, {"flip": "random", "shift": 2}),
-    ("overfitting", LESSON.replace(flip="alternating"), {"flip": "alternating", "shift": 2}),
-    ("overfitting", LESSON.replace(flip="random", shift=4), {"weight_decay": 0.0005}),
+    ("overfitting", LESSON, {"flip": "random", "shift": 2, "epochs": 20}),
+    ("overfitting", LESSON.replace(flip="alternating"), {"flip": "alternating", "shift": 2, "epochs": 20}),
+    ("overfitting", LESSON.replace(flip="random", shift=4), {"average_decay": 0.99}),
     ("plateau", LESSON, {"schedule": "cosine"}),
     ("plateau", LESSON.replace(schedule="cosine", learning_rate=0.03), {"learning_rate": 0.01}),
 ]
@@ -319,8 +321,8 @@ def test_each_problem_has_a_remedy(kind: DiagnosisKind, recipe: Recipe, fields: 
     assert advice(kind, recipe).endswith(".")
 
 
-def test_dropout_is_offered_after_augmentation_and_weight_decay() -> None:
-    recipe = LESSON.replace(flip="random", shift=2, weight_decay=0.001)
+def test_dropout_is_offered_after_augmentation_and_averages() -> None:
+    recipe = LESSON.replace(flip="random", shift=2, average_decay=0.999, name="custom")
     found = remedy("overfitting", recipe, lesson())
     assert found is not None
     assert found.label == "Add Dropout"
