@@ -75,6 +75,10 @@ class Interpreter(Calls):
     def on_augment(self, old: Any, new: Any) -> None:
         """Called for `x += …`, which changes the very object if it is a tensor."""
 
+    def on_unpack(self, value: Any, count: int) -> Sequence[Any] | None:
+        """What so many names get from a value that is no list; None if that is not known."""
+        return None
+
     def on_assign_item(self, owner: Any, index: Any, value: Any, line: int) -> None:
         """Called for `owner[index] = value` if `owner` is not a list or dict."""
 
@@ -510,6 +514,8 @@ class Interpreter(Calls):
     def _unpack(self, targets: Sequence[ast.expr], value: Any, scope: Scope) -> None:
         values = self.elements(value)
         starred = [index for index, each in enumerate(targets) if isinstance(each, ast.Starred)]
+        if values is None and not starred:
+            values = self.on_unpack(value, len(targets))
         if values is not None and len(starred) == 1 and len(values) >= len(targets) - 1 <= 1_000:
             first, after = starred[0], len(targets) - starred[0] - 1
             middle = values[first : len(values) - after]

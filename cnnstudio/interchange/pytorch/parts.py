@@ -40,6 +40,11 @@ def shuffled(tensor: SymbolicTensor, sizes: Sequence[Any], line: int) -> Symboli
     return before.inputs[0].then(LayerCall(Call(SHUFFLE, (), {}, line)))
 
 
+def is_split(tensor: SymbolicTensor) -> bool:
+    """Whether this stands for several parts of a tensor."""
+    return _last_call(tensor).path in ("tensor.split", "tensor.chunk", "tensor.tensor_split", "tensor.unbind")
+
+
 def _last_call(tensor: SymbolicTensor) -> Call:
     last = tensor.items[-1] if len(tensor.items) == 1 and tensor.inputs else None
     return last.call if isinstance(last, LayerCall) else Call("")

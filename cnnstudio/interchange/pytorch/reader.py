@@ -217,7 +217,7 @@ class _Reader(ContentReader):
             given = positional[0] if positional else {} if name == "ModuleDict" else []
             parts = (_entries(given),) if name == "ModuleDict" else self.elements(given) or ()
             instance.names[PARTS] = sequence_of(parts, line)
-        elif name != "Module":
+        elif name not in ("Module", "ScriptModule"):
             call = self._module(Call(base, tuple(positional), keywords, instance.line or line))
             instance.names[LAYER] = call
 
@@ -253,6 +253,9 @@ class _Reader(ContentReader):
             super().on_assign_item(owner, index, value, line)
 
     def on_attribute(self, owner: Any, name: str) -> Any:
+        if name == "training" and isinstance(owner, Instance):
+            # As in training, so that layers under `if self.training:`, such as dropout, are found.
+            return True
         if name == "_modules" and is_module(owner):
             return dict(children(owner))
         if isinstance(owner, tuple) and len(owner) == 2 and isinstance(owner[0], SymbolicTensor):
@@ -274,8 +277,7 @@ class _Reader(ContentReader):
             found = owner.part(name)
             if found is not None:
                 return found
-        # As in training, so that layers under `if self.training:`, such as dropout, are found.
-        return True if name == "training" and isinstance(owner, Instance) else BoundMethod(owner, name)
+        return BoundMethod(owner, name)
 
     def on_isinstance(self, value: Any, path: str) -> bool | None:
         name = path.rpartition(".")[2]

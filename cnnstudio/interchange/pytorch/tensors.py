@@ -18,7 +18,7 @@ from cnnstudio.interchange.interpreter.methods import CHANGING
 from cnnstudio.interchange.interpreter.values import BoundMethod, Class, Scope
 from cnnstudio.interchange.pytorch.assembly import PYTORCH_SIGNATURES, PyTorchAssembler, bound_arguments
 from cnnstudio.interchange.pytorch.modules import NN, is_module, lines_of
-from cnnstudio.interchange.pytorch.parts import TensorSize, shuffled
+from cnnstudio.interchange.pytorch.parts import TensorSize, is_split, shuffled
 from cnnstudio.interchange.settings import is_number
 from cnnstudio.interchange.slices import PART, part_of, steps_of
 from cnnstudio.interchange.source import Notes
@@ -459,6 +459,10 @@ class TensorReader(Interpreter):
             # The largest value of a window of one.
             call = Call(f"{NN}MaxPool2d", (1, steps), {}, line)
         return tensor.then(LayerCall(call))
+
+    def on_unpack(self, value: Any, count: int) -> Sequence[Any] | None:
+        # Of the size of the parts alone, it is not known how many there are.
+        return [value] * count if isinstance(value, SymbolicTensor) and is_split(value) else None
 
     def on_assign_item(self, owner: Any, index: Any, value: Any, line: int) -> None:
         if isinstance(owner, SymbolicTensor):

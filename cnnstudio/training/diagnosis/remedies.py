@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from cnnstudio.design.edits import insert
+from cnnstudio.core.errors import ParameterError
+from cnnstudio.design.analysis.analysis import analyze
+from cnnstudio.design.edits import insert, replace
 from cnnstudio.design.network import Network
 from cnnstudio.layers.base import Role
 from cnnstudio.layers.catalog import layer_type
 from cnnstudio.training.events import DiagnosisKind
 from cnnstudio.training.recipe.recipe import MAX_ACCUMULATE, MAX_EPOCHS, UNNAMED, Recipe, RecipeError
 
-_LOWER, _GENTLER, _HIGHER = 0.1, 1 / 3, 10.0
+_LOWER, _HIGHER = 0.1, 10.0
 _MAX_SHIFT = 16
 _AVERAGE = 0.99
 _USUAL_RATES: Mapping[str, float] = MappingProxyType(
@@ -46,7 +48,8 @@ def advice(kind: DiagnosisKind, recipe: Recipe) -> str:
 
 def remedy(kind: DiagnosisKind, recipe: Recipe, network: Network) -> Remedy | None:
     """The change to try first; None if nothing simple is left."""
-    found = _against_overfitting(recipe, network) if kind == "overfitting" else _REMEDIES[kind](recipe)
+    suited = _SUITED_REMEDIES.get(kind)
+    found = suited(recipe, network) if suited is not None else _REMEDIES[kind](recipe)
     if found is None or found.network is not None:
         return found
     try:
@@ -125,10 +128,25 @@ def _dropout_remedy(network: Network) -> Remedy | None:
     return Remedy("Add Dropout", {}, insert(network, network.place(last.id), [node]))
 
 
-def _against_plateau(recipe: Recipe) -> Remedy | None:
+def _against_plateau(recipe: Recipe, network: Network) -> Remedy | None:
     if recipe.schedule == "constant":
         return Remedy("Use a cosine schedule", {"schedule": "cosine"})
-    return _rate_remedy(_GENTLER)(recipe)
+    return _wider_network(network)
+
+
+def _wider_network(network: Network) -> Remedy | None:
+    """Twice the filters everywhere; None if some layer does not work with them."""
+    wider = network
+    for node in network.walk():
+        filters = getattr(node.layer, "filters", None)
+        if filters is not None:
+            try:
+                layer = node.layer.with_values({"filters": 2 * filters})
+            except ParameterError:
+                return None
+            wider = replace(wider, node.id, layer=layer)
+    is_sound = wider is not network and len(analyze(wider).problems) <= len(analyze(network).problems)
+    return Remedy("Double the filters", {}, wider) if is_sound else None
 
 
 def _overfitting_advice(recipe: Recipe) -> str:
@@ -161,11 +179,15 @@ _REMEDIES: Mapping[DiagnosisKind, Callable[[Recipe], Remedy | None]] = MappingPr
         "rate_too_high": _rate_remedy(_LOWER),
         "rate_too_low": _rate_remedy(_HIGHER),
         "dead_units": _rate_remedy(_LOWER),
-        "plateau": _against_plateau,
         "class_sizes": lambda recipe: Remedy("Balance the class weights", {"class_weights": "balanced"}),
         "validation_better": lambda recipe: None,
     }
 )
+
+_SUITED_REMEDIES: Mapping[DiagnosisKind, Callable[[Recipe, Network], Remedy | None]] = MappingProxyType(
+    {"overfitting": _against_overfitting, "plateau": _against_plateau}
+)
+"""Those that depend on the network."""
 
 _ADVICE: Mapping[DiagnosisKind, Callable[[Recipe], str]] = MappingProxyType(
     {

@@ -114,6 +114,20 @@ UNKNOWN = {
         MODULE + "        a, b = self.one(x).chunk(2, dim=1)\n        return a\n",
         (9, "splits the channels, which no layer does"),
     ),
+    "channels in parts of a size": (
+        MODULE + "        a, b = torch.split(self.one(x), 2, dim=1)\n        return a + b\n",
+        (9, "splits the channels, which no layer does"),
+    ),
+    "what a script does in use only": (
+        MODULE.replace("nn.Module", "torch.jit.ScriptModule")
+        + "        x = self.one(x)\n        return x if self.training else self.two(x)\n",
+        (10, "only done in use"),
+    ),
+    "what a layer of a library does in use only": (
+        "class Own(nn.Conv2d):\n    def forward(self, x):\n        x = super().forward(x)\n"
+        "        return x if self.training else 2 * x\nnet = nn.Sequential(Own(3, 4, 3))",
+        (6, "only done in use"),
+    ),
     "channels of zeros": (
         MODULE + "        return F.pad(self.one(x), (0, 0, 0, 0, 2, 2))\n",
         (9, "adds channels or borders in a way that no layer does"),

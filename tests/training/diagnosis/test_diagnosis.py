@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.training.diagnosis.diagnosis import Diagnosis
 from cnnstudio.training.diagnosis.remedies import advice, remedy
 from cnnstudio.training.events import (
@@ -308,7 +309,6 @@ REMEDIES: list[tuple[DiagnosisKind, Recipe, dict[str, object]]] = [
     ("overfitting", LESSON.replace(flip="alternating"), {"flip": "alternating", "shift": 2, "epochs": 20}),
     ("overfitting", LESSON.replace(flip="random", shift=4), {"average_decay": 0.99}),
     ("plateau", LESSON, {"schedule": "cosine"}),
-    ("plateau", LESSON.replace(schedule="cosine", learning_rate=0.03), {"learning_rate": 0.01}),
 ]
 
 
@@ -330,6 +330,19 @@ def test_dropout_is_offered_after_augmentation_and_averages() -> None:
     before = [node.id for node in lesson().nodes]
     assert [node.id for node in found.network.nodes] == [*before[:-1], "dropout_1", before[-1]]
     assert remedy("overfitting", recipe, found.network) is None
+
+
+def test_more_filters_are_offered_after_a_falling_rate() -> None:
+    found = remedy("plateau", LESSON.replace(schedule="cosine"), lesson())
+    assert found is not None
+    assert (found.label, found.fields) == ("Double the filters", {})
+    assert found.network is not None
+    before, after = (
+        [node.layer.filters for node in each.nodes if isinstance(node.layer, Conv2D)]
+        for each in (lesson(), found.network)
+    )
+    assert before
+    assert after == [2 * filters for filters in before]
 
 
 def test_there_is_no_remedy_if_nothing_is_left_to_try() -> None:
