@@ -138,9 +138,14 @@ class InstrumentRequests(QObject):
 
     @property
     def _open_questions(self) -> list[Question]:
-        """Those without an answer, the latest epochs first."""
-        missing = (each for each in self._wanted if each not in self._cache)
-        return sorted(missing, key=lambda each: (-each.epoch, each.instrument, str(each.options)))
+        """Those without an answer: the latest epochs first, and few of the user's own images before many."""
+
+        def place(question: Question) -> tuple[int, int, str, str]:
+            own = question.own_images
+            count = 0 if own is None else len(own.pixels)
+            return -question.epoch, count, question.instrument, str(question.options)
+
+        return sorted((each for each in self._wanted if each not in self._cache), key=place)
 
     def _start(
         self,

@@ -31,7 +31,7 @@ class LayerMaps(QWidget):
         self.layers.setAccessibleName("Layer whose feature maps are shown")
         self.layers.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.layers.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.layers.setMinimumContentsLength(8)
+        self.layers.setMinimumContentsLength(15)
         self._details = ElidedLabel(role="help", tone="secondary")
         self.grid = MapGrid()
         self.grid.setObjectName("tryMaps")

@@ -30,6 +30,7 @@ from cnnstudio.gui.pages.try_image.score_bars import ROWS
 from cnnstudio.gui.pages.try_image.sources import ImageSource, Shape, TriedImage
 from cnnstudio.gui.pages.try_image.trials import (
     BatchAnswer,
+    ask_alone,
     ask_maps,
     describe_weights,
     epoch_to_ask,
@@ -261,7 +262,10 @@ class TryPanel(Panel):
             self.body.show_waiting()
             return
         self.body.show_image(chosen, self.previews.get(chosen.source))
-        self._show_answer(chosen, next(each for each in found if chosen in each.batch.images), readings)
+        answer = next(each for each in found if chosen in each.batch.images)
+        if answer.answer.is_pending:
+            answer = ask_alone(readings, chosen, epoch)
+        self._show_answer(chosen, answer, readings)
         self._show_maps(chosen, readings, epoch)
 
     def _show_answer(self, chosen: TriedImage, found: BatchAnswer, readings: MomentReadings) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from cnnstudio.gui.compute.questions import Answer
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
 from cnnstudio.gui.pages.try_image.image_list import Answered
+from cnnstudio.gui.pages.try_image.sources import TriedImage
 from cnnstudio.gui.pages.try_image.tried_images import Batch
 from cnnstudio.gui.runs.cursor import Moment
 from cnnstudio.insight.instruments.predictions import PredictionsReading
@@ -52,6 +53,12 @@ def ask_scores(readings: MomentReadings, batches: Sequence[Batch], epoch: int) -
         BatchAnswer(batch, readings.ask_at(epoch, "predictions", own_images=batch.own_images))
         for batch in batches
     ]
+
+
+def ask_alone(readings: MomentReadings, image: TriedImage, epoch: int) -> BatchAnswer:
+    """The scores of one image, which is known long before those of the images that were opened with it."""
+    answer = readings.ask_at(epoch, "predictions", own_images=image.own_images)
+    return BatchAnswer(Batch((image,), image.own_images), answer)
 
 
 def ask_maps(readings: MomentReadings, image: OwnImages, layer: str, epoch: int) -> Answer:

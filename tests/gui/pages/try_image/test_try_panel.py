@@ -22,6 +22,7 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.cli.main import main
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.gui.compute.instrument_requests import InstrumentRequests
+from cnnstudio.gui.compute.questions import Answer, Question
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.dashboard.maps.feature_maps import FeatureMapsView
 from cnnstudio.gui.dashboard.views.readings import MomentSource
@@ -374,3 +375,19 @@ def test_no_more_than_so_many_images(
     stage.panel.try_paths([photo(tmp_path / f"{number}.png", number) for number in range(3)])
     stage.wait_for_answers(2)
     assert stage.panel.images.note == "Only 2 of 3 images are shown."
+
+
+def test_the_chosen_image_is_answered_before_the_many_that_were_opened_with_it(
+    stage: Stage, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = stage.requests.answer
+
+    def alone(question: Question) -> Answer:
+        own = question.own_images
+        return answer(question) if own is None or len(own.pixels) == 1 else Answer()
+
+    monkeypatch.setattr(stage.requests, "answer", alone)
+    stage.show_run(run_folder)
+    stage.panel.try_paths([photo(tmp_path / f"{number}.png", number) for number in range(3)])
+    stage.wait(lambda: bool(stage.panel.body.bars.scores))
+    assert [row.endswith("…") for row in stage.rows] == [True, True, True]
