@@ -41,7 +41,7 @@ GESTURES: dict[str, tuple[Gesture, ...]] = {
         Gesture("Hide or show a line", "Click its name", "in the legend of curves"),
         Gesture("Copy or save a plot", "Right-click", "in curves"),
         Gesture("Look at another epoch", "Click or drag", "on the timeline"),
-        Gesture("Enlarge a feature map", "Double-click", "in maps"),
+        Gesture("Enlarge a feature map", "Click", "in maps"),
         Gesture("Zoom maps", "Ctrl and wheel", "in maps"),
         Gesture("Show one class alone", "Click its name", "on the Data page"),
         Gesture("Show a run", "Double-click", "in the list of runs"),
