@@ -58,6 +58,11 @@ class ImagesPanel(Panel):
         self.split.setObjectName("splitSelector")
         self.split.setProperty("role", "small")
         self.split.setAccessibleName("Split")
+        # Empty until the images have come; its place is kept.
+        policy = self.split.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.split.setSizePolicy(policy)
+        self.split.hide()
         self.all_classes = QPushButton("All classes")
         self.all_classes.setObjectName("allClasses")
         self.all_classes.setProperty("role", "small")
@@ -220,6 +225,7 @@ class DataPage(Page):
         self.images.head.title.setText(plain_line(source.title, 60) if source is not None else "")
         self.images.head.secondary.set_full_text("")
         self.images.balance.set_full_text("")
+        self.images.split.hide()
         if source is None:
             self.images.grid.show_hint("Choose a data set")
         elif not source.available():
@@ -266,6 +272,7 @@ class DataPage(Page):
             if part in dataset.splits:
                 combo.addItem(_SPLITS[part], part)
         combo.blockSignals(False)
+        combo.show()
         self._show_split()
 
     def _show_split(self, *_: object) -> None:

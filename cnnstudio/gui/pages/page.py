@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.widgets.labels import Panel
@@ -16,6 +16,8 @@ NARROW = 1200
 """The width of the window below which pages fold."""
 MARGIN, GAP = 12, 8
 _MAX_SIZE = 20_000
+_NO_CONTENT = (QAbstractButton, QComboBox, QScrollArea)
+"""What stands in heads and around contents: the focus goes there last."""
 _RAIL = 60
 """A panel that is not wider is folded."""
 
@@ -218,13 +220,15 @@ class Lazy(QWidget):
 
 
 def focus_panel(panel: QWidget) -> bool:
-    """Gives the focus to a panel's main widget, else to the first one that takes it."""
+    """Gives the focus to a panel's main widget, else to its content, else to a button of its head."""
     target = panel.focus_target if isinstance(panel, Panel) else None
-    for widget in (target, panel.focusProxy(), *panel.findChildren(QWidget)):
-        if widget is not None and _takes_focus(widget):
-            widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
-            return True
-    return False
+    known = [each for each in (target, panel.focusProxy()) if each is not None]
+    inside = [each for each in panel.findChildren(QWidget) if _takes_focus(each)]
+    content = [each for each in inside if not isinstance(each, _NO_CONTENT)]
+    widget = next(filter(_takes_focus, (*known, *content, *inside)), None)
+    if widget is not None:
+        widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
+    return widget is not None
 
 
 def _takes_focus(widget: QWidget) -> bool:

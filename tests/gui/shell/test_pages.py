@@ -483,6 +483,21 @@ def test_f6_goes_through_the_panels_the_list_first(open_window: OpenWindow) -> N
     assert window.pages.current.panels[2].isAncestorOf(QApplication.focusWidget())
 
 
+def test_f6_leads_to_the_contents_of_a_panel_not_to_the_buttons_of_its_head(
+    open_window: OpenWindow,
+) -> None:
+    window = open_window()
+    begin_training(window)
+    keys = Keyboard(window)
+    # A view on Explore that has nothing to show yet has only its head.
+    for number in (window.pages.TRAIN, window.pages.DATA):
+        window.pages.turn_to(number)
+        assert window.pages.current.panels[0].isAncestorOf(QApplication.focusWidget())
+        for _ in range(2):
+            assert not isinstance(QApplication.focusWidget(), QAbstractButton), window.pages.current.title
+            keys.press(Qt.Key.Key_F6)
+
+
 def test_the_layer_list_is_the_first_tab_stop_after_the_tool_bar(open_window: OpenWindow) -> None:
     window = open_window()
     last = window.shown_run_button
