@@ -84,14 +84,23 @@ def sizes_from_constants(names: Mapping[str, Any]) -> list[tuple[int, int]]:
     return found
 
 
+_SMALLEST_SIDE = 4
+"""Of images in comments. Smaller numbers are about something else."""
+
+
 def input_from_comments(comments: Iterable[tuple[int, str]]) -> list[tuple[int, ...]]:
     """(channels, height, width) from comments, such as `# input: 3 x 32 x 32`; of four numbers the last."""
     found = []
     for _, comment in comments:
-        numbers = _SIZES.search(comment)
-        if numbers and re.search(r"input|image|pictur", comment, re.IGNORECASE):
+        for numbers in _SIZES.finditer(comment):
+            # `# 3 x 32 x 32 images`, but no other list of numbers that stands before the word.
+            is_product = "," not in numbers.group()
+            near = comment if is_product else comment[: numbers.start()]
             sizes = [int(each) for each in re.findall(r"\d+", numbers.group())]
-            found.append(_channels_first(tuple(sizes[-3:])))
+            shape = _channels_first(tuple(sizes[-3:]))
+            if re.search(r"input|image|pictur", near, re.IGNORECASE) and min(shape[1:]) >= _SMALLEST_SIDE:
+                found.append(shape)
+                break
     return found[:10]
 
 

@@ -118,6 +118,15 @@ def test_padding_unlike_keras_becomes_zero_padding() -> None:
     assert plain(sequential("nn.Conv2d(3, 8, 5, padding='same')")) == [Conv2D(8, (5, 5), padding="same")]
 
 
+@pytest.mark.parametrize(
+    "comment",
+    ["thus 3,2,1 layers are used with input size 56 * 56", "5, 6, 7 are images", "3 x 2 x 1 images a block"],
+)
+def test_numbers_about_something_else_are_no_input_shape(comment: str) -> None:
+    found = read_pytorch(sequential("nn.Conv2d(3, 8, 1)") + f"# {comment}")
+    assert found.network.input == Shape.of(3, 32, 32)
+
+
 def test_adaptive_pooling_becomes_the_equivalent_for_the_input_shape() -> None:
     assert plain(sequential("nn.AdaptiveAvgPool2d(1)", "nn.Flatten()")) == [GlobalAveragePooling2D()]
     assert plain(sequential("nn.AdaptiveAvgPool2d((4, 8))")) == [AveragePooling2D((8, 4))]
