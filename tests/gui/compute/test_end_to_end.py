@@ -269,8 +269,7 @@ def test_several_seeds_train_one_after_the_other_and_give_mean_and_deviation(
     monkeypatch.setattr(NumberBox, "ask_number", lambda box: 2)
     messages: list[str] = []
     progress_texts: list[str] = []
-    for said in (studio.tool_bar.noted, studio.tool_bar.info):
-        said.connect(messages.append)
+    studio.tool_bar.message.connect(lambda message: messages.append(message.text))
     studio.session.events.connect(lambda _: progress_texts.append(studio.tool_bar.status_label.full_text))
     studio.project.set_recipe(Recipe("quick", epochs=2, batch_size=4, seed=7))
 
