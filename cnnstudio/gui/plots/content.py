@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 
 from cnnstudio.gui.plots.companions import Companion
 from cnnstudio.gui.plots.options import DEFAULTS, CurveOptions
+from cnnstudio.gui.plots.values import is_of_epochs
 from cnnstudio.gui.runs.curves.marks import Mark
-from cnnstudio.gui.runs.curves.metric_curves import MetricCurves
+from cnnstudio.gui.runs.curves.metric_curves import MetricCurves, MetricName
+
+_NO_EPOCH = "The first epoch is not complete yet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,3 +31,13 @@ class PlotContent:
     """Where the run is, in epochs."""
     version: object = None
     """What was drawn with the same version is not drawn again."""
+
+    def reason_for_nothing(self, name: MetricName) -> str:
+        """Why there is nothing to see; empty if there is something."""
+        curves = self.curves
+        if any(each.history.curves[name] for each in self.companions):
+            return ""
+        if not curves:
+            return self.hint
+        has_line = not is_of_epochs(curves, self.options) or len(curves.epochs) or len(curves.validation)
+        return "" if has_line else _NO_EPOCH

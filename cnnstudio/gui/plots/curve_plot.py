@@ -46,7 +46,6 @@ _FAINT = 0.22
 """The opacity of the line of single steps behind their trend."""
 _GAP_ALPHA = 0.16
 _PIXELS_PER_POINT = 3
-_NO_EPOCH = "The first epoch is not complete yet"
 _LATE_DRAW_MS = 1_000
 """After this time a change is drawn that is too small to see, such as the last digit of a value."""
 
@@ -65,6 +64,8 @@ class CurvePlot(QWidget):
         self.content = PlotContent()
         self._drawn: object = None
         self._drawn_look: object = None
+        self._pen_scale = 1.0
+        """How many times larger everything is painted than in the window: for an image."""
         self._pixels = 1
         """The width of the plot area in device pixels, when it was last drawn."""
         self.training: Points = NO_POINTS
@@ -125,7 +126,7 @@ class CurvePlot(QWidget):
         self._title.setFont(style.font("strong"))
         self.plot.restyle()
         # pyqtgraph's pens are cosmetic: their widths are in device pixels.
-        thin = self.devicePixelRatioF()
+        thin = self._pen_width
         for item in (self.trend, self.means):
             item.set_line(pg.mkPen(style.color("training"), width=2 * thin))
         self.validation.set_line(pg.mkPen(style.color("validation"), width=2 * thin))
@@ -136,6 +137,11 @@ class CurvePlot(QWidget):
         self._drawn = self._drawn_look = None
         if self.isVisible():
             self.draw()
+
+    @property
+    def _pen_width(self) -> float:
+        """The device pixels of a line that is one pixel wide."""
+        return self.devicePixelRatioF() * self._pen_scale
 
     # What is shown
 
@@ -194,7 +200,7 @@ class CurvePlot(QWidget):
         content, curves, hidden = self.content, self.content.curves, self.legend.hidden
         self._drawn = content.version
         self.training = training_line(self.quantity, curves, content.options)
-        self.plot.hint = self._hint
+        self.plot.hint = content.reason_for_nothing(self.quantity.name)
         self.plot.value_axis.is_log = self._log
         self._pixels = max(int(self.plot.plot_area().width() * self.devicePixelRatioF()), 16)
         shows_training, shows_validation = "training" not in hidden, "validation" not in hidden
@@ -224,17 +230,6 @@ class CurvePlot(QWidget):
         """Whether the training line has the means of epochs."""
         return is_of_epochs(self.content.curves, self.content.options)
 
-    @property
-    def _hint(self) -> str:
-        """Why there is nothing to see; empty if there is something."""
-        content, curves = self.content, self.content.curves
-        if any(each.history.curves[self.quantity.name] for each in content.companions):
-            return ""
-        if not curves:
-            return content.hint
-        has_line = not self.is_of_epochs or len(curves.epochs) or len(curves.validation)
-        return "" if has_line else _NO_EPOCH
-
     def _on_axis(self, points: Points) -> Points:
         return points[0], to_axis(points[1], log=self._log)
 
@@ -246,7 +241,7 @@ class CurvePlot(QWidget):
         color = bold if is_bold else blended(bold, theme().color("panel"), _FAINT)
         # A thick line of very many points would take long to draw.
         width = 2 if is_bold and not self.quantity.is_smoothed else 1
-        self.steps.set_line(pg.mkPen(color, width=width * self.devicePixelRatioF()))
+        self.steps.set_line(pg.mkPen(color, width=width * self._pen_width))
         low, high = self.plot.x_range
         self.steps.show_points(self._on_axis(self.content.curves.steps.envelope(low, high, 2 * self._pixels)))
 
@@ -280,7 +275,7 @@ class CurvePlot(QWidget):
             self.plot.addItem(item, ignoreBounds=True)
             self.others.append(item)
         for item, (points, token, companion) in zip(self.others, lines, strict=True):
-            width = companion.width * self.devicePixelRatioF()
+            width = companion.width * self._pen_width
             item.set_line(pg.mkPen(theme().color(token), width=width, style=companion.style))
             item.show_points(self._on_axis(points))
         return [points for points, _, _ in lines]
@@ -361,8 +356,10 @@ class CurvePlot(QWidget):
 
     # Files
 
-    def prepare_export(self) -> tuple[float | None, bool]:
+    def prepare_export(self, scale: float) -> tuple[float | None, bool]:
         """Takes away what only the window needs; `end_export` with the result brings it back."""
+        self._pen_scale = scale
+        self._restyle()
         state = (self._hover, not self.plot.reset_button.isHidden())
         self.set_hover(None)
         self.plot.show_reset(False)
@@ -376,7 +373,8 @@ class CurvePlot(QWidget):
         hover, is_zoomed = state
         self.plot.set_cached(True)
         self.plot.show_reset(is_zoomed)
-        self.draw()
+        self._pen_scale = 1.0
+        self._restyle()
         self.set_hover(hover)
 
     # Events

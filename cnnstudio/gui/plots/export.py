@@ -101,7 +101,7 @@ def pixmap_of(widget: QWidget, plots: Sequence[CurvePlot]) -> QPixmap:
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(theme().color("panel"))
     painter = QPainter(pixmap)
-    _render(widget, plots, painter)
+    _render(widget, plots, painter, ratio / widget.devicePixelRatioF())
     painter.end()
     return pixmap
 
@@ -123,9 +123,9 @@ def svg_bytes(widget: QWidget, plots: Sequence[CurvePlot], title: str) -> bytes:
     return bytes(data.data())
 
 
-def _render(widget: QWidget, plots: Sequence[CurvePlot], painter: QPainter) -> None:
+def _render(widget: QWidget, plots: Sequence[CurvePlot], painter: QPainter, scale: float = 1.0) -> None:
     """Without the mouse's traces, and with axes that are drawn, not copied from images."""
-    states = [plot.prepare_export() for plot in plots]
+    states = [plot.prepare_export(scale) for plot in plots]
     try:
         widget.render(painter, QPoint(), QRegion(), QWidget.RenderFlag.DrawChildren)
     finally:

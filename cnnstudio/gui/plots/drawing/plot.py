@@ -76,14 +76,19 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         box = self.getViewBox()
         box.setDefaultPadding(0)
         box.disableAutoRange()
-        self.reset_button = QPushButton("Reset zoom", self.viewport())
-        self.reset_button.setProperty("role", "small")
-        self.reset_button.setToolTip("Show the whole run again (double-click, or 0)")
-        self.reset_button.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.reset_button.clicked.connect(self.reset_wanted)
-        self.reset_button.hide()
+        self.reset_button = self._make_button()
         self.scene().changed.connect(self.mark_stale)
         self.restyle()
+
+    def _make_button(self) -> QPushButton:
+        """The button that ends a zoom."""
+        button = QPushButton("Reset zoom", self.viewport())
+        button.setProperty("role", "small")
+        button.setToolTip("Show the whole run again (double-click, or 0)")
+        button.setCursor(Qt.CursorShape.PointingHandCursor)
+        button.clicked.connect(self.reset_wanted)
+        button.hide()
+        return button
 
     def sizeHint(self) -> QSize:
         return QSize(330, 180)
