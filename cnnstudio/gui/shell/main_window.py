@@ -14,7 +14,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from cnnstudio.design.network import Network
 from cnnstudio.gui.compute.session import State, TrainingSession
@@ -247,8 +247,12 @@ class MainWindow(QMainWindow):
     def _on_state_changed(self, state: object) -> None:
         if state is State.LOADING:
             self.message_bar.dismiss()
+            focused = QApplication.focusWidget()
             # Once for each training: a user who turns back stays there.
             self.pages.turn_to(self.pages.TRAIN)
+            if focused is None or self.tool_bar.isAncestorOf(focused):
+                # Train is disabled now: Qt has given its focus to Stop.
+                self.pages.focus_first(always=True)
 
     def _on_run_opened(self, opened: OpenedRun) -> None:
         self.shown_run.show_opened(opened)

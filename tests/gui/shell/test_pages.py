@@ -161,6 +161,20 @@ def test_pressing_train_turns_to_the_curves_and_a_user_who_turns_back_stays(open
     assert window.pages.current.title == "Design"
 
 
+def test_after_a_click_on_train_the_focus_is_in_the_list_of_layers(
+    open_window: OpenWindow, qtbot: QtBot
+) -> None:
+    window = open_window()
+    window.session.start = lambda *_: begin_training(window)  # type: ignore[method-assign]
+    button = next(
+        each for each in window.tool_bar.findChildren(QPushButton) if each.text().strip() == "Train"
+    )
+    button.setFocus()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert window.pages.current.title == "Train"
+    assert QApplication.focusWidget() is window.pages.train.strip.view
+
+
 def test_each_page_remembers_its_own_places_and_rail(open_window: OpenWindow, qtbot: QtBot) -> None:
     first = open_window()
     first.pages.turn_to(first.pages.TRAIN)
