@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.core.progress import Progress as DataProgress
 from cnnstudio.data.sources import add_folder
 from cnnstudio.data.sources.image_folder import ImageFolder
+from cnnstudio.design import edits
 from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.document.project import Project
@@ -301,6 +302,16 @@ def test_train_without_a_data_set_explains_why_not(stage: Stage) -> None:
 
 
 # Data and recipe
+
+
+def test_with_another_design_the_status_is_about_that(stage: Stage) -> None:
+    stage.run()
+    stage.session.show_state(State.IDLE)
+    stage.project.edit("add Dropout", edits.duplicate(VALID, [VALID.nodes[0].id])[0])
+    assert stage.status.startswith("Epoch 5 of"), "an edit leaves what became of the run"
+
+    stage.project.open_network(dataclasses.replace(VALID, name="Birds"), None)
+    assert stage.status.startswith("Ready to train")
 
 
 def test_the_data_set_is_chosen_from_a_list(stage: Stage, tmp_path: Path) -> None:
