@@ -1,4 +1,4 @@
-"""A small frameless button that shows an icon."""
+"""Small frameless buttons for the edge of a panel, with an icon or with a text."""
 
 from __future__ import annotations
 
@@ -30,3 +30,15 @@ class IconButton(QToolButton):
 
     def _on_theme_changed(self, _: object) -> None:
         self.setIcon(theme().icon(self._icon))
+
+
+class QuietButton(QToolButton):
+    """Shows `text`; `description` is its tooltip and its accessible name."""
+
+    def __init__(self, object_name: str, text: str, description: str) -> None:
+        super().__init__()
+        self.setObjectName(object_name)
+        self.setText(text)
+        self.setToolTip(description)
+        self.setAccessibleName(description)
+        self.setProperty("role", "quiet")

@@ -23,11 +23,11 @@ from cnnstudio.gui.dashboard.views.parts.image_grid import ImageGrid
 from cnnstudio.gui.dashboard.views.parts.matrix.content import Cell, MatrixContent
 from cnnstudio.gui.dashboard.views.parts.matrix.layout import MAX_LABELED
 from cnnstudio.gui.dashboard.views.parts.matrix.widget import Matrix
-from cnnstudio.gui.dashboard.views.parts.segments import Choice
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line
 from cnnstudio.gui.widgets.plain_text import plain_line
+from cnnstudio.gui.widgets.segments import Choice
 from cnnstudio.insight.instruments.confusion import ConfusionReading
 from cnnstudio.insight.instruments.mistakes import MistakesReading
 

@@ -9,10 +9,10 @@ from cnnstudio.design.network import Network
 from cnnstudio.gui.dashboard.maps.feature_maps import describe_layer
 from cnnstudio.gui.dashboard.views.base import Table, View
 from cnnstudio.gui.dashboard.views.parts.distribution import DistributionPlot, Histogram, describe_histogram
-from cnnstudio.gui.dashboard.views.parts.segments import Choice
 from cnnstudio.gui.dashboard.views.parts.unit_rows import UnitList, UnitRow
 from cnnstudio.gui.dashboard.views.readings import MomentReadings, Series
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line
+from cnnstudio.gui.widgets.segments import Choice
 from cnnstudio.insight.instruments.histograms import HistogramsReading
 
 _KINDS = (

@@ -8,9 +8,9 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from cnnstudio.core.formatting import format_count, pluralize
 from cnnstudio.gui.dashboard.views.base import Table, View
 from cnnstudio.gui.dashboard.views.parts.mistake_list import MistakeList, MistakeRow
-from cnnstudio.gui.dashboard.views.parts.segments import Choice
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
 from cnnstudio.gui.widgets.plain_text import plain_line
+from cnnstudio.gui.widgets.segments import Choice
 from cnnstudio.insight.instruments.mistakes import MistakesReading
 
 _CONFIDENT, _UNSURE, _CELL = range(3)

@@ -17,9 +17,9 @@ from cnnstudio.gui.designer.diagram.drawing_canvas import DrawingCanvas
 from cnnstudio.gui.document.documents import file_stem
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.icon_button import QuietButton
 from cnnstudio.gui.widgets.labels import ElidedLabel
 from cnnstudio.gui.widgets.lazy_panel import LazyPanel
-from cnnstudio.gui.widgets.quiet_button import QuietButton
 
 _DELAY = 80
 """Milliseconds; the layer list is drawn first."""

@@ -7,15 +7,16 @@ from pathlib import Path
 
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QGuiApplication, QTextCharFormat, QTextCursor, QTextFormat
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPlainTextEdit, QTabBar, QTextEdit, QVBoxLayout
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPlainTextEdit, QTextEdit, QVBoxLayout
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import write_atomically
 from cnnstudio.gui.designer.inspector.highlighter import PythonHighlighter
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.icon_button import QuietButton
 from cnnstudio.gui.widgets.lazy_panel import LazyPanel
-from cnnstudio.gui.widgets.quiet_button import QuietButton
+from cnnstudio.gui.widgets.segments import Choice
 from cnnstudio.interchange.chain import CodeLine, require_valid
 from cnnstudio.interchange.interpreter.names import class_name
 from cnnstudio.interchange.keras import writer as keras
@@ -38,12 +39,12 @@ class CodeView(LazyPanel):
         super().__init__("codeFile", delay=_DELAY)
         self._project = project
         self._owners: list[str | None] = []
-        self._tabs = QTabBar()
+        self._language = Choice("Code language", list(_WRITERS))
         self._text = QPlainTextEdit()
         self._copy = QuietButton("copyCode", "Copy", "Copy the program")
         self._save = QuietButton("saveCode", "Save…", "Save the program as a Python file")
         self._compose()
-        self._tabs.currentChanged.connect(lambda _: self.refresh())
+        self._language.changed.connect(lambda _: self.refresh())
         self._copy.clicked.connect(self._on_copy)
         self._save.clicked.connect(self._on_save)
         for signal in (project.network_changed, project.selection_changed, theme().changed):
@@ -62,11 +63,6 @@ class CodeView(LazyPanel):
         return [line for line, owner in zip(lines, self._owners, strict=False) if owner in selected]
 
     def _compose(self) -> None:
-        for name in _WRITERS:
-            self._tabs.addTab(name)
-        self._tabs.setFont(theme().font("help"))
-        self._tabs.setExpanding(False)
-        self._tabs.setAccessibleName("Code language")
         self._text.setObjectName("code")
         self._text.setProperty("role", "program")
         self._text.setReadOnly(True)
@@ -75,12 +71,13 @@ class CodeView(LazyPanel):
         self._text.setTabChangesFocus(True)
         self._text.setAccessibleName("Network code")
         head = QHBoxLayout()
-        head.addWidget(self._tabs, 1)
+        head.addWidget(self._language)
+        head.addStretch(1)
         head.addWidget(self._copy)
         head.addWidget(self._save)
         column = QVBoxLayout(self)
-        column.setContentsMargins(12, 4, 6, 6)
-        column.setSpacing(2)
+        column.setContentsMargins(12, 6, 6, 6)
+        column.setSpacing(4)
         column.addLayout(head)
         column.addWidget(self._text, 1)
         self.setFocusProxy(self._text)
@@ -98,7 +95,7 @@ class CodeView(LazyPanel):
 
     def _lines(self) -> list[CodeLine]:
         network, analysis = self._project.network, self._project.analysis
-        layer_code, file_code = _WRITERS[self._language]
+        layer_code, file_code = _WRITERS[self._language_name]
         try:
             if not analysis.problems:
                 return file_code(network, analysis)
@@ -108,8 +105,8 @@ class CodeView(LazyPanel):
             return [(None, f"# {error}")]
 
     @property
-    def _language(self) -> str:
-        return self._tabs.tabText(self._tabs.currentIndex())
+    def _language_name(self) -> str:
+        return [*_WRITERS][self._language.index]
 
     def _selected_ids(self) -> Collection[str | None]:
         """The ids of the selected layers and of everything inside them."""
@@ -146,7 +143,7 @@ class CodeView(LazyPanel):
         if not project.run_command(lambda: _require_complete(project)):
             return
         self.refresh()
-        stem = f"{class_name(project.network.name)}_{self._language}".lower()
+        stem = f"{class_name(project.network.name)}_{self._language_name}".lower()
         name, _ = QFileDialog.getSaveFileName(self, "Save program", f"{stem}.py", "Python (*.py)")
         if name:
             path = Path(name) if name.endswith(".py") else Path(f"{name}.py")

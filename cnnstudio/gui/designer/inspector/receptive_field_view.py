@@ -14,11 +14,11 @@ from cnnstudio.gui.compute.compute_task import ComputeTask
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.designer.inspector.receptive_field_text import receptive_field_text, value_position_text
 from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.widgets.icon_button import QuietButton
 from cnnstudio.gui.widgets.images.receptive_field_image import ReceptiveFieldImage
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label
 from cnnstudio.gui.widgets.lazy_panel import LazyPanel
 from cnnstudio.gui.widgets.qimage import to_qimage
-from cnnstudio.gui.widgets.quiet_button import QuietButton
 from cnnstudio.layers.receptive_field import ReceptiveField
 from cnnstudio.training.sample_images import choose_sample_images
 

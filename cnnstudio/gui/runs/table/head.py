@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QWidget
 
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.gui.runs.table.column_sets import COLUMN_SETS, DIFFERENCES
+from cnnstudio.gui.widgets.icon_button import QuietButton
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label
 from cnnstudio.gui.widgets.plain_text import plain_line
-from cnnstudio.gui.widgets.quiet_button import QuietButton
 from cnnstudio.runs.library.arrangement import SAME_TRAINING
 from cnnstudio.runs.library.columns import Column, data_name
 from cnnstudio.runs.library.summary import RunSummary

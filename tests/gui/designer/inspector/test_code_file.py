@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QPlainTextEdit, QTabBar, QToolButton
+from PySide6.QtWidgets import QFileDialog, QPlainTextEdit, QToolButton
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design import edits
 from cnnstudio.design.network import Network
 from cnnstudio.gui.designer.inspector.code_view import CodeView
 from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.widgets.segments import Choice
 
 
 @pytest.fixture
@@ -36,9 +37,13 @@ def text(view: CodeView) -> str:
     return view.findChild(QPlainTextEdit, "code").toPlainText()
 
 
+def choose(view: CodeView, language: int) -> None:
+    view.findChild(Choice).buttons[language].click()
+
+
 def test_the_program_is_valid_python_in_both_languages(view: CodeView) -> None:
     ast.parse(text(view))
-    view.findChild(QTabBar).setCurrentIndex(1)
+    choose(view, 1)
     ast.parse(text(view))
     assert "import keras" in text(view)
 
@@ -47,7 +52,7 @@ def test_the_program_is_valid_python_in_both_languages(view: CodeView) -> None:
 def test_the_lines_of_the_selected_layer_are_highlighted(
     qtbot: QtBot, project: Project, view: CodeView, tab: int, line: str
 ) -> None:
-    view.findChild(QTabBar).setCurrentIndex(tab)
+    choose(view, tab)
     project.select(["conv2d_2"])
     qtbot.waitUntil(lambda: bool(view.highlighted_lines))
     assert view.highlighted_lines[0].strip().startswith(line)

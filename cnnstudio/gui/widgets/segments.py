@@ -1,4 +1,4 @@
-"""Small controls of a view: a switch with a few positions, and chips of which one is chosen."""
+"""Small controls of a panel: a switch with a few positions, and chips of which one is chosen."""
 
 from __future__ import annotations
 
