@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QFileDialog, QPushButton, QStackedWidget
 from cnnstudio.core.files import FileError
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.gui.dashboard.views.readings import MomentReadings, MomentSource
-from cnnstudio.gui.pages.panel_parts import PanelFoot, PanelHead, fill
+from cnnstudio.gui.pages.panel_parts import SIDE, PanelFoot, PanelHead, fill
 from cnnstudio.gui.pages.try_image.answer_view import AnswerView
 from cnnstudio.gui.pages.try_image.answers import Answers
 from cnnstudio.gui.pages.try_image.empty_state import EmptyState
@@ -83,6 +83,7 @@ class TryPanel(Panel):
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self.body)
         self.progress = ProgressLine(self)
+        self.progress.setContentsMargins(SIDE, 0, SIDE, 6)
         self._note = ElidedLabel(role="help", tone="secondary")
         self._note.setObjectName("tryNote")
         self._save = _button("trySaveCsv", "Save as CSV…", "Save the scores of all images")
