@@ -33,7 +33,7 @@ class IoTask(QObject):
     failed = Signal(object)
     """The error message, one sentence."""
     ended = Signal()
-    """Emitted last in every case, also after `cancel`; then the task deletes itself."""
+    """Emitted last in every case, also after `cancel`; then the task has no parent any more."""
 
     def __init__(
         self, function: IoFunction, parent: QObject | None = None, *, writes_files: bool = False
@@ -86,10 +86,9 @@ class IoTask(QObject):
 
     def _on_finished(self) -> None:
         self.ended.emit()
-        # Its owner, the parent, may live as long as the window, and starts many. Without a parent it is
-        # deleted once only: Python may delete the owner before the event loop deletes the task.
+        # Its owner, the parent, may live as long as the window, and starts many. Without a parent, Python
+        # destroys the task when nobody refers to it. With `deleteLater` here, Qt sometimes crashed.
         self.setParent(None)
-        self.deleteLater()
 
 
 class _Relay(QObject):

@@ -24,6 +24,8 @@ class Documents(QObject):
 
     failed = Signal(object)
     recent_changed = Signal(object)
+    opened = Signal()
+    """The user has opened or begun another design, and wants to see it."""
 
     def __init__(self, project: Project, settings: Settings, window: QWidget) -> None:
         super().__init__(window)
@@ -39,6 +41,7 @@ class Documents(QObject):
         if not self.confirm_discard():
             return False
         self._project.open_network(Network(input=self._project.network.input), None)
+        self.opened.emit()
         return True
 
     def open_template(self, network: Network) -> bool:
@@ -46,6 +49,7 @@ class Documents(QObject):
         if not self.confirm_discard():
             return False
         self._project.open_network(network, None)
+        self.opened.emit()
         return True
 
     def open_unsaved(self, design: UnsavedDesign) -> bool:
@@ -56,6 +60,7 @@ class Documents(QObject):
         self.autosave.save()
         if self.autosave.is_written:
             self.autosave.forget(design)
+        self.opened.emit()
         return True
 
     def discard_unsaved(self, design: UnsavedDesign) -> bool:
@@ -90,6 +95,7 @@ class Documents(QObject):
             return False
         self._project.open_network(network, path)
         self._add_to_recent(path)
+        self.opened.emit()
         return True
 
     def save(self) -> bool:

@@ -14,6 +14,7 @@ from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.runs.history import RunHistory
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.layers.base import Family
+from cnnstudio.runs.library.label import read_label
 from cnnstudio.runs.run import RunError
 from cnnstudio.runs.watching import RunSnapshot
 from cnnstudio.training.events import Event, Finished, Started
@@ -38,6 +39,8 @@ class RunRecord:
         """The example images: uint8 (N, C, H, W)."""
         self.image_names: tuple[str, ...] = ()
         """The class of each image."""
+        self.label = ""
+        """The title that the user gave the run; empty for the name of its network."""
         self._folder: Path | None = None
         self._layers = [node for top in self.network.nodes if top.enabled for node in _enabled(top)]
 
@@ -46,6 +49,7 @@ class RunRecord:
         """The record of a run, from a snapshot that has all its events. Raises RunError."""
         record = cls(snapshot.run.network, *_origin(snapshot))
         record._folder = snapshot.run.folder
+        record.label = read_label(snapshot.run.folder).title
         record.history.feed(snapshot.events)
         record.images, record.image_names = saved_images(snapshot)
         return record
@@ -53,7 +57,7 @@ class RunRecord:
     @property
     def title(self) -> str:
         """`Lesson CNN · 14:02`, with the day instead of the time if it was not today."""
-        return " · ".join(filter(None, (self.network.name, describe_date(self.created))))
+        return " · ".join(filter(None, (self.label or self.network.name, describe_date(self.created))))
 
     @property
     def history(self) -> RunHistory:

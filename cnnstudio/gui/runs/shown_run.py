@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
@@ -27,6 +28,8 @@ class ShownRun(QObject):
     saved_changed = Signal()
     """The run's folder may hold newer feature maps than before."""
     network_changed = Signal()
+    renamed = Signal()
+    """The user gave the run on show another title."""
     """`network` is another one: another run is shown, or the design was edited before there is any run."""
 
     def __init__(self, project: Project, session: TrainingSession, parent: QObject | None = None) -> None:
@@ -99,6 +102,19 @@ class ShownRun(QObject):
         """Shows the session's run again, at its end."""
         self.follower.close()
         self._show(self._live, self._session.state is not State.IDLE)
+
+    def forget(self, folders: Iterable[Path]) -> None:
+        """Shows no run any more if the one on show is among those whose folders are gone."""
+        if self.record.folder in set(folders) and not self.cursor.is_live:
+            self.follower.close()
+            self._live = RunRecord()
+            self._show(self._live, False)
+
+    def rename(self, folder: Path, title: str) -> None:
+        """The user gave the run in that folder another title, or none."""
+        if self.record.folder == folder:
+            self.record.label = title
+            self.renamed.emit()
 
     def close(self) -> None:
         """Stops following the run."""

@@ -68,6 +68,7 @@ class ShownRunButton(ElidedButton):
         self._shown = shown
         shown.cursor.run_changed.connect(self._refresh)
         shown.cursor.live_changed.connect(self._refresh)
+        shown.renamed.connect(self._refresh)
         project.network_changed.connect(self._refresh)
         self._refresh()
 

@@ -87,6 +87,7 @@ class Dialogs(QObject):
 
         dialog = ImportDialog(self._project, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(self._documents.opened)
         dialog.open()
         if path is not None:
             dialog.open_file(path)

@@ -168,6 +168,7 @@ class MainWindow(QMainWindow):
         self.project.question.connect(self._on_question)
         self.documents.failed.connect(self._on_failed)
         self.documents.recent_changed.connect(self._recent.show)
+        self.documents.opened.connect(lambda: self.pages.turn_to(self.pages.DESIGN))
         self.tool_bar.message.connect(self.message_bar.show_message)
         self.tool_bar.popup.lr_finder_requested.connect(self.preflight.show_rate_finder)
         self.tool_bar.popup.check_requested.connect(self.preflight.show_check)
@@ -220,6 +221,8 @@ class MainWindow(QMainWindow):
         overlay.table.compared.connect(self.dialogs.compare_runs)
         overlay.table.overlaid.connect(self._on_runs_overlaid)
         self.run_commands.deletion.pending_changed.connect(self.message_bar.refresh)
+        self.run_commands.deletion.deleted.connect(self.shown_run.forget)
+        self.run_commands.renamed.connect(lambda named: self.shown_run.rename(*named))
         self.pages.turned.connect(lambda _: overlay.close_table())
 
     def show_runs(self) -> None:
@@ -241,8 +244,7 @@ class MainWindow(QMainWindow):
     def _open_design_of_run(self, network: object) -> None:
         assert isinstance(network, Network)
         self.runs_overlay.close_table()
-        if self.documents.open_template(network):
-            self.pages.turn_to(self.pages.DESIGN)
+        self.documents.open_template(network)
 
     def _on_state_changed(self, state: object) -> None:
         if state is State.LOADING:

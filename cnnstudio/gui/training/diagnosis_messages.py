@@ -31,6 +31,7 @@ class DiagnosisMessages(QObject):
         """The latest diagnosis of the session's own run, which may explain a failure that follows."""
         self._shown: Diagnosed | None = None
         self._shown_text = ""
+        self._has_explained_gap = False
         session.state_changed.connect(self._on_state_changed)
         session.events.connect(self.handle_events)
         session.failed.connect(self._on_failed)
@@ -42,7 +43,11 @@ class DiagnosisMessages(QObject):
             match event:
                 case Started():
                     self._last = None
+                case Diagnosed(kind="validation_better") if self._has_explained_gap:
+                    # It is normal and true of most runs: once is enough.
+                    pass
                 case Diagnosed():
+                    self._has_explained_gap |= event.kind == "validation_better"
                     self._last = event if own else None
                     self._show(event.message, event, is_error=False, own=own)
                 case Recovered():

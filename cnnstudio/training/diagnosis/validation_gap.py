@@ -42,8 +42,8 @@ def explain_gap(
         return None
     ended = last[-1]
     observed = (
-        f"The validation accuracy ({format_percent(ended.validation.accuracy)}) is higher than the training "
-        f"accuracy ({format_percent(ended.train.accuracy)})."
+        f"After epoch {ended.epoch:,}, the validation accuracy ({format_percent(ended.validation.accuracy)}) "
+        f"is higher than the training accuracy ({format_percent(ended.train.accuracy)})."
     )
     reasons = [*_reasons(recipe, network), *_mean_of_epoch(last, images.count)]
     if reasons:

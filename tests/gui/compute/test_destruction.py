@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Iterator
 from functools import partial
 
@@ -76,8 +77,16 @@ def test_an_io_task_even_if_its_dialog_is_deleted_before_it_ends(
     assert len(destroyed_in) == 1
 
 
-def test_tasks_that_have_ended_leave_their_owner(qtbot: QtBot) -> None:
+def test_a_task_that_has_ended_is_gone_while_its_owner_lives(qtbot: QtBot) -> None:
     owner = QObject()
-    for _ in range(3):
-        IoTask(lambda progress, cancelled: None, owner).start()
-    qtbot.waitUntil(lambda: not owner.children())
+    ended: list[bool] = []
+    alive = []
+    for _ in range(5):
+        task = IoTask(lambda progress, cancelled: None, owner)
+        task.ended.connect(lambda: ended.append(True))
+        alive.append(weakref.ref(task))
+        task.start()
+        del task
+    qtbot.waitUntil(lambda: len(ended) == 5)
+    qtbot.waitUntil(lambda: not any(each() is not None for each in alive))
+    assert owner.children() == []

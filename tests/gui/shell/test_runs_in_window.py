@@ -10,10 +10,11 @@ import shiboken6
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.compare.run_comparison import RunComparison
+from cnnstudio.gui.interchange.dialog import ImportDialog
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.runs.run import runs_folder
@@ -142,3 +143,45 @@ def test_a_run_that_is_deleted_while_it_is_shown_leaves_the_window_usable(
     qtbot.waitUntil(lambda: (trash / "mine-0" / "run.json").exists(), timeout=20_000)
     assert window.message_bar.text == ""
     assert window.runs_overlay.isVisible()
+    # Nothing is left of it: a run that is gone can neither be resumed nor explored.
+    qtbot.waitUntil(lambda: window.run_folder is None)
+    assert window.shown_run_button.full_text == "No run yet"
+
+
+def test_a_title_that_the_run_on_show_gets_is_its_name_at_once(window: MainWindow, qtbot: QtBot) -> None:
+    window.open_run(runs_folder() / "mine-0")
+    qtbot.waitUntil(lambda: window.run_folder is not None, timeout=20_000)
+    open_table(window, qtbot)
+    press(KEY.Key_F2)
+    field = window.runs_overlay.table.findChild(QLineEdit, "runTitle")
+    assert isinstance(field, QLineEdit)
+    QTest.keyClicks(field, "Baseline")
+    QTest.keyClick(field, KEY.Key_Return)
+    qtbot.waitUntil(lambda: window.shown_run_button.full_text.startswith("Baseline · "), timeout=20_000)
+    window.open_run(runs_folder() / "mine-1")
+    qtbot.waitUntil(lambda: window.shown_run_button.full_text.startswith("Tiny · "), timeout=20_000)
+    window.open_run(runs_folder() / "mine-0")
+    qtbot.waitUntil(lambda: window.shown_run_button.full_text.startswith("Baseline · "), timeout=20_000)
+
+
+def test_the_table_opens_at_the_run_on_show_each_time(window: MainWindow, qtbot: QtBot) -> None:
+    table = window.runs_overlay.table
+    for name in ("mine-0", "mine-1", "mine-0"):
+        window.open_run(runs_folder() / name)
+        qtbot.waitUntil(lambda name=name: window.run_folder == runs_folder() / name, timeout=20_000)  # type: ignore[misc]  # bound now
+        open_table(window, qtbot)
+        row = table.model.row_of(runs_folder() / name)
+        assert table.view.currentIndex().row() == row
+        press(KEY.Key_Escape)
+
+
+def test_what_opens_another_design_turns_to_it(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    window.project.mark_saved(tmp_path / "saved.cnn.json")
+    for key in (KEY.Key_N, KEY.Key_I):
+        window.pages.turn_to(window.pages.USE)
+        QTest.keyClick(window, key, CTRL)
+        if key == KEY.Key_I:
+            dialog = window.findChild(ImportDialog)
+            assert isinstance(dialog, ImportDialog)
+            dialog.accept()
+        assert window.pages.current is window.pages.design

@@ -171,3 +171,13 @@ def test_another_message_stays_when_the_run_recovers(stage: Stage) -> None:
     stage.message_bar.show_text("The disk is full.")
     stage.emit(Recovered("rate_too_low", 4.0))
     assert stage.message_bar.text == "The disk is full."
+
+
+def test_that_validation_may_be_better_is_explained_once(stage: Stage) -> None:
+    stage.emit(diagnosed("validation_better"))
+    assert stage.message_bar.text == "This is seen. Try that."
+    stage.message_bar.dismiss()
+    stage.emit(diagnosed("validation_better"))
+    assert stage.message_bar.text == ""
+    stage.emit(diagnosed("overfitting"))
+    assert stage.message_bar.text == "This is seen. Try that."

@@ -69,7 +69,9 @@ def test_it_is_said_once_with_both_accuracies() -> None:
     (found,) = reported([*EASY, (0.6, 0.74)])
     assert isinstance(found, Diagnosed)
     assert found.epoch == 2
-    assert found.message == "The validation accuracy (72.0%) is higher than the training accuracy (55.0%)."
+    assert found.message == (
+        "After epoch 2, the validation accuracy (72.0%) is higher than the training accuracy (55.0%)."
+    )
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ UNDO_MS = 10_000
 class _Result:
     """What came of deleting several runs."""
 
-    done: int
+    gone: tuple[Path, ...]
+    """The folders that are no longer there."""
     without_trash: tuple[Run, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -38,6 +39,8 @@ class RunDeletion(QObject):
     """A Message for the user."""
     pending_changed = Signal()
     """Other runs are about to be deleted: the list leaves them out."""
+    deleted = Signal(object)
+    """The folders that are gone, a tuple."""
     changed = Signal()
     """Folders are gone, or could not be deleted: the list has to be read again."""
 
@@ -98,6 +101,7 @@ class RunDeletion(QObject):
             self.pending_changed.emit()
 
     def _on_trashed(self, result: _Result) -> None:
+        self.deleted.emit(result.gone)
         if result.problems:
             self.message.emit(Message(result.problems[0], is_error=True))
         elif result.without_trash:
@@ -136,10 +140,11 @@ class RunDeletion(QObject):
             self._run(folders, _delete, self._on_deleted)
 
     def _on_deleted(self, result: _Result) -> None:
+        self.deleted.emit(result.gone)
         if result.problems:
             self.message.emit(Message(result.problems[0], is_error=True))
         else:
-            self.message.emit(Message(f"Deleted {pluralize(result.done, 'run')}."))
+            self.message.emit(Message(f"Deleted {pluralize(len(result.gone), 'run')}."))
 
     def _run(
         self,
@@ -152,7 +157,6 @@ class RunDeletion(QObject):
         task.done.connect(on_done)
         task.failed.connect(lambda text: self.message.emit(Message(str(text), is_error=True)))
         task.ended.connect(lambda: self._on_ended(folders))
-        task.ended.connect(task.deleteLater)
         task.start()
 
     def _on_ended(self, folders: Sequence[Path]) -> None:
@@ -162,25 +166,25 @@ class RunDeletion(QObject):
 
 
 def _trash(folders: Sequence[Path]) -> _Result:
-    done, without_trash, problems = 0, [], []
+    gone, without_trash, problems = [], [], []
     for folder in folders:
         try:
             run = Run.open(folder)
             trash_run(run)
-            done += 1
+            gone.append(folder)
         except NoTrashError:
             without_trash.append(run)
         except UserError as error:
             problems.append(str(error))
-    return _Result(done, tuple(without_trash), tuple(problems))
+    return _Result(tuple(gone), tuple(without_trash), tuple(problems))
 
 
 def _delete(folders: Sequence[Path]) -> _Result:
-    done, problems = 0, []
+    gone, problems = [], []
     for folder in folders:
         try:
             delete_run(Run.open(folder))
-            done += 1
+            gone.append(folder)
         except UserError as error:
             problems.append(str(error))
-    return _Result(done, (), tuple(problems))
+    return _Result(tuple(gone), (), tuple(problems))

@@ -56,6 +56,7 @@ class RunsTable(Panel):
         self._needs_reading = False
         self._waiting: RunListing | None = None
         """Listed while the user types a title, which a new list would interrupt."""
+        self._goes_to_shown = False
         self._to_choose: Path | None = None
         """The run to choose when the runs have been listed."""
         self.model = RunModel(self)
@@ -125,8 +126,9 @@ class RunsTable(Panel):
     # What is shown
 
     def show_as_current(self, folder: Path | None) -> None:
-        """Marks the run that the window shows."""
+        """Marks the run that the window shows, and goes to it, if need be as soon as it is listed."""
         self.view.shown_folder = folder
+        self._goes_to_shown = True
         self.view.viewport().update()
 
     def choose_alone(self, folder: Path) -> None:
@@ -196,10 +198,11 @@ class RunsTable(Panel):
         group = self.head.list_groups(differing(listing.runs), self._query.group)
         self._query = dataclasses.replace(self._query, group=group)
         self._arrange()
-        if is_first and self.model.arrangement.rows:
+        if self._goes_to_shown and self.model.arrangement.rows:
             self._go_to(self.view.shown_folder)
-            if not self.head.filter_text:
-                self._go_to_rows()
+        self._goes_to_shown = False
+        if is_first and self.model.arrangement.rows and not self.head.filter_text:
+            self._go_to_rows()
         self._choose_wanted()
         if any(run.is_running for run in listing.runs) and self.isVisible():
             self._refresh.start()
@@ -348,8 +351,7 @@ class RunsTable(Panel):
     def focus_rows(self) -> None:
         """Moves the focus to the row of the run that the window shows."""
         self._go_to_rows()
-        if not self.view.currentIndex().isValid():
-            self._go_to(self.view.shown_folder)
+        self._go_to(self.view.shown_folder)
 
     def _go_to(self, folder: Path | None) -> None:
         number = self.model.row_of(folder) if folder is not None else None

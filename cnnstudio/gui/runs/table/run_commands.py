@@ -40,6 +40,8 @@ class RunCommands(QObject):
     changed = Signal()
     """A run's folder was changed: the table has to be read again."""
     training_started = Signal()
+    renamed = Signal(object)
+    """(folder, title) of a run whose title, possibly empty, was written."""
     design_requested = Signal(object)
     """The Network to open in the designer."""
 
@@ -69,7 +71,10 @@ class RunCommands(QObject):
             self._write_label(run, label)
 
     def _write_label(self, run: RunSummary, label: RunLabel) -> None:
-        self._write(lambda progress, cancelled: write_label(run.folder, label), lambda _: None)
+        self._write(
+            lambda progress, cancelled: write_label(run.folder, label),
+            lambda _: self.renamed.emit((run.folder, label.title)),
+        )
 
     # Training
 

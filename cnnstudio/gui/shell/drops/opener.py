@@ -132,8 +132,7 @@ class Opener(QObject):
                 self._pages.turn_to(Pages.DATA)
                 self._pages.data.offer(found.path)
             case Kind.DESIGN:
-                if self._documents.open_path(found.path):
-                    self._pages.turn_to(Pages.DESIGN)
+                self._documents.open_path(found.path)
             case Kind.CODE:
                 self._dialogs.show_import(found.path)
             case Kind.RUN:
