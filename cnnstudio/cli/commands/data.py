@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommand, add_subcommands
-from cnnstudio.cli.datasets import adding, labeling, versions
+from cnnstudio.cli.datasets import adding, checking, labeling, versions
 from cnnstudio.cli.datasets.description import describe, notes_of, state_of
 from cnnstudio.cli.output import LiveLine, echo, print_json, table
 from cnnstudio.core.formatting import format_bytes
@@ -21,6 +21,7 @@ class Data(Command):
         "cnnstudio data download cifar10 --archive cifar-10-python.tar.gz",
         "cnnstudio data add my-images",
         "cnnstudio data add labels.csv --name birds --groups '[^_]+'",
+        "cnnstudio data check birds --run first-run",
         "cnnstudio data label birds --set train/jay/12.jpg=owl --exclude train/owl/7.jpg",
         "cnnstudio data clear",
     )
@@ -43,6 +44,10 @@ class Data(Command):
         )
         add = add_subcommand(actions, "add", help="add images of your own as a data set")
         adding.add_arguments(add)
+        check = add_subcommand(
+            actions, "check", help="find duplicates, bad images, wrong labels and classes that leak"
+        )
+        checking.add_arguments(check)
         label = add_subcommand(actions, "label", help="correct labels or exclude images; no file is changed")
         labeling.add_arguments(label)
         history = add_subcommand(actions, "versions", help="list the versions of data sets, or compare two")
@@ -50,7 +55,7 @@ class Data(Command):
         clear = add_subcommand(
             actions, "clear", help="delete the decoded copies of all images; they are recreated when needed"
         )
-        for action in (listing, info, download, add, label, history, clear):
+        for action in (listing, info, download, add, check, label, history, clear):
             add_json_option(action)
 
     def run(self, options: argparse.Namespace) -> int:
@@ -59,6 +64,7 @@ class Data(Command):
             "info": _info,
             "download": _download,
             "add": adding.run_add,
+            "check": checking.run_check,
             "label": labeling.run_label,
             "versions": versions.run_versions,
             "clear": _clear,

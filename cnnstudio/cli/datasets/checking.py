@@ -1,0 +1,136 @@
+"""`cnnstudio data check`: what is wrong with a data set."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from cnnstudio.cli.command import Parser, UsageError
+from cnnstudio.cli.output import LiveLine, echo, print_json
+from cnnstudio.core.formatting import format_percent, list_names, pluralize
+
+if TYPE_CHECKING:
+    from cnnstudio.core.progress import ProgressFunction
+    from cnnstudio.data.checks.check import CheckedImages
+
+_MAX_SHOWN = 10
+_NO_RUN = "Label errors are looked for with a trained run only: add --run RUN."
+
+
+def add_arguments(parser: Parser) -> None:
+    """Declares the arguments of `data check`."""
+    parser.add_argument("data", metavar="NAME", help="a name from the list, a folder or a table")
+    parser.add_argument(
+        "--run", metavar="RUN", help="a run on these classes, which tells what labels may be wrong"
+    )
+    parser.add_argument(
+        "--all-pairs",
+        action="store_true",
+        help="compare all images with each other, in a set of more than 20,000 images as well",
+    )
+
+
+def run_check(options: argparse.Namespace) -> None:
+    """Checks the data set and prints what was found. Raises UserError."""
+    from cnnstudio.data.checks.check import check_images
+    from cnnstudio.data.sources import find_source
+
+    line = LiveLine()
+    try:
+        checked = check_images(find_source(options.data), line.show_progress, all_pairs=options.all_pairs)
+        doubts = _doubts(checked, options.run, line.show_progress) if options.run else []
+    finally:
+        line.clear()
+    if options.json:
+        print_json({**checked.to_json(), "doubts": doubts, "notes": list(_notes(checked, options.run))})
+    else:
+        echo("\n".join(_text(checked, doubts, options.run)))
+
+
+def _doubts(checked: CheckedImages, run_name: str, progress: ProgressFunction) -> list[dict[str, Any]]:
+    """Labels that the run's best weights contradict, most doubtful first."""
+    from cnnstudio.cli.run_data import open_run
+    from cnnstudio.core.progress import never_cancelled
+    from cnnstudio.data.images.resizing import resize
+    from cnnstudio.insight.curation.label_doubts import find_doubts, predict_split
+
+    run, classes = open_run(run_name), checked.dataset.classes
+    if run.classes != classes:
+        known, found = list_names(run.classes), list_names(classes)
+        raise UsageError(f"the run has the classes {known}, but {checked.dataset.title} has {found}")
+    channels, height, width = run.network.input.dims
+    dataset, model = resize(checked.dataset, (channels, height, width), progress), run.model()
+    doubts = []
+    for part, split in dataset.splits.items():
+        text = f"Looking for label errors in {part}"
+        found_in = predict_split(model, split, run.recipe.test_time_flip, text, progress, never_cancelled)
+        for doubt in find_doubts(found_in, split.labels):
+            doubts.append(
+                {
+                    "file": checked.files[part][doubt.row],
+                    "label": classes[doubt.label],
+                    "suggested": classes[doubt.suggested],
+                    "score": doubt.score,
+                }
+            )
+    return sorted(doubts, key=lambda doubt: -float(doubt["score"]))
+
+
+def _notes(checked: CheckedImages, run: str | None) -> Iterator[str]:
+    if not run:
+        yield _NO_RUN
+    if not checked.checked_all_pairs:
+        yield "Look-alikes were looked for between the splits only: --all-pairs compares all images."
+
+
+def _text(checked: CheckedImages, doubts: list[dict[str, Any]], run: str | None) -> Iterator[str]:
+    counts = [f"{name} ({count:,})" for name, count in checked.counts.items()]
+    images = pluralize(checked.dataset.image_count, "image")
+    yield f"{checked.dataset.title}: {images} in {len(counts):,} classes"
+    yield list_names(counts, 1_000)
+    yield from _section("Skipped, because they cannot be read", checked.skipped)
+    yield from _section("In training as well", [_across(each) for each in checked.across_splits])
+    for part, share in checked.inflation().items():
+        if share:
+            yield (
+                f"Up to {format_percent(share)} of {part} accuracy may come from images that the network "
+                "has seen in training."
+            )
+    yield from _section("Equal images", [", ".join(group) for group in checked.exact])
+    yield from _section("Look-alikes", [_near(each) for each in checked.near])
+    issues = Counter(each["issue"].partition(" (")[0] for each in checked.quality)
+    summary = ", ".join(f"{count:,} {issue}" for issue, count in issues.most_common())
+    yield from _section(
+        f"Quality ({summary})", [f"{each['file']}: {each['issue']}" for each in checked.quality]
+    )
+    yield from _section("Classes that can be told without looking", [_leak(each) for each in checked.leaks])
+    yield from _section(
+        "Suspected label errors",
+        [f"{each['file']}: {each['label']}, perhaps {each['suggested']}" for each in doubts],
+    )
+    for note in _notes(checked, run):
+        yield f"\nNote: {note}"
+
+
+def _section(title: str, lines: list[str]) -> Iterator[str]:
+    if lines:
+        yield f"\n{title}: {len(lines):,}"
+        yield from (f"  {line}" for line in lines[:_MAX_SHOWN])
+        if len(lines) > _MAX_SHOWN:
+            yield f"  … and {len(lines) - _MAX_SHOWN:,} more (--json lists all)"
+
+
+def _across(each: dict[str, Any]) -> str:
+    how = "is the same as" if each["exact"] else "looks mirrored like" if each["mirrored"] else "looks like"
+    other = "" if each["label"] == each["train_label"] else f", which is labeled {each['train_label']}"
+    return f"{each['file']} ({each['split']}) {how} {each['train_file']}{other}"
+
+
+def _near(each: dict[str, Any]) -> str:
+    return " and ".join(each["files"]) + (", mirrored" if each["mirrored"] else "")
+
+
+def _leak(each: dict[str, Any]) -> str:
+    return f"{each['class']}: by {each['by']} alone ({format_percent(each['accuracy'])} recognized)"

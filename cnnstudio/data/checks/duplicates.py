@@ -1,0 +1,138 @@
+"""Images that occur more than once: equal ones, and ones that only look the same, mirrored ones too.
+
+Two stages find look-alikes: the most similar small color copies of each image are candidates, and of those
+the fine details have to agree. In photos of 32 × 32 pixels a correlation of 0.7 is nearly always right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, raise_if_cancelled
+from cnnstudio.data.checks.thumbnails import Floats, Grays, SmallImages
+from cnnstudio.data.dataset import Rows, Split
+
+THRESHOLD = 0.70
+_CANDIDATES = 8
+_BLOCK = 256
+_MAX_PAIRS = 100_000
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two images that look the same: rows of two splits, which may be the same."""
+
+    row: int
+    other: int
+    score: float
+    """The correlation of their details; 1 for equal pixels."""
+    is_mirrored: bool = False
+
+
+def digests(split: Split, cancelled: CancelFunction) -> list[bytes]:
+    """A hash of each image's pixels."""
+    found = []
+    for chunk in split.chunks():
+        raise_if_cancelled(cancelled)
+        found += [hashlib.blake2b(image.data, digest_size=16).digest() for image in chunk]
+    return found
+
+
+def equal_images(found: Sequence[bytes]) -> list[list[int]]:
+    """The rows of equal images, in groups of two and more."""
+    groups: dict[bytes, list[int]] = {}
+    for row, digest in enumerate(found):
+        groups.setdefault(digest, []).append(row)
+    return [rows for rows in groups.values() if len(rows) > 1]
+
+
+def similar_images(
+    images: SmallImages,
+    others: SmallImages,
+    text: str,
+    progress: ProgressFunction,
+    cancelled: CancelFunction,
+) -> list[Pair]:
+    """The images of which some of `others` look like copies, the most similar first.
+
+    If both are the same, each pair is found once, and no image with itself. Raises Cancelled.
+    """
+    is_same = images is others
+    best: dict[tuple[int, int], Pair] = {}
+    total = len(images.gray)
+    for start in range(0, total, _BLOCK):
+        raise_if_cancelled(cancelled)
+        rows = np.arange(start, min(start + _BLOCK, total))
+        for is_mirrored in (False, True):
+            for pair in _pairs(images, others, rows, is_mirrored, is_same):
+                key = (min(pair.row, pair.other), max(pair.row, pair.other)) if is_same else None
+                key = key or (pair.row, pair.other)
+                if key not in best or best[key].score < pair.score:
+                    best[key] = pair
+        done = min(start + _BLOCK, total)
+        progress(Progress(done, total, f"{text}: {done:,} of {total:,} images"))
+    return sorted(best.values(), key=lambda pair: -pair.score)[:_MAX_PAIRS]
+
+
+def _pairs(
+    images: SmallImages, others: SmallImages, rows: Rows, is_mirrored: bool, is_same: bool
+) -> Iterator[Pair]:
+    thumbnails, gray = images.thumbnails[rows], images.gray[rows]
+    if is_mirrored:
+        thumbnails = thumbnails.reshape(len(rows), 8, 8, 3)[:, :, ::-1].reshape(len(rows), -1)
+        gray = gray[:, :, ::-1]
+    similarity = thumbnails @ others.thumbnails.T
+    if is_same:
+        similarity[np.arange(len(rows)), rows] = -1
+    count = min(_CANDIDATES, similarity.shape[1])
+    if count == 0:
+        return
+    candidates = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
+    scores = _agreement(gray, others.gray, candidates)
+    for index, column in zip(*np.nonzero(scores >= THRESHOLD), strict=True):
+        other = int(candidates[index, column])
+        if not is_same or other != rows[index]:
+            yield Pair(int(rows[index]), other, float(scores[index, column]), is_mirrored)
+
+
+def _agreement(gray: Grays, others: Grays, candidates: Rows) -> Floats:
+    """The correlation of details, the smaller one of fine and of smoothed ones: float32 (n, candidates)."""
+    unique, places = np.unique(candidates, return_inverse=True)
+    own, other = _details(gray), _details(others[unique])
+    fine, smoothed = (
+        np.einsum("nd,nkd->nk", own[level], other[level][places.reshape(candidates.shape)])
+        for level in (0, 1)
+    )
+    agreement: Floats = np.minimum(fine, smoothed)
+    return agreement
+
+
+def _details(gray: Grays) -> tuple[Floats, Floats]:
+    """What differs from the surroundings, fine and smoothed: two float32 (n, pixels), each of length 1."""
+    images = gray.astype(np.float32)
+    fine = images - _box(images, 5)
+    found = []
+    for each in (fine, _box(fine, 3)):
+        flat = each.reshape(len(each), -1)
+        flat = flat - flat.mean(axis=1, keepdims=True)
+        length = np.linalg.norm(flat, axis=1, keepdims=True)
+        # Without any detail there is nothing to compare; equal pixels are found otherwise.
+        found.append(np.where(length > 1, flat / np.maximum(length, 1), 0).astype(np.float32))
+    return found[0], found[1]
+
+
+def _box(images: Floats, side: int) -> Floats:
+    """The mean of each pixel's surroundings, of `side` × `side` pixels."""
+    margin = side // 2
+    padded = np.pad(images, ((0, 0), (margin, margin), (margin, margin)), mode="edge")
+    rows, columns = np.zeros_like(padded[:, : images.shape[1]]), np.zeros_like(images)
+    for shift in range(side):
+        rows += padded[:, shift : shift + images.shape[1]]
+    for shift in range(side):
+        columns += rows[:, :, shift : shift + images.shape[2]]
+    columns /= side**2
+    return columns

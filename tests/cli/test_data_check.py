@@ -1,0 +1,58 @@
+"""`cnnstudio data check`, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cnnstudio.cli.main import main
+
+Output = pytest.CaptureFixture[str]
+
+
+def test_a_check_with_a_run_prints_what_was_found(
+    trained: Path, images: Path, tmp_path: Path, capsys: Output
+) -> None:
+    data = tmp_path / "brightness"
+    shutil.copytree(images, data)
+    shutil.copy(data / "train" / "bright" / "3.png", data / "test" / "bright" / "copy.png")
+    shutil.move(data / "train" / "dark" / "4.png", data / "train" / "bright" / "wrong.png")
+    assert main(["data", "check", str(data), "--run", str(trained), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == [
+        *("classes", "skipped", "duplicates", "inflated_accuracy", "doubts", "quality", "leaks", "notes")
+    ]
+    assert found["classes"] == {"bright": 27, "dark": 24}
+    assert [each["file"] for each in found["duplicates"]["across_splits"]] == ["test/bright/copy.png"]
+    assert found["doubts"][0]["file"] == "train/bright/wrong.png"
+    assert (found["doubts"][0]["label"], found["doubts"][0]["suggested"]) == ("bright", "dark")
+    assert {(leak["class"], leak["by"]) for leak in found["leaks"]} >= {("bright", "brightness")}
+    assert main(["data", "check", str(data), "--run", str(trained)]) == 0
+    text = capsys.readouterr().out
+    assert "test/bright/copy.png (test) is the same as train/bright/3.png" in text
+    assert "Up to 9.1% of test accuracy may come from images" in text
+    assert "train/bright/wrong.png: bright, perhaps dark" in text
+    assert "bright: by brightness alone" in text
+
+
+def test_without_a_run_no_label_is_doubted_and_that_is_said(images: Path, capsys: Output) -> None:
+    assert main(["data", "check", str(images), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["doubts"] == []
+    assert found["notes"] == ["Label errors are looked for with a trained run only: add --run RUN."]
+
+
+def test_a_run_on_other_classes_is_refused(
+    trained: Path, images: Path, tmp_path: Path, capsys: Output
+) -> None:
+    data = tmp_path / "other"
+    shutil.copytree(images, data)
+    for part in ("train", "test"):
+        (data / part / "dark").rename(data / part / "black")
+    assert main(["data", "check", str(data), "--run", str(trained)]) == 2
+    out, err = capsys.readouterr()
+    assert "the run has the classes bright, dark, but other has black, bright" in err
+    assert out == ""
