@@ -139,7 +139,8 @@ class Dataset:
     def with_version(self, version: str) -> Dataset:
         """The same images as that version."""
         named = dataclasses.replace(self, version=version)
-        named.preset_fingerprint(self.fingerprint)
+        if "fingerprint" in vars(self):
+            named.preset_fingerprint(self.fingerprint)
         return named
 
     @property

@@ -18,6 +18,7 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import FileError, exists, open_regular, write_json
 from cnnstudio.core.locking import FileLock
 from cnnstudio.core.parameters import shorten
+from cnnstudio.data.versions.evaluations import count_evaluation
 from cnnstudio.design.file import write_design
 from cnnstudio.runs.epochs.weight_keeper import WeightKeeper
 from cnnstudio.runs.errors import RunError
@@ -201,6 +202,9 @@ class RunRecorder:
             "test": finished.to_json()["test"],
             "best_epoch": finished.best_epoch,
         }
+        if finished.test is not None:
+            version, created = self._metadata["data"]["version"], str(self._metadata["created"])
+            count_evaluation(version, self.folder.name, finished.best_epoch, created)
         try:
             self.ensure_folder()
             write_json(self.folder / RUN_FILE, self._metadata)

@@ -322,6 +322,24 @@ def test_evaluate_shows_each_class(trained: Path, capsys: Output) -> None:
     assert "\nAccuracy " in out
 
 
+def test_each_evaluation_on_the_test_set_is_counted(train: list[str], capsys: Output, tmp_path: Path) -> None:
+    assert main(train) == 0
+    run = str(tmp_path / "run")
+    capsys.readouterr()
+    for split, expected in (("test", 2), ("train", None), ("test", 3)):
+        assert main(["evaluate", run, "--split", split, "--json"]) == 0
+        assert lines_of(capsys)[0]["test_evaluations"] == expected
+    assert main(["evaluate", run]) == 0
+    assert capsys.readouterr().out.endswith("\nTest set evaluated 4 times\n")
+    assert main(["runs", "show", run]) == 0
+    assert "Test set       evaluated 4 times\n" in capsys.readouterr().out
+    assert main(["runs", "show", run, "--json"]) == 0
+    assert lines_of(capsys)[0]["test_evaluations"] == 4
+    export = ["export", run, "--format", "safetensors", "--no-verify", "--out", str(tmp_path / "exported")]
+    assert main(export) == 0
+    assert re.search(r"Test accuracy [0-9.]+%, evaluated 4 times\.", capsys.readouterr().out)
+
+
 def test_evaluate_on_other_classes_is_refused(trained: Path, capsys: Output) -> None:
     assert main(["evaluate", str(trained), "--data", "shapes"]) == 2
     assert "the run has the classes bright, dark, but Shapes has arrow" in error_line(capsys)
@@ -506,7 +524,8 @@ def test_a_packed_run_is_used_like_its_folder(
     shutil.rmtree(run)
     assert main(["evaluate", packed, "--json"]) == 0
     (found,) = lines_of(capsys)
-    assert {**found, "run": ""} == {**expected, "run": ""}
+    again = expected["test_evaluations"] + 1
+    assert {**found, "run": ""} == {**expected, "run": "", "test_evaluations": again}
     assert main(["runs", "show", packed, "--json"]) == 0
     assert lines_of(capsys)[0]["id"] == "run"
     assert main(["export", packed, "--format", "safetensors", "--out", str(tmp_path / "model")]) == 0

@@ -640,13 +640,14 @@ def test_what_is_printed_as_json_has_its_names(written: Path, capsys: Output) ->
     commands = {
         ("evaluate", str(written), *CPU): (
             *("loss", "accuracy", "per_class", "confusion", "calibration", "classes", "run", "epoch", "data"),
-            *("split", "images"),
+            *("split", "images", "test_evaluations"),
         ),
         ("predict", str(written), image, *CPU): ("run", "predictions"),
         ("runs", "list"): ("folder", "runs"),
         ("runs", "show", str(written)): (
             *("id", "name", "status", "reason", "created", "folder", "data", "test", "best_epoch"),
             *("title", "tags", "note", "recipe", "epochs", "diagnosed", "data_version"),
+            "test_evaluations",
         ),
         ("data", "list"): ("folder", "datasets", "decoded_bytes"),
         ("summary", str(DESIGNS / "small.cnn.json")): (

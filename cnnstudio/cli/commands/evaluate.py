@@ -55,10 +55,11 @@ class Evaluate(Command):
         options.epoch = resolve_epoch(run, options.epoch)
         dataset = load_run_dataset(run, options.data)
         evaluation = _evaluate(run, dataset, options)
+        count = _count(run, dataset, options)
         if options.json:
-            print_json(_json(run, dataset, evaluation, options))
+            print_json({**_json(run, dataset, evaluation, options), "test_evaluations": count})
         else:
-            echo(_text(run, dataset, evaluation, options))
+            echo(_text(run, dataset, evaluation, options) + _count_text(count))
         return DONE
 
 
@@ -78,6 +79,23 @@ def _evaluate(run: Run, dataset: Dataset, options: argparse.Namespace) -> Evalua
             return evaluate(model, images, run.classes, line.show_progress, flip=flip)
     finally:
         line.clear()
+
+
+def _count(run: Run, dataset: Dataset, options: argparse.Namespace) -> int | None:
+    """How often the test set was evaluated, this time included; None for other images."""
+    from cnnstudio.data.versions.evaluations import count_evaluation, evaluation_count
+    from cnnstudio.data.versions.version import version_of
+
+    if options.split != "test":
+        return None
+    count_evaluation(version_of(dataset), run.id, options.epoch)
+    return evaluation_count(version_of(dataset))
+
+
+def _count_text(count: int | None) -> str:
+    from cnnstudio.data.versions.evaluations import describe_evaluations
+
+    return f"\nTest set {describe_evaluations(count)}" if count else ""
 
 
 def _json(run: Run, dataset: Dataset, evaluation: Evaluation, options: argparse.Namespace) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from cnnstudio.cli.arguments import RUN_HELP
 from cnnstudio.cli.command import DONE, FAILED, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import LiveLine, echo, print_json
 from cnnstudio.core.files import exists, is_folder
+from cnnstudio.core.formatting import format_percent
 
 if TYPE_CHECKING:
     from cnnstudio.export import Exporter
@@ -40,6 +41,7 @@ class Export(Command):
 
     def run(self, options: argparse.Namespace) -> int:
         from cnnstudio.cli.run_data import open_run
+        from cnnstudio.data.versions.evaluations import describe_evaluations, evaluation_count
         from cnnstudio.export import select_exporters
 
         chosen = select_exporters(options.format.split(","))
@@ -47,8 +49,13 @@ class Export(Command):
         if exists(options.out) and not is_folder(options.out):
             raise UsageError(f"--out: {options.out} is a file; choose a folder")
         results, failures = _export(run, chosen, options)
+        evaluations = evaluation_count(run.data_version)
         if options.json:
-            print_json({"run": str(run.folder), "exports": results, "failures": failures})
+            test = {"accuracy": run.test.accuracy if run.test else None, "evaluations": evaluations}
+            print_json({"run": str(run.folder), "exports": results, "failures": failures, "test": test})
+        elif run.test and results:
+            counted = f", {describe_evaluations(evaluations)}" if evaluations else ""
+            echo(f"Test accuracy {format_percent(run.test.accuracy)}{counted}.")
         for failure in failures:
             echo(f"cnnstudio: {failure}", file=sys.stderr)
         return FAILED if failures else DONE

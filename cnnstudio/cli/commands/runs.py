@@ -128,6 +128,7 @@ def _test_accuracy(run: Run) -> str:
 
 def _show(options: argparse.Namespace) -> None:
     from cnnstudio.cli.training_output import epoch_table
+    from cnnstudio.data.versions.evaluations import evaluation_count
     from cnnstudio.runs.run import find_run
 
     run = find_run(options.run)
@@ -140,6 +141,7 @@ def _show(options: argparse.Namespace) -> None:
             "epochs": epochs,
             "diagnosed": diagnosed,
             "data_version": run.data_version,
+            "test_evaluations": evaluation_count(run.data_version),
         }
         print_json({**_facts(run), **content})
         # Not in the JSON, whose keys other programs know.
@@ -187,6 +189,7 @@ def _thread_changes(run: Run) -> str:
 
 
 def _details(run: Run) -> list[tuple[str, str]]:
+    from cnnstudio.data.versions.evaluations import describe_evaluations, evaluation_count
     from cnnstudio.design.analysis.analysis import analyze
 
     source = run.validation_source
@@ -207,6 +210,7 @@ def _details(run: Run) -> list[tuple[str, str]]:
         ("Validation", validation[source]),
         ("Status", f"{run.status}. {run.reason}".strip()),
         ("Test accuracy", f"{_test_accuracy(run)}{best}" if run.test else "none"),
+        ("Test set", describe_evaluations(evaluation_count(run.data_version)) or "not known"),
         ("Started", _when(run)),
         ("Folder", str(run.folder)),
     ]

@@ -22,6 +22,7 @@ from cnnstudio.data.images.image_files import resize_and_crop
 from cnnstudio.data.images.parallel import ordered_map
 from cnnstudio.data.storage.decoded_cache import cache_key, get_or_create
 from cnnstudio.data.storage.writers import DatasetWriter, SplitWriter
+from cnnstudio.data.versions.version import version_of
 
 VERSION = 1
 """Raised with every change to how images are converted, so that older cached results are not used."""
@@ -55,11 +56,11 @@ def resize(
         return _resize_dataset(dataset, shape, writer, throttled(progress), cancelled)
 
     if _size_in_bytes(dataset, shape) <= _MIN_CACHED_BYTES:
-        return create(DatasetWriter(None))  # which keeps the version
+        return create(DatasetWriter(None)).with_version(version_of(dataset))
     # One entry per data set, not per size: a user who tries several input sizes does not fill the disk.
     source_state = [VERSION, dataset.fingerprint, shape, dataset.name, dataset.title, dataset.notes]
     resized = get_or_create(cache_key("fitted", dataset.name), source_state, create, progress, cancelled)
-    return resized.with_version(dataset.version)
+    return resized.with_version(version_of(dataset))
 
 
 def _resize_dataset(

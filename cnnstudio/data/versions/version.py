@@ -40,6 +40,11 @@ def version_of(dataset: Dataset) -> str:
     return dataset.version or version_id(dataset.fingerprint, {})
 
 
+def is_version_id(text: str) -> bool:
+    """Whether it may be the id of a version."""
+    return re.fullmatch(f"[0-9a-f]{{{_DIGITS}}}", text) is not None
+
+
 def versions_folder() -> Path:
     """Where the versions are described."""
     return datasets_folder() / "versions"
