@@ -61,7 +61,7 @@ class CheckedImages:
         return dict(zip(self.dataset.classes, counts, strict=True))
 
     def inflation(self) -> dict[str, float]:
-        """By split: the share of images that a network may get right by having learned them by heart."""
+        """By split: the share of images that a network may get right because it memorized them."""
         found = {}
         for part in self.files:
             known = {

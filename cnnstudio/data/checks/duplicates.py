@@ -29,7 +29,7 @@ class Pair:
     row: int
     other: int
     score: float
-    """The correlation of their details; 1 for equal pixels."""
+    """The smaller one of the correlations of their details and their small copies; 1 for equal pixels."""
     is_mirrored: bool = False
 
 
@@ -92,7 +92,10 @@ def _pairs(
     if count == 0:
         return
     candidates = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
-    scores = _agreement(gray, others.gray, candidates)
+    # Both have to agree.
+    scores = np.minimum(
+        np.take_along_axis(similarity, candidates, axis=1), _agreement(gray, others.gray, candidates)
+    )
     for index, column in zip(*np.nonzero(scores >= THRESHOLD), strict=True):
         other = int(candidates[index, column])
         if not is_same or other != rows[index]:
@@ -100,29 +103,21 @@ def _pairs(
 
 
 def _agreement(gray: Grays, others: Grays, candidates: Rows) -> Floats:
-    """The correlation of details, the smaller one of fine and of smoothed ones: float32 (n, candidates)."""
+    """The correlation of the details of each image and its candidates: float32 (n, candidates)."""
     unique, places = np.unique(candidates, return_inverse=True)
-    own, other = _details(gray), _details(others[unique])
-    fine, smoothed = (
-        np.einsum("nd,nkd->nk", own[level], other[level][places.reshape(candidates.shape)])
-        for level in (0, 1)
-    )
-    agreement: Floats = np.minimum(fine, smoothed)
+    details = _details(others[unique])[places.reshape(candidates.shape)]
+    agreement: Floats = np.einsum("nd,nkd->nk", _details(gray), details)
     return agreement
 
 
-def _details(gray: Grays) -> tuple[Floats, Floats]:
-    """What differs from the surroundings, fine and smoothed: two float32 (n, pixels), each of length 1."""
+def _details(gray: Grays) -> Floats:
+    """What differs from the surroundings, but for the finest grain: float32 (n, pixels), of length 1."""
     images = gray.astype(np.float32)
-    fine = images - _box(images, 5)
-    found = []
-    for each in (fine, _box(fine, 3)):
-        flat = each.reshape(len(each), -1)
-        flat = flat - flat.mean(axis=1, keepdims=True)
-        length = np.linalg.norm(flat, axis=1, keepdims=True)
-        # Without any detail there is nothing to compare; equal pixels are found otherwise.
-        found.append(np.where(length > 1, flat / np.maximum(length, 1), 0).astype(np.float32))
-    return found[0], found[1]
+    flat = _box(images - _box(images, 5), 3).reshape(len(images), -1)
+    flat -= flat.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(flat, axis=1, keepdims=True)
+    # Without any detail there is nothing to compare; equal pixels are found otherwise.
+    return np.where(length > 1, flat / np.maximum(length, 1), np.float32(0))
 
 
 def _box(images: Floats, side: int) -> Floats:

@@ -79,7 +79,7 @@ def test_images_in_two_splits_are_found_with_what_they_could_fake(found: dict[st
         "test/dog/darker.png": ("train/dog/2.png", False, False),
         "test/dog/contradicts.png": ("train/cat/5.png", True, False),
     }
-    # The one that is labeled otherwise in training cannot be right by heart.
+    # The one that is labeled otherwise in training cannot be right from memory.
     assert found["inflated_accuracy"] == {"test": 3 / 24}
 
 
