@@ -93,7 +93,7 @@ CANNOT_LEARN_MORE = (
 )
 FEW_IMAGES = USUAL.replace(epochs=20, learning_rate=0.003)
 AUGMENTED = FEW_IMAGES.replace(flip="random", shift=2, epochs=8)
-LONG = USUAL.replace(epochs=20, learning_rate=0.03)
+LONG = USUAL.replace(epochs=60, learning_rate=0.03)
 
 SYMPTOMS = (
     Symptom(
@@ -131,8 +131,8 @@ SYMPTOMS = (
     Symptom(
         "plateau",
         tuple(
-            Case(_activated(SMALL, name), LONG, 600)
-            for name in ("elu", "tanh", "leaky_relu", "silu", "gelu", "linear")
+            Case(_activated(SMALL, name), LONG, 400)
+            for name in ("tanh", "leaky_relu", "gelu", "linear", "relu", "relu6")
         ),
         USUALLY_TRAINED,
     ),

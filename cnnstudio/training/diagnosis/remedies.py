@@ -128,13 +128,7 @@ def _dropout_remedy(network: Network) -> Remedy | None:
     return Remedy("Add Dropout", {}, insert(network, network.place(last.id), [node]))
 
 
-def _against_plateau(recipe: Recipe, network: Network) -> Remedy | None:
-    if recipe.schedule == "constant":
-        return Remedy("Use a cosine schedule", {"schedule": "cosine"})
-    return _wider_network(network)
-
-
-def _wider_network(network: Network) -> Remedy | None:
+def _wider_network(recipe: Recipe, network: Network) -> Remedy | None:
     """Twice the filters everywhere; None if some layer does not work with them."""
     wider = network
     for node in network.walk():
@@ -185,7 +179,7 @@ _REMEDIES: Mapping[DiagnosisKind, Callable[[Recipe], Remedy | None]] = MappingPr
 )
 
 _SUITED_REMEDIES: Mapping[DiagnosisKind, Callable[[Recipe, Network], Remedy | None]] = MappingProxyType(
-    {"overfitting": _against_overfitting, "plateau": _against_plateau}
+    {"overfitting": _against_overfitting, "plateau": _wider_network}
 )
 """Those that depend on the network."""
 
@@ -203,8 +197,8 @@ _ADVICE: Mapping[DiagnosisKind, Callable[[Recipe], str]] = MappingProxyType(
         ),
         "overfitting": _overfitting_advice,
         "plateau": lambda recipe: (
-            "Longer training at this rate hardly helps. Use more filters, or a learning rate that falls "
-            "towards the end (a cosine schedule)."
+            "Longer training at this rate hardly helps. Use more filters; a learning rate that falls towards "
+            "the end (a cosine schedule) helps less often."
         ),
         "class_sizes": lambda recipe: (
             "With balanced class weights (class_weights in the recipe), all classes count the same."

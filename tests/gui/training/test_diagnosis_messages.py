@@ -13,6 +13,7 @@ from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.diagnosis_messages import DiagnosisMessages
 from cnnstudio.gui.widgets.message_bar import MessageBar
+from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.training.diagnosis.remedies import split_batches
 from cnnstudio.training.events import Diagnosed, DiagnosisKind, Event, FailureCause, Finished, Recovered
 from cnnstudio.training.recipe.recipe import LESSON
@@ -119,8 +120,11 @@ def test_other_settings_apply_from_the_next_run(stage: Stage, monkeypatch: pytes
     monkeypatch.setattr(stage.session, "change", lambda **fields: None)
     stage.session.show_state(State.RUNNING)
     stage.emit(diagnosed("plateau"))
-    stage.user.click_button("Use a cosine schedule")
-    assert stage.project.recipe.schedule == "cosine"
+    before = stage.project.network.nodes[0].layer
+    stage.user.click_button("Double the filters")
+    after = stage.project.network.nodes[0].layer
+    assert isinstance(before, Conv2D)
+    assert after == before.with_values({"filters": 2 * before.filters})
     assert stage.message_bar.text.startswith("Applies from the next run")
 
 
