@@ -38,14 +38,11 @@ class ConfusionDifference(QWidget):
         column.addWidget(self._matrix, 1)
         column.addWidget(self._text)
 
-    def show_pair(self, pair: tuple[ConfusionReading, ConfusionReading] | None) -> None:
-        """Shows the second matrix minus the first; None if they cannot be compared."""
-        self._matrix.setVisible(pair is not None)
-        if pair is None:
-            self._text.setText(
-                "The confusion matrices cannot be compared: one of the runs has none of its best epoch, or "
-                "they have different classes."
-            )
+    def show_pair(self, pair: tuple[ConfusionReading, ConfusionReading] | str) -> None:
+        """Shows the second matrix minus the first, or why they cannot be compared."""
+        self._matrix.setVisible(not isinstance(pair, str))
+        if isinstance(pair, str):
+            self._text.setText(pair)
             return
         classes, change = pair[0].classes, pair[1].row_fractions - pair[0].row_fractions
         self._matrix.show_change(classes, change)

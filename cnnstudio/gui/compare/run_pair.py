@@ -71,11 +71,16 @@ class RunPair:
         first, second = (each.run.recipe for each in self.both)
         return [(_label(name), *values) for name, *values in differences(first, second)]  # type: ignore[misc]  # two values
 
-    def confusion_pair(self) -> tuple[ConfusionReading, ConfusionReading] | None:
-        """The matrices of both; None if one is missing or they have other classes."""
+    def confusion_pair(self) -> tuple[ConfusionReading, ConfusionReading] | str:
+        """The matrices of both, or why they cannot be compared, one sentence."""
         first, second = self.first.confusion, self.second.confusion
-        if first is None or second is None or first.classes != second.classes:
-            return None
+        if first is None and second is None:
+            return "Neither run has saved a confusion matrix of its best epoch."
+        if first is None or second is None:
+            which = "first" if first is None else "second"
+            return f"The {which} run has saved no confusion matrix of its best epoch."
+        if first.classes != second.classes:
+            return "The confusion matrices cannot be compared: the runs have different classes."
         return first, second
 
 

@@ -38,8 +38,7 @@ def look_up(questions: Iterable[Question], cancelled: CancelFunction) -> dict[Qu
 
 def _look_up(question: Question) -> Found:
     """Raises UserError."""
-    if question.folder is None:
-        return Answer(problem="The run has no folder yet.")
+    assert question.folder is not None, "a run without a folder has nothing to look up"
     run = Run.open(question.folder)
     recorded, recorded_epoch = _recorded(run, question)
     if recorded_epoch == question.epoch and recorded is not None:

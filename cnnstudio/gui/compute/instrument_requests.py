@@ -138,14 +138,18 @@ class InstrumentRequests(QObject):
 
     @property
     def _open_questions(self) -> list[Question]:
-        """Those without an answer: the latest epochs first, and few of the user's own images before many."""
+        """Those without an answer: the latest epochs first, and few of the user's own images before many.
+
+        A run that is about to begin has no folder, and nothing to ask of it yet.
+        """
 
         def place(question: Question) -> tuple[int, int, str, str]:
             own = question.own_images
             count = 0 if own is None else len(own.pixels)
             return -question.epoch, count, question.instrument, str(question.options)
 
-        return sorted((each for each in self._wanted if each not in self._cache), key=place)
+        missing = (each for each in self._wanted if each.folder is not None and each not in self._cache)
+        return sorted(missing, key=place)
 
     def _start(
         self,

@@ -21,6 +21,7 @@ from cnnstudio.layers.base import Group
 from cnnstudio.layers.catalog import layer_types, snake_case
 
 _IN_LIST = "in the layer list"
+_ON_PAGE = "on the Design page"
 """For keys that fields and buttons need as well, such as Delete and Space."""
 
 
@@ -277,7 +278,7 @@ _LAYERS: tuple[ActionSpec[Project], ...] = (
         menu="Network",
         tooltip="Insert layers below the selection by typing, for example conv 32 3 relu",
         shortcuts=("Insert", "Ctrl+Return"),
-        shortcut_scope=_IN_LIST,
+        shortcut_scope=_ON_PAGE,
         context_rank=3,
     ),
     ActionSpec(

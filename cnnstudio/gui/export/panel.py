@@ -205,6 +205,8 @@ class ExportPanel(Panel):
         assert run is not None
         self._show_outcomes([])
         self._progress.begin("Preparing")
+        if self._export.hasFocus():
+            self._progress.take_focus()
         self._task = self._session.run_task(
             lambda progress, cancelled: export_all(run, chosen, folder, verify, progress, cancelled),
             self._on_done,
@@ -240,8 +242,10 @@ class ExportPanel(Panel):
 
     def _end(self) -> None:
         self._task = None
-        self._progress.hide()
         self._show_busy(False)
+        if self._progress.has_focus:
+            self._export.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._progress.hide()
 
     def _show_busy(self, busy: bool) -> None:
         for widget in (*self._formats.values(), self._folder, self._browse, self._verify):

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLay
 
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
+from cnnstudio.gui.designer.actions import design_actions
 from cnnstudio.gui.designer.inspector.inspector import Inspector
 from cnnstudio.gui.designer.layer_list.layer_list import LayerList
 from cnnstudio.gui.designer.palette.palette import Palette
@@ -99,6 +100,8 @@ class DesignPage(Page):
         self.drawing_button.setToolTip("Show or hide the drawing of the network")
         self.drawing_button.toggled.connect(self.drawing.setVisible)
         self.layers.add_to_head(self.drawing_button)
+        # The field at the list's foot names this key, so it works from the palette and the inspector too.
+        self.addAction(design_actions(project, self.layers)["actionInsert"])
         self.ensure_built()
 
     @property

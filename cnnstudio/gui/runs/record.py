@@ -42,6 +42,7 @@ class RunRecord:
         self.label = ""
         """The title that the user gave the run; empty for the name of its network."""
         self._folder: Path | None = None
+        self._continued: RunRecord | None = None
         self._layers = [node for top in self.network.nodes if top.enabled for node in _enabled(top)]
 
     @classmethod
@@ -82,6 +83,7 @@ class RunRecord:
         for event in events:
             if isinstance(event, Started | Finished) and event.run is not None:
                 self._folder = Path(event.run)
+                self._take_over()
             self._unread.append(event)
         if len(self._unread) > _MAX_UNREAD:
             # Nobody may look for hours.
@@ -89,8 +91,15 @@ class RunRecord:
 
     def continue_from(self, previous: RunRecord) -> None:
         """Keeps the curves and images of the run that this one resumes or continues."""
+        self._continued = previous
         self._history = previous.history
         self.images, self.image_names = previous.images, previous.image_names
+
+    def _take_over(self) -> None:
+        """A run that was resumed is the same one: it keeps its title and the time of its start."""
+        previous, self._continued = self._continued, None
+        if previous is not None and previous.folder == self._folder:
+            self.label, self.created = previous.label, previous.created
 
     def set_images_from(self, dataset: Dataset) -> None:
         """Takes the example images that the training uses from the data set."""

@@ -153,6 +153,7 @@ class ShownRun(QObject):
         self._before = None
         if self.is_own:
             self.follower.close()
+            self.renamed.emit()
 
     def _restore(self) -> None:
         """Shows the run before again if the session's run ended before its first step."""

@@ -38,9 +38,13 @@ class LastSession:
         name = self._settings.text(_DESIGN)
         path = Path(name) if name else home() / _UNSAVED_FILE
         try:
-            self._project.open_network(read_design(path), path if name else None)
+            network = read_design(path)
         except UserError:
             return False
+        if not name and not network.nodes:
+            # Nothing is lost with an empty design, and the lesson's can be trained.
+            return False
+        self._project.open_network(network, path if name else None)
         return True
 
     def restore_recipe(self) -> None:

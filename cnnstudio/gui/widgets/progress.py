@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QProgressBar, QPushButton, QWidget
 
 from cnnstudio.gui.widgets.labels import Label
@@ -40,6 +40,15 @@ class ProgressLine(QWidget):
         self.hide()
 
     @property
+    def has_focus(self) -> bool:
+        """Whether the keyboard acts on the button, or did until it was pressed."""
+        return self.hasFocus() or self._cancel.hasFocus()
+
+    def take_focus(self) -> None:
+        """For an owner whose own button starts the task and is then disabled."""
+        self._cancel.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @property
     def text(self) -> str:
         """The text below the bar."""
         return self._text.text()
@@ -61,6 +70,9 @@ class ProgressLine(QWidget):
             self._text.setText(text)
 
     def _on_cancel(self) -> None:
+        if self._cancel.hasFocus():
+            # Disabled, the button would pass the focus on to whatever follows in the window.
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
         self._cancel.setEnabled(False)
         self._text.setText(self._ending)
         self.cancelled.emit()

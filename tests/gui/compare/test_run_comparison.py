@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,11 @@ from cnnstudio.gui.compare.confusion_difference import ConfusionDifference, chan
 from cnnstudio.gui.compare.entry_list import EntryList
 from cnnstudio.gui.compare.run_comparison import RunComparison
 from cnnstudio.gui.compare.run_curves import RunCurves
+from cnnstudio.gui.compare.run_pair import ComparedRun, RunPair
 from cnnstudio.gui.widgets.labels import ElidedLabel
 from cnnstudio.insight.instruments.confusion import ConfusionReading
 from cnnstudio.runs.library.label import RunLabel, write_label
+from cnnstudio.runs.library.summary import SummaryReader
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.fakes import TINY
@@ -131,11 +134,28 @@ def test_few_and_many_classes_are_painted(classes: int, qtbot: QtBot) -> None:
     assert "<b>" in text_of(widget, "confusionChanges") or classes == 1
 
 
+def test_what_hinders_the_comparison_of_matrices_is_said(tmp_path: Path) -> None:
+    run = WrittenRun(tmp_path / "one")
+    known = ComparedRun.read(run.folder, SummaryReader())
+    cats, dogs = (ConfusionReading((name,), np.array([[1]], np.int64)) for name in ("cat", "dog"))
+
+    def said(first: ConfusionReading | None, second: ConfusionReading | None) -> object:
+        sides = (replace(known, confusion=each) for each in (first, second))
+        return RunPair(*sides, verdict="").confusion_pair()
+
+    assert said(cats, cats) == (cats, cats)
+    assert said(cats, None) == "The second run has saved no confusion matrix of its best epoch."
+    assert said(None, cats) == "The first run has saved no confusion matrix of its best epoch."
+    assert said(cats, dogs) == ("The confusion matrices cannot be compared: the runs have different classes.")
+
+
 def test_runs_without_epochs_or_a_matrix_say_so(compare: Compare, tmp_path: Path) -> None:
     for name in ("one", "two"):
         WrittenRun(tmp_path / name)
     dialog = compare(tmp_path / "one", tmp_path / "two")
-    assert "cannot be compared" in text_of(dialog, "confusionChanges")
+    assert (
+        text_of(dialog, "confusionChanges") == "Neither run has saved a confusion matrix of its best epoch."
+    )
     assert "no complete epoch" in dialog.findChild(RunCurves).accessibleDescription()
     assert not dialog.findChild(RunCurves).grab().isNull()
 

@@ -229,3 +229,13 @@ def test_an_outdated_answer_is_asked_again_when_an_epoch_has_ended(
         (hidden / path.name).rename(path)
     session.events.emit((Run.open(folder).history[-1],))
     qtbot.waitUntil(lambda: requests.answer(question).epoch == 2, timeout=PATIENCE_MS)
+
+
+def test_of_a_run_that_is_about_to_begin_nothing_is_said_before_it_has_a_folder(
+    qtbot: QtBot, requests: InstrumentRequests, folder: Path
+) -> None:
+    early, known = Question(None, 2, "confusion"), ask(folder, 2, "confusion")
+    requests.want(frozenset({early}))
+    requests.want(frozenset({early, known}))
+    qtbot.waitUntil(lambda: not requests.answer(known).is_pending, timeout=PATIENCE_MS)
+    assert requests.answer(early).is_pending

@@ -234,6 +234,21 @@ def test_progress_is_shown_and_cancel_ends_it(panel: ExportPanel, qtbot: QtBot, 
     assert slow.cancelled.wait(10)
 
 
+def test_keys_act_on_the_export_while_it_runs_and_after_it(
+    panel: ExportPanel, qtbot: QtBot, slow: Slow
+) -> None:
+    choose(panel, "onnx")
+    with qtbot.waitActive(panel):
+        panel.activateWindow()
+    button(panel, "export").setFocus()
+    qtbot.keyClick(button(panel, "export"), Qt.Key.Key_Space)
+    qtbot.waitUntil(slow.started.is_set, timeout=60_000)
+    assert button(panel, "cancel").hasFocus()
+    qtbot.keyClick(button(panel, "cancel"), Qt.Key.Key_Space)
+    assert slow.cancelled.wait(10)
+    assert button(panel, "export").hasFocus()
+
+
 def test_an_export_goes_on_when_another_run_is_shown(
     panel: ExportPanel, run: Path, qtbot: QtBot, slow: Slow, tmp_path: Path
 ) -> None:

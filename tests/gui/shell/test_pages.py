@@ -29,6 +29,7 @@ from cnnstudio.design.templates import template
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.pages.layer_strip import LayerStrip
+from cnnstudio.gui.pages.page import focus_panel
 from cnnstudio.gui.runs.follower import read_run
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
@@ -175,6 +176,18 @@ def test_after_a_click_on_train_the_focus_is_in_the_list_of_layers(
     assert QApplication.focusWidget() is window.pages.train.strip.view
 
 
+@pytest.mark.parametrize("panel", ["palette", "inspector"])
+def test_insert_types_a_layer_wherever_the_focus_is_on_the_page(panel: str, open_window: OpenWindow) -> None:
+    window = open_window()
+    page = window.pages.design
+    focus_panel(page.layer_types if panel == "palette" else page.inspector)
+    assert not page.layers.isAncestorOf(QApplication.focusWidget())
+    Keyboard(window).press(Qt.Key.Key_Insert)
+    focused = QApplication.focusWidget()
+    assert focused is not None
+    assert focused.objectName() == "quickInsert"
+
+
 def test_each_page_remembers_its_own_places_and_rail(open_window: OpenWindow, qtbot: QtBot) -> None:
     first = open_window()
     first.pages.turn_to(first.pages.TRAIN)
@@ -234,6 +247,13 @@ def test_what_is_gone_is_left_out_at_the_next_start(
     assert second.project.network == template("lesson-32").network
     assert second.message_bar.text == ""
     assert second.run_folder is None
+
+
+def test_an_empty_design_does_not_come_back(open_window: OpenWindow) -> None:
+    first = open_window()
+    assert first.documents.new()
+    close(first)
+    assert open_window().project.network == template("lesson-32").network
 
 
 # Data

@@ -13,7 +13,7 @@ from cnnstudio.gui.compute.questions import Answer, Option, Question
 from cnnstudio.gui.dashboard.maps.feature_maps import FeatureMapsView
 from cnnstudio.gui.document.pinned_images import PinnedImages
 from cnnstudio.gui.runs.cursor import Cursor, Moment, Selection
-from cnnstudio.training.events import EpochEnded, Event, Finished, SnapshotTaken, UnitsChecked
+from cnnstudio.training.events import EpochEnded, Event, Finished, SnapshotTaken, Started, UnitsChecked
 
 _LIVE_PAUSE_MS = 250
 """The least time between two redraws that a training causes; what the user does is drawn at once."""
@@ -168,6 +168,7 @@ class MomentSource(QObject):
             self._timer.start(0)
 
     def _on_advanced(self, events: Iterable[Event]) -> None:
-        shown = EpochEnded | Finished | SnapshotTaken | UnitsChecked
+        # With Started the run has a folder.
+        shown = EpochEnded | Finished | SnapshotTaken | Started | UnitsChecked
         if self._asked and not self._timer.isActive() and any(isinstance(each, shown) for each in events):
             self._timer.start(_LIVE_PAUSE_MS)

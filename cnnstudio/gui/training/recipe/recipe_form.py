@@ -106,10 +106,10 @@ class RecipeForm(QWidget):
         field.setToolTip(parameter.help)
         field.setFixedWidth(_FIELD_WIDTH)
         field.edited.connect(lambda value: self._on_edited(parameter.name, value))
-        field.invalid_input.connect(self.invalid_input)
+        field.invalid_input.connect(lambda text: self._on_invalid(parameter, text))
         field.finished.connect(self._on_finished)
         if isinstance(field, IntegerField | NumberField):
-            field.corrected.connect(self.invalid_input)
+            field.corrected.connect(lambda text: self._on_invalid(parameter, text))
         self._fields[parameter.name] = field
         label = Label(parameter.label)
         # No line break inside `0 = off`.
@@ -125,6 +125,10 @@ class RecipeForm(QWidget):
     def _on_edited(self, name: str, value: object) -> None:
         changed = with_known_name(self._project.recipe.replace(**{name: value}))
         self._project.set_recipe(changed, merge=("recipe", name, self._edit_session))
+
+    def _on_invalid(self, parameter: Parameter, text: str) -> None:
+        """Names the field: the message stands below the form, and the field may have been left."""
+        self.invalid_input.emit(f"{parameter.label}: {text[:1].lower()}{text[1:]}" if text else "")
 
     def _on_finished(self, _: object) -> None:
         self._edit_session += 1

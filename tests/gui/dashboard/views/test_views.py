@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,10 +20,11 @@ from cnnstudio.gui.dashboard.views.parts.distribution import Histogram
 from cnnstudio.gui.dashboard.views.parts.kernel_grid import kernel_image
 from cnnstudio.gui.dashboard.views.parts.mistake_list import ROW_HEIGHT
 from cnnstudio.gui.dashboard.views.predictions import PredictionsView
+from cnnstudio.gui.runs.record import RunRecord
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.insight.instruments.filters import FiltersReading
-from tests.gui.canned import CLASSES
-from tests.gui.dashboard.views.canned_readings import Harness, mistakes
+from tests.gui.canned import CLASSES, started
+from tests.gui.dashboard.views.canned_readings import NETWORK, Harness, mistakes, record
 
 
 @pytest.fixture
@@ -350,3 +352,22 @@ def test_a_row_chooses_the_example_image_for_all_views(harness: Harness) -> None
     harness.selection.choose_image(0)
     harness.settle()
     assert view.charts.index == 0
+
+
+# A run that begins
+
+
+def test_a_view_asks_again_when_a_resumed_run_has_its_folder(harness: Harness) -> None:
+    resumed = RunRecord(NETWORK)
+    resumed.continue_from(record())
+    harness.cursor.show(resumed, is_live=True)
+    harness.panel("viewCalibration")
+    harness.settle()
+    assert {each.folder for each in harness.answers.wanted} == {None}
+
+    begin = started(run="resumed")
+    resumed.feed([begin])
+    harness.cursor.advance([begin])
+    harness.qtbot.waitUntil(
+        lambda: {each.folder for each in harness.answers.wanted} == {Path("resumed")}, timeout=20_000
+    )

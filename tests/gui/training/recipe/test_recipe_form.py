@@ -144,15 +144,15 @@ def test_an_invalid_value_is_explained(popup: RecipePopup, project: Project, qtb
     ("name", "typed", "value", "note"),
     [
         ("learningRateField", "0,001", 0.001, ""),
-        ("learningRateField", "1e9", 100.0, "At most 100."),
+        ("learningRateField", "1e9", 100.0, "Learning rate: at most 100."),
         (
             "learningRateField",
             "1,500",
             STUDIO.learning_rate,
-            "1,500 could be 1.500 or 1500: type one of these.",
+            "Learning rate: 1,500 could be 1.500 or 1500: type one of these.",
         ),
-        ("epochsField", "1,5", STUDIO.epochs, "Must be an integer from 1 to 10,000, got 1.5."),
-        ("epochsField", "100000000000", 10_000, "At most 10,000."),
+        ("epochsField", "1,5", STUDIO.epochs, "Epochs: must be an integer from 1 to 10,000, got 1.5."),
+        ("epochsField", "100000000000", 10_000, "Epochs: at most 10,000."),
     ],
 )
 def test_what_becomes_of_a_typed_number_is_said(
