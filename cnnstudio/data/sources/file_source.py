@@ -190,7 +190,9 @@ class FileSource(Source):
         self, decoded: Dataset, listing: Listing, cancelled: CancelFunction
     ) -> tuple[Dataset, dict[str, list[str]]]:
         rows = FileReader(self, listing).rows(decoded.skipped)
-        files = {part: [self.relative(listing.files[row][0]) for row in rows[part]] for part in rows}
+        # Once, because the listing puts all of them together when it is asked.
+        names = [self.relative(path) for path, _ in listing.files]
+        files = {part: [names[row] for row in rows[part].tolist()] for part in rows}
         valid = self._valid_corrections(listing)
         corrected = dataclasses.replace(decoded, notes=(*decoded.notes, *valid.notes()))
         corrected.preset_fingerprint(decoded.fingerprint)
