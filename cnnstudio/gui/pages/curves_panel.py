@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cnnstudio.training.preflight.profiling import TrainingEstimate
 
 _KEY = "curves"
+_LEAST_WIDTH = 240
 _HELP = (
     "The curves show how well the network does while it learns: in blue on the batches that it trains on, in "
     "orange on validation images, which it never trains on. If the orange line gets worse while the blue one "
@@ -47,6 +48,8 @@ class CurvesPanel(Panel):
 
     def __init__(self, project: Project, shown: ShownRun, clock: FrameClock, settings: Settings) -> None:
         super().__init__("curvesPanel")
+        # Its head needs more; on a small screen the window must fit nevertheless.
+        self.setMinimumWidth(_LEAST_WIDTH)
         self._project = project
         self._shown = shown
         self._clock = clock
