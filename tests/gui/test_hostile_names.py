@@ -41,8 +41,8 @@ from cnnstudio.gui.export.panel import ExportPanel, FormatOutcome
 from cnnstudio.gui.interchange.dialog import ImportDialog
 from cnnstudio.gui.runs.table.label_box import LabelBox
 from cnnstudio.gui.shell.app import create_window
+from cnnstudio.gui.shell.help.shortcuts_dialog import ShortcutsDialog
 from cnnstudio.gui.shell.main_window import MainWindow
-from cnnstudio.gui.shell.shortcuts_dialog import ShortcutsDialog
 from cnnstudio.gui.templates.dialog import TemplateDialog
 from cnnstudio.gui.training.preflight.base_dialog import ComputeDialog
 from cnnstudio.gui.training.preflight.lr_range_dialog import LrRangeDialog
