@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,16 +15,30 @@ from cnnstudio.data.sources.listing import Listing
 from cnnstudio.data.storage.writers import DatasetWriter
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cnnstudio.data.images.decoding import Mask
-    from cnnstudio.data.sources.file_source import FileSource
+    from cnnstudio.data.versions.split_plan import SplitPlan
 
 _MAX_NAMED = 10
+
+
+class Files(Protocol):
+    """What the reader has to know of the source of the files."""
+
+    name: str
+    title: str
+    path: Path
+    plan: SplitPlan
+
+    @property
+    def folder(self) -> Path: ...
 
 
 class FileReader:
     """The files of a listing. Pillow is imported only when they are read."""
 
-    def __init__(self, source: FileSource, listing: Listing) -> None:
+    def __init__(self, source: Files, listing: Listing) -> None:
         self._source, self._listing = source, listing
         self._paths = [path for path, _ in listing.files]
         self._labels = np.array([label for _, label in listing.files], np.int64)
