@@ -109,12 +109,14 @@ class RunStatusText:
         epochs = self._planned_epochs(self._started) if self._started is not None else 0
         # A run that early stopping ended is completed too, but gives its own reason.
         all_epochs = (completed(epochs), f"All {epochs:,} epochs are done.")  # the second in version 0.1
-        if finished.outcome == "completed" and finished.reason in all_epochs:
-            parts = [f"Done: {pluralize(epochs, 'epoch')} in {format_duration(finished.seconds)}"]
-        else:
-            parts = [finished.reason.rstrip(".")]
+        parts = [finished.reason.rstrip(".")]
         if finished.test is not None:
             parts.append(f"test accuracy {format_percent(finished.test.accuracy)}")
+        if finished.outcome == "completed" and finished.reason in all_epochs:
+            # The end is cut off where there is little room, and the accuracy is what everybody waits for.
+            done = f"{pluralize(epochs, 'epoch')} in {format_duration(finished.seconds)}"
+            parts = [*parts[1:], done]
+            parts[0] = f"Done: {parts[0]}"
         if finished.best_epoch is not None:
             parts.append(f"best epoch: {format_count(finished.best_epoch)}")
         return " · ".join(parts)

@@ -81,7 +81,7 @@ def test_a_complete_training_leaves_curves_maps_and_a_run(studio: Studio) -> Non
     studio.until(State.IDLE)
 
     assert studio.finished.outcome == "completed"
-    assert studio.tool_bar.status_label.full_text.startswith("Done: 3 epochs in ")
+    assert studio.tool_bar.status_label.full_text.startswith("Done: test accuracy ")
     assert len(studio.dashboard.record.history.loss.steps) == 3 * 6
     run = studio.session.run
     assert run is not None

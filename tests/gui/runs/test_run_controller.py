@@ -106,9 +106,9 @@ def test_the_end_of_a_followed_run_is_reported(
     window = open_window(run.folder)
     run.update_metadata(status="completed", reason="Completed 8 epochs.")
     run.append(progress(11, 70), finished())
-    qtbot.waitUntil(lambda: window.message_bar.text.startswith("The run has ended. Done: 8 epochs in "))
+    qtbot.waitUntil(lambda: window.message_bar.text.startswith("The run has ended. Done: test accuracy "))
     assert window.tool_bar.status_label.full_text.startswith(
-        "Done: 8 epochs in 2 m 40 s · test accuracy 71.2%"
+        "Done: test accuracy 71.2% · 8 epochs in 2 m 40 s"
     )
     assert status(window).startswith("Ready")
 

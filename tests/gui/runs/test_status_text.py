@@ -63,7 +63,7 @@ def test_an_ended_run_shows_its_outcome_and_results() -> None:
     stopped = status_of(*run_events(epochs=2), finished("stopped", "Stopped in epoch 3 after batch 4 of 10."))
     failed = status_of(*run_events(epochs=2), finished("failed", "The loss became NaN."))
 
-    assert done.text == "Done: 8 epochs in 2 m 40 s · test accuracy 71.2% · best epoch: 4"
+    assert done.text == "Done: test accuracy 71.2% · 8 epochs in 2 m 40 s · best epoch: 4"
     assert done.fraction == 1
     assert stopped.text == ("Stopped in epoch 3 after batch 4 of 10 · test accuracy 71.2% · best epoch: 4")
     assert failed.text == "The loss became NaN."

@@ -227,7 +227,7 @@ def test_the_result_stays_visible_after_the_run(stage: Stage) -> None:
 
     stage.project.set_recipe(LESSON)
 
-    assert stage.status.startswith("Done: 8 epochs in 2 m 40 s")
+    assert stage.status.startswith("Done: test accuracy 71.2% · 8 epochs in 2 m 40 s")
 
 
 def test_a_failure_is_shown_in_red_until_the_next_training(stage: Stage) -> None:
