@@ -122,7 +122,9 @@ class SourceRow(Panel):
         facts = []
         if info.get("classes"):
             facts.append(f"{format_count(len(info['classes']))} classes")
-        if info.get("train"):
+        if info.get("train") and info.get("test", 0) is None:
+            facts.append(f"{format_count(info['train'])} images, some of them held out as the test set")
+        elif info.get("train"):
             facts.append(f"{format_count(info['train'])} training images")
         if info.get("validation"):
             facts.append(f"{format_count(info['validation'])} validation images")

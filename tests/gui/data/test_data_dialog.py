@@ -170,7 +170,9 @@ def test_a_folder_of_images_is_added_and_can_be_used_and_removed(
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
     qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: dialog.findChild(SourceRow, "source_flowers") is not None)
-    qtbot.waitUntil(lambda: "2 classes · 6 training images" in shown(dialog, "flowers"))
+    qtbot.waitUntil(
+        lambda: "2 classes · 6 images, some of them held out as the test set" in shown(dialog, "flowers")
+    )
     qtbot.waitUntil(lambda: row(dialog, "flowers").findChild(QPushButton, "remove").isEnabled())
     assert buttons(dialog, "flowers") == {"use", "remove"}
     press(qtbot, dialog, "flowers", "remove")
@@ -254,7 +256,9 @@ def test_a_doubtful_folder_is_asked_about(
     qtbot.waitUntil(lambda: bool(texts))
     assert "animals and plants hold folders in turn." in texts
     assert "animals and plants are the classes" in texts
-    qtbot.waitUntil(lambda: "4 classes · 8 training images" in shown(dialog, "nature"))
+    qtbot.waitUntil(
+        lambda: "4 classes · 8 images, some of them held out as the test set" in shown(dialog, "nature")
+    )
     assert find_source("nature").load().classes == ("cat", "dog", "oak", "rose")
 
 
@@ -269,7 +273,9 @@ def test_enter_takes_what_is_likely(
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
     answer_with(None, "answerAdd")
     add(qtbot, dialog)
-    qtbot.waitUntil(lambda: "2 classes · 8 training images" in shown(dialog, "nature"))
+    qtbot.waitUntil(
+        lambda: "2 classes · 8 images, some of them held out as the test set" in shown(dialog, "nature")
+    )
 
 
 def test_a_doubtful_folder_is_not_added_after_cancel(
