@@ -323,9 +323,10 @@ def _check_memory(analysis: Analysis, recipe: Recipe, device: torch.device) -> N
     suggestion = "use fewer filters or units, or smaller images"
     if parts is not None:
         suggestion = f"split each batch of {recipe.batch_size:,} into {parts:,} (gradient accumulation)"
+    where = "this computer" if device.type == "cpu" else str(device)
     raise TrainingError(
         f"The training needs about {needed / 1e9:,.1f} GB of memory, but {free / 1e9:,.1f} GB are free on "
-        f"{device}: {suggestion}.",
+        f"{where}: {suggestion}.",
         split_batches(parts) if parts is not None else None,
     )
 

@@ -129,7 +129,9 @@ def test_other_settings_apply_from_the_next_run(stage: Stage, monkeypatch: pytes
 
 
 def test_a_run_that_needs_too_much_memory_can_be_fixed_with_one_click(stage: Stage) -> None:
-    stage.session.failed.emit("The training needs about 90.0 GB of memory, but 24.0 GB are free on cpu.")
+    stage.session.failed.emit(
+        "The training needs about 90.0 GB of memory, but 24.0 GB are free on this computer."
+    )
     stage.session.fix_available.emit(split_batches(4))
     assert stage.message_bar.text.startswith("The training needs about 90.0 GB")
     assert stage.shows_error

@@ -89,7 +89,8 @@ def test_an_invalid_number_of_threads_is_refused(threads: int) -> None:
 def test_a_training_that_does_not_fit_into_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "free_memory", lambda device: 10_000)
     with pytest.raises(
-        TrainingError, match=r"needs about .* GB of memory, but 0.0 GB are free on cpu: use fewer filters"
+        TrainingError,
+        match=r"needs about .* GB of memory, but 0.0 GB are free on this computer: use fewer filters",
     ):
         prepare(tiny(), colors(), LESSON)
     prepare(tiny(), colors(), LESSON, check_memory=False)
