@@ -63,3 +63,8 @@ class Heading(QWidget):
 
     def _on_theme_changed(self, _: object) -> None:
         self.update()
+
+
+def latest_before(epoch: int) -> str:
+    """Says that what is shown is of an earlier epoch than the one that is looked at, which kept nothing."""
+    return f"from epoch {epoch}, the latest before"

@@ -8,6 +8,7 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
+from cnnstudio.gui.dashboard.heading import latest_before
 from cnnstudio.gui.dashboard.maps.feature_maps import HINT, FeatureMapsView
 from cnnstudio.gui.runs.map_loader import MapLoader, MapRequest
 from cnnstudio.gui.runs.shown_run import ShownRun
@@ -144,7 +145,11 @@ class RunMaps(FeatureMapsView):
             self.show_nothing(record.network, layer, hint)
         else:
             # At the end too: the last epochs of a short or interrupted run may have no saved maps.
-            self._show(loaded.maps, f"after epoch {loaded.epoch}")
+            epoch = loaded.epoch
+            when = f"after epoch {epoch}"
+            if epoch is not None and epoch != moment.epoch:
+                when = latest_before(epoch)
+            self._show(loaded.maps, when)
 
     def _show(self, maps: FeatureMaps, when: str) -> None:
         if (maps, when) != (self.grid.maps, self.when):

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import screen_reader_text
 from cnnstudio.gui.compute.questions import Answer
+from cnnstudio.gui.dashboard.heading import latest_before
 from cnnstudio.gui.dashboard.views.parts.veil import Veil
 from cnnstudio.gui.dashboard.views.readings import MomentReadings, MomentSource
 from cnnstudio.gui.runs.cursor import Selection
@@ -153,7 +154,7 @@ class View(QWidget):
     def epoch_note(self, answer: Answer, readings: MomentReadings) -> str:
         """`epoch 3` where that has to be said: not the end of the run, or not the epoch that is looked at."""
         if answer.epoch is not None and answer.epoch != readings.epoch:
-            return f"from epoch {answer.epoch}, the latest before"
+            return latest_before(answer.epoch)
         return "" if readings.moment.is_at_end else f"epoch {readings.epoch}"
 
     # For the panel
