@@ -29,6 +29,7 @@ GIVEN_A_FILE = {
     "data/storage/writers.py": {"fromfile"},
     "data/transfer/archive.py": {"tarfile.open"},
     "data/transfer/zip_images.py": {"ZipFile"},
+    "gui/document/pinned_images.py": {"Image.open"},
     "runs/archive/packing.py": {"ZipFile"},
     "runs/archive/unpacking.py": {"ZipFile"},
     "runs/snapshots.py": {"ZipFile"},

@@ -23,6 +23,8 @@ from cnnstudio.gui.widgets.labels import Line, Panel
 from cnnstudio.gui.widgets.tab_buttons import TabButtons
 from cnnstudio.layers.base import Family
 
+_LEAST_LIST_WIDTH = 300
+
 
 class TabbedPanel(Panel):
     """Several views of the selection behind tabs; each is created when it is first shown."""
@@ -82,6 +84,8 @@ class DesignPage(Page):
         self.layer_types.families.changed.connect(self._remember_families)
         self.layer_types.rail_changed.connect(lambda _: self._remember_palette())
         self.layers = LayerList(project)
+        # Its head would ask for more; on a small screen that would make the window larger than the screen.
+        self.layers.setMinimumWidth(_LEAST_LIST_WIDTH)
         self.inspector = TabbedPanel(
             (
                 ("Inspector", "tabInspector", lambda: _unframed(Inspector(project))),
