@@ -317,7 +317,7 @@ def test_evaluate_has_the_documented_keys(trained: Path, capsys: Output) -> None
 def test_evaluate_shows_each_class(trained: Path, capsys: Output) -> None:
     assert main(["evaluate", str(trained), "--split", "train"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("Small on 40 training images of brightness\n")
+    assert out.startswith("Small, epoch 3, on 40 training images of brightness\n")
     assert "\nbright " in out
     assert "\nAccuracy " in out
 

@@ -61,6 +61,20 @@ EVENTS: list[dict[str, Any]] = [
         "seconds_left": None,
     },
     {
+        "event": "Progress",
+        "step": 6,
+        "steps": 12,
+        "epoch": 1.5,
+        "losses": [0.5, 0.25],
+        "accuracies": [0.75, 1.0],
+        "first_step": 5,
+        "images_per_second": 100.5,
+        "learning_rate": 0.01,
+        "seconds": 1.5,
+        "seconds_left": None,
+        "gradient_norm": 2.5,
+    },
+    {
         "event": "EpochEnded",
         "epoch": 2,
         "train": SCORES,
@@ -75,6 +89,7 @@ EVENTS: list[dict[str, Any]] = [
     {"event": "Warned", "message": "There is little memory."},
     {"event": "Paused", "step": 6},
     {"event": "Resumed", "step": 6},
+    {"event": "Resumed", "step": 6, "seconds": 2.5},
     {
         "event": "Adjusted",
         "step": 6,
@@ -363,11 +378,12 @@ def test_an_event_has_its_values(place: tuple[str, str], values: tuple[str | Non
 
 
 def test_the_events_of_a_run_have_their_names(written: Path) -> None:
-    keys = {event["event"]: list(event) for event in EVENTS}
+    # Some of them with and without what is not always known.
+    keys = [(event["event"], list(event)) for event in EVENTS]
     said = [json.loads(line) for line in (written / "events.jsonl").read_text().splitlines()]
     names = {"Started", "Warned", "UnitsChecked", "Progress", "EpochEnded", "Finished"}
     assert {event["event"] for event in said} == names
-    assert [list(event) for event in said] == [keys[event["event"]] for event in said]
+    assert [event for event in said if (event["event"], list(event)) not in keys] == []
 
 
 # Recipes

@@ -89,7 +89,13 @@ def resolve_epoch(run: Run, asked: int | None = None) -> int:
         raise RunError(f"The run {run.id} has no saved weights: it ended before its first checkpoint.")
     if asked is None:
         best = saved_best_epoch(run)
-        return epochs[-1] if best is None else best
+        newest = epochs[-1] if best is None else best
+        if newest == 0:
+            # What has not learned anything is shown if it is asked for, and not as the run's result.
+            raise RunError(
+                f"The run {run.id} has no weights of a completed epoch, only those before training."
+            )
+        return newest
     if asked not in epochs:
         known = ", ".join(map(format_count, epochs))
         raise RunError(
