@@ -9,32 +9,32 @@ from cnnstudio.gui.plots.options import CurveOptions
 _VALIDATION = Entry(
     "validation",
     "validation",
-    ("validation", "validation", "validation", "val.", ""),
+    ("validation", "val.", "val.", ""),
     "Measured on the validation images at the end of each epoch.",
 )
 _GAP = Entry(
     "gap",
     "validation",
-    ("gap", "gap", ""),
+    ("gap", "gap", "gap", ""),
     "Overfitting gap: where the network is worse on validation images than on those it trains on.",
     is_area=True,
 )
 _SMOOTHED = Entry(
     "training",
     "training",
-    ("training (smoothed)", "train (smoothed)", "train (smoothed)", "train", ""),
+    ("train (smoothed)", "train (smoothed)", "train", ""),
     "Measured on the training batches. The bold line and its value are smoothed; single steps are faint.",
 )
 _STEPS = Entry(
     "training",
     "training",
-    ("training", "training", "training", "train", ""),
+    ("train", ""),
     "Measured on the training batch of each step.",
 )
 _MEANS = Entry(
     "training",
     "training",
-    ("training (mean)", "train (mean)", "train (mean)", "train", ""),
+    ("train (mean)", "train (mean)", "train", ""),
     "The mean over the steps of each epoch, while the network learned.",
 )
 _VALUE = Entry("training", "training", ("value", ""), "Measured a few times a second.")
