@@ -62,7 +62,7 @@ class TrainPage(Page):
     def build(self) -> QWidget:
         remembers_strip(self, self.strip)
         parts = (self.strip, self.curves, self.view_panel)
-        return self.splitter("columns", Qt.Orientation.Horizontal, parts, (240, 472, 568), hero=2)
+        return self.splitter("columns", Qt.Orientation.Horizontal, parts, (240, 418, 582), hero=2)
 
     def fold(self, is_narrow: bool) -> None:
         fold_strip(self, self.strip, is_narrow, folded_at_first=False)

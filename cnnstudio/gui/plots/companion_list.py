@@ -14,7 +14,7 @@ from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label
 
 _ROW, _SPACING, _MAX_ROWS = 24, 2, 3
-_HINT = "To see other runs here, choose them in the table of runs (Ctrl+T)."
+_HINT = "Ctrl+T: choose other runs to see their curves here."
 
 
 class _Swatch(QWidget):

@@ -29,7 +29,7 @@ def _has_ended(runs: Sequence[RunSummary]) -> bool:
 
 
 ACTS = (
-    Act("compareRuns", "Compare 2", "Compare two runs side by side", lambda runs: len(runs) == 2),
+    Act("compareRuns", "Compare", "Compares two runs side by side", lambda runs: len(runs) == 2),
     Act("showInCurves", "Overlay curves", "Lay their curves over those of the run on show", bool),
     Act(
         "anotherSeed",
