@@ -1,9 +1,9 @@
 """Creates the images of the documentation with the real window: `make screenshots`.
 
-    python docs/make_images.py [--folder docs/images] [--size 1280 720] [--schemes light dark] [--data NAME]
+    python docs/make_images.py [--folder FOLDER] [--size 1280 720] [--schemes dark] [--data NAME] [--all]
 
 Trains the lesson's network on the built-in data set, or on another one, for a minute or two. Works with and
-without a display. With another folder and size, it is also a quick look at all pages of the program.
+without a display. With `--all`, another folder and other sizes, it is also a look at all pages.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,8 @@ _THREE_ERRORS = """{
   {"type": "Dense", "units": 128, "activation": "relu"},
   {"type": "Dense", "units": 10, "activation": "softmax"}
 ]}"""
+DOCUMENTED = {"window", "explore", "mistake", "runs"}
+"""The images that README and the guide show."""
 EPOCHS = 5
 """The completed epochs when the images of the training are taken."""
 
@@ -45,6 +47,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, nargs=2, default=(1280, 720), metavar=("WIDTH", "HEIGHT"))
     parser.add_argument("--schemes", nargs="+", choices=("light", "dark"), default=("light",))
     parser.add_argument("--data", default="shapes", help="a data set or a folder of images")
+    parser.add_argument("--all", action="store_true", help="also what the documentation does not show")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     if "DISPLAY" not in os.environ:
@@ -58,7 +61,7 @@ def main() -> None:
         window = create_window()
         window.show()
         window.resize(*options.size)
-        Images(window, options.folder, options.schemes).save_all(data)
+        Images(window, options.folder, options.schemes, None if options.all else DOCUMENTED).save_all(data)
         window.project.mark_saved(Path(home) / "lesson.cnn.json")
         window.close()
 
@@ -66,8 +69,12 @@ def main() -> None:
 class Images:
     """Takes the images, one after the other, as `NAME-light.png` and `NAME-dark.png`."""
 
-    def __init__(self, window: MainWindow, folder: Path, schemes: Sequence[str]) -> None:
+    def __init__(
+        self, window: MainWindow, folder: Path, schemes: Sequence[str], wanted: Container[str] | None
+    ) -> None:
+        """`wanted` are the names of the images to save, None all of them."""
         self.window = window
+        self._wanted = wanted
         self._folder = folder
         self._schemes = schemes
 
@@ -133,7 +140,7 @@ class Images:
     def save(self, name: str, prepare: Callable[[], object] = lambda: None) -> None:
         from cnnstudio.gui.theme.theme import theme
 
-        for scheme in self._schemes:
+        for scheme in self._schemes if self._wanted is None or name in self._wanted else ():
             theme().set_scheme(scheme)
             self.window.message_bar.hide()
             prepare()
