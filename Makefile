@@ -21,7 +21,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 run: $(VENV)/program.stamp
 	$(BIN)/python -m cnnstudio
 
-# In as many processes as there are cores, of which each needs about 1 GB, at most four; torch computes with one thread
+# In as many processes as there are cores, of which each needs up to 2 GB, at most four; torch computes with one thread
 # in each of them. One process, to debug:  make test PROCESSES=0
 test: $(VENV)/test.stamp
 	QT_QPA_PLATFORM=offscreen OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4 --dist worksteal $(TESTS)
