@@ -192,6 +192,14 @@ class RunRecorder:
             self._diagnosis.with_diagnoses(event)
         self._context.enter_context(self._log)
 
+    def _count_test(self, finished: Finished) -> None:
+        """Counts the look at the test set. No result depends on it, and the run's end must not either."""
+        try:
+            version, created = self._metadata["data"]["version"], str(self._metadata["created"])
+            count_evaluation(version, self.folder.name, finished.best_epoch, created)
+        except Exception:
+            _log.exception("The evaluation on the test set was not counted")
+
     def _end(self, finished: Finished) -> Finished:
         """Writes the result; returns the event to report, which says so if that was not possible."""
         self._metadata |= {
@@ -203,8 +211,7 @@ class RunRecorder:
             "best_epoch": finished.best_epoch,
         }
         if finished.test is not None:
-            version, created = self._metadata["data"]["version"], str(self._metadata["created"])
-            count_evaluation(version, self.folder.name, finished.best_epoch, created)
+            self._count_test(finished)
         try:
             self.ensure_folder()
             write_json(self.folder / RUN_FILE, self._metadata)

@@ -108,10 +108,13 @@ ON_CPU = ["--device", "cpu", "--threads", "1"]
 CASES: dict[tuple[str, ...], list[list[str]]] = {
     ("adapt",): [["DESIGN", "--data", "IMAGES", "--out", "OUT"]],
     ("data", "add"): [["IMAGES"]],
+    ("data", "check"): [[f"registered{HOSTILE}"], ["IMAGES"]],
     ("data", "clear"): [[]],
     ("data", "download"): [["cifar10", "--archive", "ARCHIVE"]],
     ("data", "info"): [["IMAGES"], [f"registered{HOSTILE}"], ["RUN"]],
+    ("data", "label"): [[f"registered{HOSTILE}"], [f"registered{HOSTILE}", "--exclude", f"no file{HOSTILE}"]],
     ("data", "list"): [[]],
+    ("data", "versions"): [[f"registered{HOSTILE}"], []],
     ("evaluate",): [["RUN", *ON_CPU], ["RUN", "--data", "IMAGES", "--split", "train", *ON_CPU]],
     ("export",): [
         ["RUN", "--format", "safetensors,pytorch", "--out", "OUT"],

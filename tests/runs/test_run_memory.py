@@ -115,7 +115,7 @@ def test_a_run_that_is_changed_while_it_trains_leaves_nothing_in_memory(tmp_path
     assert in_memory() - before == Counter()
 
 
-def out_of_memory(*arguments: object) -> None:
+def out_of_memory(*arguments: object, **options: object) -> None:
     raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
 
 

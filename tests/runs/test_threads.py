@@ -51,12 +51,13 @@ class Threads:
     def set(self, number: int) -> None:
         self.number = number
 
-    def shown_in(self, update: Callable[[TrainingStep], None]) -> Callable[[TrainingStep], None]:
-        def update_and_show(step: TrainingStep) -> None:
-            update(step)
+    def shown_in(self, update: Callable[..., float | None]) -> Callable[..., float | None]:
+        def update_and_show(step: TrainingStep, **options: bool) -> float | None:
+            norm = update(step, **options)
             self.steps.append(self.number)
             with torch.no_grad():
                 next(step.model.parameters()).mul_(1 + 2.0 ** -(19 + self.number))
+            return norm
 
         return update_and_show
 

@@ -22,6 +22,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run_versions(options: argparse.Namespace) -> None:
     """Lists or compares versions. Raises UserError."""
+    from cnnstudio.data.sources import find_source
     from cnnstudio.data.versions.version import (
         compare_versions,
         describe_difference,
@@ -37,6 +38,9 @@ def run_versions(options: argparse.Namespace) -> None:
             echo("\n".join(describe_difference(before, after)))
         return
     found = list_versions(options.data)
+    if not found and options.data is not None:
+        # Raises for a name that is none; versions of a set that is gone are listed all the same.
+        find_source(options.data)
     if options.json:
         print_json({"versions": found})
     elif not found:

@@ -86,9 +86,10 @@ class IoTask(QObject):
 
     def _on_finished(self) -> None:
         self.ended.emit()
-        # Its owner, the parent, may live as long as the window, and starts many. Without a parent, Python
-        # destroys the task when nobody refers to it. With `deleteLater` here, Qt sometimes crashed.
+        # Its owner, the parent, may live as long as the window, and starts many. Without a parent it is
+        # deleted once only: Python may delete the owner before the event loop deletes the task.
         self.setParent(None)
+        self.deleteLater()
 
 
 class _Relay(QObject):

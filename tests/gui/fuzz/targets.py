@@ -95,7 +95,8 @@ class WindowRuns(WindowTarget):
         "home/runs/fresh/recipe.json",
         "home/runs/fresh/snapshots/*.npz",
     )
-    may_leave: ClassVar = ("home/runs/*/lock",)
+    # The previous run, whose curves are shown too, is found in the list of all runs, which is cached.
+    may_leave: ClassVar = ("home/runs/*/lock", "home/run-summaries.json")
 
     def prepare(self, folder: Path) -> None:
         put_home(folder)
