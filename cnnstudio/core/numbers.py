@@ -12,7 +12,8 @@ _PLAIN = re.compile(rf"\d+{_EXPONENT}")
 _POINT = re.compile(rf"(?:\d+\.\d*|\.\d+){_EXPONENT}")
 _COMMA = re.compile(rf"(?:\d+,\d*|,\d+){_EXPONENT}")
 _ONE_GROUP = re.compile(r"[1-9]\d{0,2},\d{3}")
-_SPACED_GROUPS = re.compile(r"[1-9]\d{0,2}(?:[ '’\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]\d{3})+(?!\d)")
+_SPACES = r"[ '’\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]"
+_SPACED_GROUPS = re.compile(rf"[1-9]\d{{0,2}}(?:{_SPACES}\d{{3}})+(?:[.,]\d*)?{_EXPONENT}")
 _COMMA_GROUPS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 _POINT_GROUPS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+,\d*|[1-9]\d{0,2}(?:\.\d{3}){2,}")
 _MAXIMUM_DIGITS = 400
@@ -27,8 +28,9 @@ def parse_number(text: str, *, whole: bool = False) -> int | float | None:
     wherever this program shows one; elsewhere ParameterError is raised.
     """
     sign, digits = _split_sign(text.strip().translate(_MINUS))
-    if _SPACED_GROUPS.match(digits):
-        digits = re.sub(r"[^\d.,eE+-]", "", digits)
+    if _SPACED_GROUPS.fullmatch(digits):
+        # A comma that follows separated thousands is a decimal sign.
+        digits = re.sub(_SPACES, "", digits).replace(",", ".")
     if _ONE_GROUP.fullmatch(digits) and not whole:
         decimal, thousands = digits.replace(",", "."), digits.replace(",", "")
         raise ParameterError(f"{digits} could be {decimal} or {thousands}: type one of these")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from cnnstudio.cli.command import Parser, UsageError
@@ -22,15 +23,26 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--set",
         nargs="+",
+        action="extend",
         default=[],
         metavar="FILE=CLASS",
         help="the right class of images; files are named as in the data set",
     )
     parser.add_argument(
-        "--exclude", nargs="+", default=[], metavar="FILE", help="images that are not to be used"
+        "--exclude",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="images that are not to be used",
     )
     parser.add_argument(
-        "--reset", nargs="+", default=[], metavar="FILE", help="images whose corrections are to be dropped"
+        "--reset",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="images whose corrections are to be dropped",
     )
     parser.add_argument("--undo", action="store_true", help="take the last change back")
 
@@ -41,7 +53,12 @@ def run_label(options: argparse.Namespace) -> None:
     from cnnstudio.data.versions.relabeling import relabel, undo_relabeling
 
     source = file_source(options.data)
-    labels = dict(_parsed(text) for text in options.set)
+    pairs = [_parsed(text) for text in options.set]
+    named = Counter([*(file for file, _ in pairs), *options.exclude, *options.reset])
+    for file, times in named.items():
+        if times > 1:
+            raise UsageError(f"{file} is named {times} times: say once what becomes of it")
+    labels = dict(pairs)
     is_change = bool(labels or options.exclude or options.reset)
     if options.undo and is_change:
         raise UsageError("--undo takes the last change back and cannot be combined with another change")

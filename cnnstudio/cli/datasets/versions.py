@@ -39,8 +39,8 @@ def run_versions(options: argparse.Namespace) -> None:
         return
     found = list_versions(options.data)
     if not found and options.data is not None:
-        # Raises for a name that is none; versions of a set that is gone are listed all the same.
-        find_source(options.data)
+        # The folder or another spelling; versions of a set that is gone are listed by its name all the same.
+        found = list_versions(find_source(options.data).name)
     if options.json:
         print_json({"versions": found})
     elif not found:

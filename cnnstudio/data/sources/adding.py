@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 from cnnstudio.core.files import exists, expand_home, is_folder
@@ -100,7 +101,12 @@ def _add_zip(
     except OSError as error:
         raise DataError(f"Cannot unpack {path}: {error.strerror or error}.") from None
     source = _source_at(target / inside.relative_to(folder), reading, plan)
-    return register(source.named(path.stem), name)
+    try:
+        return register(source.named(path.stem), name)
+    except BaseException:
+        if folder != target:
+            shutil.rmtree(target, ignore_errors=True)
+        raise
 
 
 def _set_inside(folder: Path) -> Path:

@@ -67,6 +67,7 @@ class FileReader:
         shape = (3, height, width)
         writer.reserve(source.title, len(paths) * math.prod(shape))
         while True:
+            known = readable.copy()
             rows = self._rows(readable)
             on_chunk = self._progress_counter(sum(map(len, rows.values())), progress)
             splits = {}
@@ -80,6 +81,8 @@ class FileReader:
             self._require_images(readable)
             if self._are_complete(rows):
                 break
+            if (readable == known).all():
+                raise DataError(f"{source.title}: some class has no images left to train or to test with.")
             # Every held-out image of some class turned out to be unreadable. Split again without those: each
             # round excludes at least one image, so this ends.
         return self._dataset(splits, rows, readable, self._size_notes((width, height), same_size), cancelled)

@@ -65,7 +65,7 @@ def is_table_name(name: str) -> bool:
 def read_table(path: Path) -> LabelTable:
     """The table in that file. Raises DataError, which says what is wrong and where."""
     text, notes = _read_text(path)
-    lines = text.count("\n") + 1
+    lines = max(text.count("\n"), text.count("\r")) + 1
     if lines > MAX_LINES + 2:
         raise DataError(
             f"{path} has {lines:,} lines, but at most {MAX_LINES:,} are read: divide it into several tables."

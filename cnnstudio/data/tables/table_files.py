@@ -11,6 +11,7 @@ from cnnstudio.core.parameters import shorten
 from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources.folder_layout import Classes, Layout, Role, role_of, with_splits
+from cnnstudio.data.sources.folder_scan import is_image_name
 from cnnstudio.data.tables.label_table import LabelTable, TableRow
 
 _MAX_NAMED = 5
@@ -40,10 +41,10 @@ class _Folders:
             names: dict[str, str] = {}
             try:
                 with os.scandir(folder) as entries:
-                    whole = sorted(entry.name for entry in entries)
+                    whole = sorted(entry.name for entry in entries if entry.is_file())
             except OSError:
                 whole = []
-            for each in whole:
+            for each in filter(is_image_name, whole):
                 names.setdefault(os.path.splitext(each)[0], os.path.join(folder, each))
             self._found[folder] = names | {each: os.path.join(folder, each) for each in whole}
         return self._found[folder]

@@ -102,7 +102,7 @@ def read_corrections(source: Path) -> Corrections:
     try:
         entries = _changes_from_json(content["corrections"])
         replaced = tuple(_changes_from_json(step) for step in content["undo"])
-    except (TypeError, KeyError, AttributeError, ValueError) as error:
+    except (TypeError, KeyError, AttributeError, ValueError, OverflowError) as error:
         raise DataError(f"{path} has no corrections of labels: fix it or delete it.") from error
     return Corrections({file: entry for file, entry in entries.items() if entry is not None}, replaced)
 

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnstudio.core.formatting import list_names
+from cnnstudio.core.locking import FileLock
 from cnnstudio.core.parameters import shorten
 from cnnstudio.data.dataset import DataError
-from cnnstudio.data.versions.corrections import Correction, Corrections, read_corrections, write_corrections
+from cnnstudio.data.versions.corrections import (
+    Correction,
+    Corrections,
+    corrections_path,
+    read_corrections,
+    write_corrections,
+)
 
 if TYPE_CHECKING:
     from cnnstudio.data.sources.file_source import FileSource
     from cnnstudio.data.sources.listing import Listing
 
 _MAX_NAME = 200
+_ATTEMPTS, _RETRY_SECONDS = 50, 0.02
 
 
 def relabel(
@@ -42,16 +53,39 @@ def relabel(
     for file in exclude:
         path, _ = names.find(file)
         changes[source.relative(path)] = Correction.of(source.folder / path, None)
-    known = read_corrections(source.path)
-    for file in reset:
-        name = file if file in known.entries else source.relative(names.find(file)[0])
-        changes[name] = None
-    return _kept(source, known.changed(changes))
+    with _locked(source):
+        known = read_corrections(source.path)
+        for file in reset:
+            name = file if file in known.entries else source.relative(names.find(file)[0])
+            changes[name] = None
+        return _kept(source, known.changed(changes))
 
 
 def undo_relabeling(source: FileSource) -> Corrections:
     """Takes the last change back. Raises DataError if there is none, FileError."""
-    return _kept(source, read_corrections(source.path).undone())
+    with _locked(source):
+        return _kept(source, read_corrections(source.path).undone())
+
+
+@contextmanager
+def _locked(source: FileSource) -> Iterator[None]:
+    """Keeps other programs from changing the corrections meanwhile. Raises DataError if one takes long."""
+    with ExitStack() as stack:
+        _lock(stack, corrections_path(source.path).with_suffix(".lock"), source.title)
+        yield
+
+
+def _lock(stack: ExitStack, path: Path, title: str) -> None:
+    for _ in range(_ATTEMPTS):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(path))
+            return
+        except BlockingIOError:
+            time.sleep(_RETRY_SECONDS)
+        except OSError as error:
+            raise DataError(f"Cannot write {path.parent}: {error.strerror or error}.") from None
+    raise DataError(f"Another program is changing the labels of {title}: try again.")
 
 
 def _kept(source: FileSource, corrections: Corrections) -> Corrections:

@@ -70,11 +70,12 @@ class SplitPlan:
                 wanted -= sizes[index]
             is_decided[found] = True
         chosen = in_training[groups]
-        if chosen.all():
-            raise DataError(
-                f"The pattern “{shorten(self.groups, 100)}” puts all images of each class into one group: "
-                "there are none left to test with. Use a pattern that tells objects apart."
-            )
+        for label in np.unique(labels):
+            if chosen[labels == label].all() or not chosen[labels == label].any():
+                raise DataError(
+                    f"The pattern “{shorten(self.groups, 100)}” puts all images of a class into one group: "
+                    "there are none left to test with. Use a pattern that tells objects apart."
+                )
         return np.flatnonzero(chosen), np.flatnonzero(~chosen)
 
     def _group_numbers(self, names: Sequence[str]) -> Rows:

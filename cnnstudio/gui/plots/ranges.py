@@ -36,9 +36,10 @@ class ValueRanges:
             return 0.0, 1.0
         low, high = _extremes(shown)
         other_low, other_high = _extremes(others)
-        if not high:
-            low, high = other_low, other_high
-        elif other_high:
+        if not high and other_high:
+            # Not kept: the other run may have diverged, and this one has not begun.
+            return whole_range(other_low, other_high, log=self._log)
+        if other_high:
             high = max(high, min(other_high, _OTHERS_FACTOR * high))
         if not high:
             return whole_range(0.0, _FIRST_LOSS if self._metric.is_better_low else 0.0, log=self._log)

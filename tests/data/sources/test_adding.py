@@ -265,3 +265,22 @@ def test_the_split_of_a_set_is_kept_with_it(tmp_path: Path) -> None:
     assert found.plan == plan
     assert len(found.load().test) == 2
     assert any("by seed 3" in note for note in found.info()["notes"])
+
+
+def test_a_zip_file_whose_name_is_refused_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cifar10"):
+        add_images(zip_of(tmp_path / "pets.zip", PETS), "cifar10")
+    assert list(unpacked_folder().iterdir()) == []
+
+
+def test_names_without_extension_are_those_of_images(tmp_path: Path) -> None:
+    path = table(tmp_path, PLAIN.replace(".png", ""))
+    for number in range(6):
+        (path.parent / "images" / f"{number}.json").write_text("{}")
+    assert len(add_images(path).load().train.labels) > 0
+
+
+def test_lines_that_end_in_carriage_returns_are_counted_too(tmp_path: Path) -> None:
+    path = table(tmp_path, "file,label\r" + "a.png,b\r" * 1_000_003)
+    with pytest.raises(DataError, match="at most 1,000,000 are read"):
+        add_images(path)

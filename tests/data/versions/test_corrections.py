@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -197,3 +198,16 @@ def test_images_that_an_earlier_version_decoded_are_named_all_the_same(
     data, files = source.load_with_files()
     assert np.concatenate([split.labels for split in data.splits.values()]).size == 19
     assert sum(map(len, files.values())) == 19
+
+
+def test_two_programs_that_correct_at_once_lose_nothing(source: ImageFolder) -> None:
+    def correct(numbers: range) -> None:
+        for number in numbers:
+            relabel(source, {f"cat/{number}.png": "dog"})
+
+    threads = [threading.Thread(target=correct, args=(each,)) for each in (range(5), range(5, 10))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(read_corrections(source.path).entries) == 10

@@ -51,8 +51,12 @@ def test_images_without_a_match_are_groups_of_their_own() -> None:
 
 
 def test_a_pattern_that_finds_one_group_is_refused() -> None:
-    with pytest.raises(DataError, match="puts all images of each class into one group"):
+    with pytest.raises(DataError, match="puts all images of a class into one group"):
         SplitPlan(groups="[a-z]+$").hold_out(np.zeros(4, np.int64), ["a.png"] * 4)
+    # Of one class alone as well, which would have no test images.
+    names = ["a_1.png", "a_2.png", "b_1.png", "b_2.png", "x_1.png", "x_2.png", "x_3.png"]
+    with pytest.raises(DataError, match="puts all images of a class into one group"):
+        SplitPlan(groups="^[^_]+").hold_out(np.array([0] * 4 + [1] * 3), names)
 
 
 @pytest.mark.parametrize("given", [{"share": 0.0}, {"share": 1.0}, {"seed": -1}, {"groups": "("}])

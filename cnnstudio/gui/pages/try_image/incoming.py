@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QEvent, QMimeData
-from PySide6.QtGui import QImage, QKeyEvent, QKeySequence
+from PySide6.QtCore import QEvent, QMimeData, Qt
+from PySide6.QtGui import QImage, QKeyEvent, QKeySequence, QPainter
 
 from cnnstudio.data.dataset import Pixels
 
@@ -27,6 +27,13 @@ def pixels_in(data: QMimeData | None) -> Pixels | None:
     image = data.imageData() if data is not None and data.hasImage() else None
     if not isinstance(image, QImage) or image.isNull():
         return None
+    if image.hasAlphaChannel():
+        # Transparent parts are white, as those of files are.
+        opaque = QImage(image.size(), QImage.Format.Format_RGB32)
+        opaque.fill(Qt.GlobalColor.white)
+        with QPainter(opaque) as painter:
+            painter.drawImage(0, 0, image)
+        image = opaque
     rgb = image.convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(rgb.constBits(), np.uint8).reshape(rgb.height(), rgb.bytesPerLine())
     pixels = rows[:, : 3 * rgb.width()].reshape(rgb.height(), rgb.width(), 3)

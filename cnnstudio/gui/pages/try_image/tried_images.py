@@ -107,7 +107,8 @@ class TriedImages(QObject):
         if self._room:
             self._waiting.append(source)
         else:
-            self._notes.append(f"There is no room for more than {format_count(len(self.images))} images.")
+            count = len(self.images) + len(self._waiting)
+            self._notes.append(f"There is no room for more than {format_count(count)} images.")
         self._continue()
 
     def _begin(self) -> None:

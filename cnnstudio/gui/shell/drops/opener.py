@@ -139,7 +139,7 @@ class Opener(QObject):
                 self.run_requested.emit(found.path)
             case Kind.IMAGES:
                 self._pages.turn_to(Pages.USE)
-                self._pages.use.try_panel.try_paths([found.path])
+                self._pages.use.try_panel.try_paths(found.paths)
 
 
 def _describe_unusable(steps: Sequence[Step]) -> str:

@@ -245,6 +245,13 @@ def test_an_image_is_pasted_by_its_key(stage: Stage, run_folder: Path) -> None:
     np.testing.assert_array_equal(
         stage.panel.images.images[0].pixels, np.broadcast_to([[[255]], [[0]], [[0]]], (3, 8, 8))
     )
+    # Transparent parts are white, as those of files are.
+    clear = QImage(20, 10, QImage.Format.Format_ARGB32)
+    clear.fill(Qt.GlobalColor.transparent)
+    QGuiApplication.clipboard().setImage(clear)
+    stage.click("tryPaste")
+    stage.wait_for_answers(2)
+    assert (stage.panel.images.images[1].pixels == 255).all()
     QGuiApplication.clipboard().setText("no image")
     stage.click("tryPaste")
     assert stage.messages == ["There is no image on the clipboard."]

@@ -215,6 +215,12 @@ def test_an_image_is_tried_on_the_run_on_show(
     qtbot.waitUntil(lambda: bool(tried))
     assert tried == [things["a.png"]]
     assert window.pages.current.title == "Use"
+    tried.clear()
+    second = things["a.png"].with_name("b.png")
+    second.write_bytes(things["a.png"].read_bytes())
+    drag_and_drop(window, things["a.png"], second)
+    qtbot.waitUntil(lambda: bool(tried))
+    assert tried == [things["a.png"], second]
 
 
 def test_an_overlay_whose_drag_never_ended_goes_with_a_click(
