@@ -16,7 +16,7 @@ from cnnstudio.design.analysis.analysis import Analysis, LayerReport, analyze
 from cnnstudio.design.network import Network, Node, Place
 from cnnstudio.design.text.shorthand import Completion, find_completion, parse_shorthand
 from cnnstudio.gui.designer import commands
-from cnnstudio.gui.designer.palette.type_list import ROW_HEIGHT, TYPE_ROLE, TypeDelegate
+from cnnstudio.gui.designer.palette.type_list import ROW_HEIGHT, TYPE_ROLE, renew_delegate
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label
@@ -46,7 +46,8 @@ class QuickInsert(QFrame):
     """The layers would now be inserted at another place, or the card has another height."""
 
     def __init__(self, project: Project, focus_owner: QWidget, *, is_inline: bool = False) -> None:
-        super().__init__()
+        # A parent from the start: a card that is never opened would outlive its window.
+        super().__init__(focus_owner)
         self.is_inline = is_inline
         self.is_open = False
         self._project = project
@@ -65,10 +66,10 @@ class QuickInsert(QFrame):
         self.hide()
 
     def _compose(self) -> None:
-        self._preview.setObjectName("quickInsertPreview")
+        self._preview.setObjectName(f"{self.field.objectName()}Preview")
         self._preview.setContentsMargins(10, 0, 10, 0)
-        self._suggestions.setObjectName("quickInsertTypes")
-        self._suggestions.setItemDelegate(TypeDelegate(self._suggestions))
+        self._suggestions.setObjectName(f"{self.field.objectName()}Types")
+        renew_delegate(self._suggestions)
         self._suggestions.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._suggestions.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._suggestions.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -144,7 +145,7 @@ class QuickInsert(QFrame):
         self.closed.emit()
 
     def _on_theme_changed(self, _: object) -> None:
-        self._suggestions.setItemDelegate(TypeDelegate(self._suggestions))
+        renew_delegate(self._suggestions)
 
     # Actions of the keys in the field
 

@@ -19,7 +19,7 @@ from cnnstudio.design.text.palette_search import search_layer_types
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.drag_pixmap import start_drag
 from cnnstudio.gui.designer.layer_list.layer_model import Index
-from cnnstudio.gui.theme.text_metrics import TextMetrics
+from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import family_token, theme
 from cnnstudio.gui.widgets.plain_text import plain_tooltip
 from cnnstudio.layers.base import Family, Layer
@@ -49,7 +49,7 @@ class TypeList(QListWidget):
         super().__init__()
         self.setObjectName("paletteList")
         self.setAccessibleName("Layer types")
-        self.setItemDelegate(TypeDelegate(self))
+        renew_delegate(self)
         self.setMouseTracking(True)
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
@@ -166,7 +166,7 @@ class TypeList(QListWidget):
         self.setViewportMargins(0, 0, 0, self.height() % ROW_HEIGHT)
 
     def _on_theme_changed(self, _: object) -> None:
-        self.setItemDelegate(TypeDelegate(self))
+        renew_delegate(self)
 
 
 def _is_command(event: QKeyEvent) -> bool:
@@ -174,14 +174,22 @@ def _is_command(event: QKeyEvent) -> bool:
     return bool(modifiers & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.MetaModifier))
 
 
+def renew_delegate(widget: QListWidget) -> None:
+    """Paints the types of a list with the fonts of the present theme."""
+    before = widget.itemDelegate()
+    widget.setItemDelegate(TypeDelegate(widget))
+    if before is not None:
+        before.deleteLater()
+
+
 class TypeDelegate(QStyledItemDelegate):
     """Paints the headings, and the types with their icon and, if there is space, their description."""
 
     def __init__(self, parent: QListWidget) -> None:
         super().__init__(parent)
-        self._content = TextMetrics(theme().font("content"))
-        self._small = TextMetrics(theme().font("help"))
-        self._head = TextMetrics(theme().font("head"))
+        self._content = text_metrics(theme().font("content"))
+        self._small = text_metrics(theme().font("help"))
+        self._head = text_metrics(theme().font("head"))
 
     @property
     def _is_rail(self) -> bool:
