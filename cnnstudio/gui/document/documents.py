@@ -14,7 +14,7 @@ from cnnstudio.design.network import Network
 from cnnstudio.gui.document.autosave import Autosave, UnsavedDesign
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
-from cnnstudio.gui.widgets.message_box import Answer, MessageBox
+from cnnstudio.gui.widgets.message_box import Answer, MessageBox, confirm_replace
 
 _FILTER = f"Designs (*{SUFFIX});;All files (*)"
 
@@ -114,23 +114,7 @@ class Documents(QObject):
             return self._write(path)
         # The file dialog has asked about replacing the file with the typed name, not the one with the suffix.
         path = path.with_name(path.name + SUFFIX)
-        return self._confirm_replace(path) and self._write(path)
-
-    def _confirm_replace(self, path: Path) -> bool:
-        if not path.exists():
-            return True
-        box = MessageBox(
-            self._window,
-            "Replace file",
-            f"{path.name} already exists. Replace it?",
-            f"This overwrites the file in {path.parent}.",
-            icon="save",
-            answers=(
-                Answer("cancel", "&Cancel", default=True, escape=True),
-                Answer("replace", "&Replace"),
-            ),
-        )
-        return box.ask() == "replace"
+        return confirm_replace(self._window, path) and self._write(path)
 
     def _write(self, path: Path) -> bool:
         try:

@@ -105,7 +105,9 @@ class ShownRun(QObject):
 
     def forget(self, folders: Iterable[Path]) -> None:
         """Shows no run any more if the one on show is among those whose folders are gone."""
-        if self.record.folder in set(folders) and not self.cursor.is_live:
+        gone = set(folders)
+        self.overlays.forget(gone)
+        if self.record.folder in gone and not self.cursor.is_live:
             self.follower.close()
             self._live = RunRecord()
             self._show(self._live, False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import shiboken6
@@ -169,3 +170,21 @@ def _set_text(label: Label, text: str) -> Label:
     label.setFixedWidth(TEXT_WIDTH)
     label.setMinimumHeight(label.heightForWidth(TEXT_WIDTH))
     return label
+
+
+def confirm_replace(parent: QWidget, path: Path) -> bool:
+    """Asks about a file whose name the user did not type in full; True if it may be written."""
+    if not path.exists():
+        return True
+    box = MessageBox(
+        parent,
+        "Replace file",
+        f"{path.name} already exists. Replace it?",
+        f"This overwrites the file in {path.parent}.",
+        icon="save",
+        answers=(
+            Answer("cancel", "&Cancel", default=True, escape=True),
+            Answer("replace", "&Replace"),
+        ),
+    )
+    return box.ask() == "replace"

@@ -139,6 +139,8 @@ def test_a_run_that_is_deleted_while_it_is_shown_leaves_the_window_usable(
     press(KEY.Key_Delete)
     qtbot.waitUntil(lambda: len(window.runs_overlay.table.runs) == 1, timeout=20_000)
     assert window.message_bar.text == "Moving Tiny to the trash."
+    window.shown_run.overlays.add([runs_folder() / "mine-0"])
+    assert window.shown_run.overlays.folders
     window.run_commands.deletion.finish()
     qtbot.waitUntil(lambda: (trash / "mine-0" / "run.json").exists(), timeout=20_000)
     assert window.message_bar.text == ""
@@ -146,6 +148,7 @@ def test_a_run_that_is_deleted_while_it_is_shown_leaves_the_window_usable(
     # Nothing is left of it: a run that is gone can neither be resumed nor explored.
     qtbot.waitUntil(lambda: window.run_folder is None)
     assert window.shown_run_button.full_text == "No run yet"
+    assert window.shown_run.overlays.folders == ()
 
 
 def test_a_title_that_the_run_on_show_gets_is_its_name_at_once(window: MainWindow, qtbot: QtBot) -> None:

@@ -36,6 +36,7 @@ from cnnstudio.gui.pages.try_image.trials import (
     epoch_to_ask,
 )
 from cnnstudio.gui.pages.try_image.tried_images import TriedImages
+from cnnstudio.gui.widgets.images.saving import choose_file
 from cnnstudio.gui.widgets.labels import ElidedLabel, Panel
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.progress import ProgressLine
@@ -330,10 +331,9 @@ class TryPanel(Panel):
         folder, batches, shown = moment.folder, self.images.batches, self._answers.epoch
         # The epoch whose answers are shown: it is one that was kept.
         epoch = epoch_to_ask(moment) if shown is None else shown
-        name, _ = QFileDialog.getSaveFileName(self, "Save scores", "scores.csv", "CSV table (*.csv)")
-        if name and folder is not None:
-            path = Path(name)
-            self.saving.begin(path if path.suffix else path.with_suffix(".csv"), folder, epoch, batches)
+        path = choose_file(self, "Scores", "CSV table (*.csv)", ".csv")
+        if path is not None and folder is not None:
+            self.saving.begin(path, folder, epoch, batches)
 
 
 def _button(object_name: str, text: str, description: str) -> QPushButton:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +87,15 @@ class RunOverlays(QObject):
             self._runs.pop(folder).close()
             self.changed.emit()
 
+    def forget(self, folders: Iterable[Path]) -> None:
+        """Takes runs away whose folders are gone; another one may be the previous run then."""
+        gone = set(folders)
+        for folder in gone:
+            self.remove(folder)
+        if self._previous is not None and self._previous.folder in gone and self._shown is not None:
+            shown, self._shown = self._shown, None
+            self.look_for_previous(shown)
+
     def clear(self) -> None:
         """Takes all runs away that the user chose."""
         for folder in self.folders:
@@ -149,14 +158,14 @@ class _Followed(QObject):
     def __init__(self, folder: Path, parent: QObject, *, is_previous: bool = False) -> None:
         super().__init__(parent)
         self.overlay: Overlay | None = None
-        self._folder = folder
+        self.folder = folder
         self._is_previous = is_previous
         self._follower = RunFollower(self)
         self._follower.record_changed.connect(self._on_record_changed)
         self._follower.events_added.connect(lambda _: self.changed.emit())
         self._task = IoTask(lambda progress, cancelled: (read_run(folder), read_label(folder).title), self)
         self._task.done.connect(self._on_read)
-        self._task.failed.connect(lambda message: self.failed.emit(self._folder, message))
+        self._task.failed.connect(lambda message: self.failed.emit(self.folder, message))
         self._title = ""
 
     def start(self) -> None:
@@ -174,7 +183,7 @@ class _Followed(QObject):
     def _on_record_changed(self, record: object) -> None:
         assert isinstance(record, RunRecord)
         name = ", ".join(filter(None, (self._title or record.network.name, describe_date(record.created))))
-        self.overlay = Overlay(self._folder, name, record, self._is_previous)
+        self.overlay = Overlay(self.folder, name, record, self._is_previous)
         self.changed.emit()
 
 

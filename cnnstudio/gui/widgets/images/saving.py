@@ -14,9 +14,12 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from cnnstudio.core.files import FileError, write_atomically
 from cnnstudio.gui.widgets.message_bar import Message
+from cnnstudio.gui.widgets.message_box import confirm_replace
 
 Cell = str | int | float
 
+_SUFFIX = re.compile(r"\.[A-Za-z]{2,5}")
+"""What follows a point in `run 1.5` is none."""
 _CELL_START = re.compile(r"[=+\-@\t\r]")
 """With which a spreadsheet takes the text of a cell for a formula."""
 
@@ -34,7 +37,11 @@ def choose_file(parent: QWidget, title: str, kinds: str, suffix: str) -> Path | 
     if not chosen:
         return None
     path = Path(chosen)
-    return path if path.suffix else path.with_suffix(suffix)
+    if _SUFFIX.fullmatch(path.suffix):
+        return path
+    # The file dialog has asked about replacing the file with the typed name, not the one with the suffix.
+    path = path.with_name(path.name + suffix)
+    return path if confirm_replace(parent, path) else None
 
 
 def write_file(path: Path, data: bytes) -> Message:
