@@ -26,14 +26,16 @@ class FileLock:
     Entering raises BlockingIOError if another process holds the lock, OSError if the file cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, attempts: int = _ATTEMPTS) -> None:
+        """With more `attempts`, one every 20 ms, it waits for others that hold the lock for longer."""
         self._path = path
+        self._attempts = attempts
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> Self:
         file = open(self._path, "a+b")  # a pipe or a device is refused: it has no position
         try:
-            _lock_with_retries(file)
+            _lock_with_retries(file, self._attempts)
         except BaseException:
             file.close()
             raise
@@ -79,9 +81,9 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def _lock_with_retries(file: BinaryIO) -> None:
-    """Tries for a tenth of a second: `is_locked` in another process may hold the lock for an instant."""
-    for _ in range(_ATTEMPTS - 1):
+def _lock_with_retries(file: BinaryIO, attempts: int = _ATTEMPTS) -> None:
+    """By default tries for a tenth of a second: `is_locked` in another process may hold it for an instant."""
+    for _ in range(attempts - 1):
         with contextlib.suppress(BlockingIOError):
             lock_file(file)
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,22 @@ def test_a_deleted_lock_file_is_noticed_and_can_be_reacquired(tmp_path: Path) ->
         lock.reacquire()
         assert lock.is_in_place
         assert is_locked(path)
+
+
+def test_with_more_attempts_a_lock_is_waited_for(tmp_path: Path) -> None:
+    path, is_held, may_end = tmp_path / "lock", threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with FileLock(path):
+            is_held.set()
+            assert may_end.wait(20)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert is_held.wait(20)
+    with pytest.raises(BlockingIOError), FileLock(path):
+        pass
+    threading.Timer(0.3, may_end.set).start()
+    with FileLock(path, attempts=1_000):
+        assert may_end.is_set()
+    thread.join()

@@ -6,7 +6,6 @@ far it can be trusted. It is kept for each version, beside the data sets.
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +21,7 @@ from cnnstudio.data.versions.version import is_version_id
 _FORMAT, _VERSION = "cnnstudio.evaluations", 1
 _MAX_KEPT = 1_000
 """Of the latest; older ones are only counted."""
-_ATTEMPTS, _RETRY_SECONDS = 50, 0.02
+_ATTEMPTS = 250
 
 
 def count_evaluation(version: str, run: str, epoch: int | None, key: str = "") -> None:
@@ -36,13 +35,8 @@ def count_evaluation(version: str, run: str, epoch: int | None, key: str = "") -
     path = _path(version)
     with suppress(OSError, UserError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        for _ in range(_ATTEMPTS):
-            try:
-                with FileLock(path.with_suffix(".lock")):
-                    _add(path, {"run": run, "epoch": epoch, "key": key})
-                return
-            except BlockingIOError:
-                time.sleep(_RETRY_SECONDS)
+        with FileLock(path.with_suffix(".lock"), attempts=_ATTEMPTS):
+            _add(path, {"run": run, "epoch": epoch, "key": key})
 
 
 def evaluation_count(version: str) -> int:

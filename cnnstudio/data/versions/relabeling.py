@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from cnnstudio.data.sources.listing import Listing
 
 _MAX_NAME = 200
-_ATTEMPTS, _RETRY_SECONDS = 50, 0.02
+_ATTEMPTS = 250
 
 
 def relabel(
@@ -76,16 +75,13 @@ def _locked(source: FileSource) -> Iterator[None]:
 
 
 def _lock(stack: ExitStack, path: Path, title: str) -> None:
-    for _ in range(_ATTEMPTS):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(path))
-            return
-        except BlockingIOError:
-            time.sleep(_RETRY_SECONDS)
-        except OSError as error:
-            raise DataError(f"Cannot write {path.parent}: {error.strerror or error}.") from None
-    raise DataError(f"Another program is changing the labels of {title}: try again.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(FileLock(path, attempts=_ATTEMPTS))
+    except BlockingIOError:
+        raise DataError(f"Another program is changing the labels of {title}: try again.") from None
+    except OSError as error:
+        raise DataError(f"Cannot write {path.parent}: {error.strerror or error}.") from None
 
 
 def _kept(source: FileSource, corrections: Corrections) -> Corrections:
