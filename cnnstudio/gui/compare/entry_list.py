@@ -74,6 +74,7 @@ class EntryList(QListWidget):
         self.blockSignals(False)
 
     def _on_theme_changed(self, _: object) -> None:
+        self.itemDelegate().deleteLater()
         self.setItemDelegate(_Delegate(self))
 
     def _on_current_changed(self, item: QListWidgetItem | None, _: object) -> None:

@@ -102,6 +102,7 @@ class SourceList(QListWidget):
             self.source_chosen.emit(self.chosen)
 
     def _on_theme_changed(self, _: object) -> None:
+        self.itemDelegate().deleteLater()
         self.setItemDelegate(_Delegate(self))
 
 

@@ -79,6 +79,7 @@ class Cards(QListWidget):
             self.current_changed.emit(card.data(_NAME_ROLE))
 
     def _on_theme_changed(self, _: object) -> None:
+        self.itemDelegate().deleteLater()
         self.setItemDelegate(_Delegate(self))
 
 
