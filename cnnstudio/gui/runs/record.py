@@ -75,6 +75,12 @@ class RunRecord:
         return self._folder
 
     @property
+    def own_folders(self) -> frozenset[Path]:
+        """Its folder, and the one of the run that it goes on with, whose curves are its own."""
+        continued = self._continued.folder if self._continued is not None else None
+        return frozenset(each for each in (self._folder, continued) if each is not None)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         return self.history.started.classes if self.history.started is not None else ()
 

@@ -73,6 +73,7 @@ class Studio:
 def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
     studio = Studio(qtbot, image_folder(tmp_path / "images"))
     yield studio
+    studio.dashboard.close_run()
     assert studio.session.shutdown(10)
 
 

@@ -127,8 +127,10 @@ class RunOverlays(QObject):
         if not record.network.nodes:
             return
 
+        own = record.own_folders  # read here: they change when the run starts
+
         def search(progress: ProgressFunction, cancelled: CancelFunction) -> Path | None:
-            return _run_before(record, progress, cancelled)
+            return _run_before(record, own, progress, cancelled)
 
         self._search = IoTask(search, self)
         self._search.done.connect(self._on_found)
@@ -187,12 +189,14 @@ class _Followed(QObject):
         self.changed.emit()
 
 
-def _run_before(record: RunRecord, progress: ProgressFunction, cancelled: CancelFunction) -> Path | None:
+def _run_before(
+    record: RunRecord, own: frozenset[Path], progress: ProgressFunction, cancelled: CancelFunction
+) -> Path | None:
     """The newest run on the same data that was started before this one and has completed an epoch."""
     created = record.created.timestamp() if record.created is not None else None
     with contextlib.suppress(RunError):
         for each in list_summaries(progress, cancelled).runs:
-            is_before = created is not None and each.created < created and each.folder != record.folder
+            is_before = created is not None and each.created < created and each.folder not in own
             if is_before and each.data == record.dataset_name and each.last_epoch is not None:
                 return each.folder
     return None

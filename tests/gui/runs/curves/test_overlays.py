@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.runs import follower
 from cnnstudio.gui.runs.curves.overlays import RunOverlays
+from cnnstudio.gui.runs.follower import read_run
 from cnnstudio.gui.runs.record import RunRecord
 from cnnstudio.runs.library.label import RunLabel, write_label
 from cnnstudio.runs.run import runs_folder
@@ -104,6 +105,18 @@ def test_the_previous_run_is_the_newest_one_before_on_the_same_data(
     overlays.add([before.folder])
     qtbot.waitUntil(lambda: not overlays.runs[0].is_previous)
     assert len(overlays.runs) == 1
+
+
+def test_a_run_that_goes_on_is_not_its_own_previous_run(overlays: RunOverlays, qtbot: QtBot) -> None:
+    before = written("before", "2026-11-21T08:00:00+00:00")
+    itself = written("itself", "2026-11-22T08:00:00+00:00")
+    resumed = shown()
+    resumed.continue_from(read_run(itself.folder).record)
+
+    overlays.look_for_previous(resumed)
+    qtbot.waitUntil(lambda: len(overlays.runs) == 1)
+
+    assert overlays.runs[0].folder == before.folder
 
 
 def test_without_a_run_there_is_no_previous_one(overlays: RunOverlays) -> None:
