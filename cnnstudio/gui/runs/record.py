@@ -76,7 +76,7 @@ class RunRecord:
 
     @property
     def own_folders(self) -> frozenset[Path]:
-        """Its folder, and the one of the run that it goes on with, whose curves are its own."""
+        """Its folder, and the one of the run that it continues, whose curves are its own."""
         continued = self._continued.folder if self._continued is not None else None
         return frozenset(each for each in (self._folder, continued) if each is not None)
 
