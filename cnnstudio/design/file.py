@@ -170,7 +170,7 @@ def design_to_json(network: Network) -> dict[str, Any]:
 def design_from_json(content: Any) -> Network:
     """The network in the content of a file. Raises DesignError."""
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise DesignError(f'this is not a design: a design is a JSON object with "format": "{FORMAT}"')
+        raise DesignError(_describe_other(content))
     _reject_duplicate_key(content, "")
     version = content.get("version")
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
@@ -190,6 +190,13 @@ def design_from_json(content: Any) -> Network:
         raise DesignError(f"name: must be text, got {describe_value(name)}")
     nodes = nodes_from_json(content.get("layers"), "layers")
     return Network(_input(content.get("input")), nodes, clean_name(name) or UNTITLED)
+
+
+def _describe_other(content: Any) -> str:
+    """Why JSON that is no design cannot be opened; those who wrote one by hand are told what it lacks."""
+    if isinstance(content, dict) and "layers" in content and "format" not in content:
+        return f'a design begins with "format": "{FORMAT}", which is missing here'
+    return "this is not a design of CNN Studio: open a file that was saved with File ▸ Save"
 
 
 def _input(value: Any) -> Shape:

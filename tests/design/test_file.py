@@ -270,11 +270,12 @@ def test_an_error_in_a_layer_is_reported_with_its_location(fields: str, message:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[]", 'this is not a design: a design is a JSON object with "format": "cnnstudio.design"'),
+        ("[]", "this is not a design of CNN Studio: open a file that was saved with File ▸ Save"),
         (
-            '{"format": "other"}',
-            'this is not a design: a design is a JSON object with "format": "cnnstudio.design"',
+            '{"format": "other", "layers": []}',
+            "this is not a design of CNN Studio: open a file that was saved with File ▸ Save",
         ),
+        ('{"layers": []}', 'a design begins with "format": "cnnstudio.design", which is missing here'),
         (
             design(head='"format": "cnnstudio.design"'),
             "version: must be an integer of at least 1, got null",

@@ -127,6 +127,13 @@ def _classify(found: FolderScan, entry: os.DirEntry[str]) -> bool:
     return False
 
 
+def readable_suffixes() -> tuple[str, ...]:
+    """The suffixes of image files that this installation can read, such as `.png`."""
+    found = readable_optional_formats()
+    optional = (suffix for suffix, name in _OPTIONAL_SUFFIXES.items() if name in found)
+    return (*_OTHER_SUFFIXES[:1], *_JPEG_SUFFIXES, *_OTHER_SUFFIXES[1:], *optional)
+
+
 def is_image_name(name: str) -> bool:
     """Whether a file of this name is an image, of a format that at least some installations can read."""
     suffix = os.path.splitext(name)[1].lower()

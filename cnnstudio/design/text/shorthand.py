@@ -1,8 +1,8 @@
 """Shorthand: layers typed on one line, such as `conv 64 3 relu same, pool, dropout 0.3`.
 
-Grammar: layers are separated by commas (or `;`, `>`, `→`); a comma between two digits is part of the number,
-as in `dropout 0,3`. A layer starts with its name or a part of it,
-followed by its parameters in any order:
+Grammar: layers are separated by commas (or `;`, `>`, `→`); a comma between two digits does not separate
+layers: it is a decimal sign, as in `dropout 0,3`, or stands between sizes, as in `conv 64 3,3`, as the
+parameter needs it. A layer starts with its name or a part of it, followed by its parameters in any order:
 
 - numbers fill the numeric parameters in their order: `conv 64 3`
 - a value of a choice stands for itself: `relu`, `same`
@@ -35,10 +35,11 @@ _PAIR_IN_BRACKETS = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 _PAIR = re.compile(r"(\d)\s*[x×]\s*(?=\d)")
 _TOKEN = re.compile(r'"[^"]*"?|[()]|(?:[^\s(),;>→"]|(?<=\d),(?=\d))+|[,;>→]+')
 _NUMBER_WITH_COMMA = re.compile(r"[\d.]+(?:,[\d.]+)+")
+_SIZES_WITH_COMMA = re.compile(r"\d+,\d+")
 _BREAK = re.compile(r"[,;>→]+")
 _NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:e-?\d+)?|-?\.\d+")
 _SIZES = re.compile(r"\d+(?:x\d+)+")
-_LETTERS_AND_NUMBER = re.compile(r"([a-z_]+?)(\d+(?:\.\d+)?(?:x\d+)?)")
+_LETTERS_AND_NUMBER = re.compile(r"([a-z_]+?)(\d+(?:[.,]\d+)?(?:x\d+)?)")
 
 
 class ShorthandError(UserError):
@@ -121,15 +122,15 @@ class _Parser:
             if self.token.startswith('"'):
                 name = self.token.strip('"')
             else:
-                words.append(_NUMBER_WITH_COMMA.sub(_without_comma, self.token))
+                words.append(self.token)
             self._advance()
         return words, name
 
 
-def _without_comma(number: re.Match[str]) -> str:
-    value = parse_number(number[0], whole=True)
+def _without_comma(number: str) -> str:
+    value = parse_number(number, whole=True)
     if value is None:
-        raise ShorthandError(f"“{shorten(number[0])}” is not a number; leave a space between two numbers")
+        raise ShorthandError(f"“{shorten(number)}” is not a number; leave a space between two numbers")
     return str(value)
 
 
@@ -152,7 +153,7 @@ def _layer(words: Sequence[str]) -> Layer:
 
 def _kinds(words: Sequence[str]) -> list[type[Layer]]:
     """The types whose name these words are or are part of, best first."""
-    if any(_NUMBER.fullmatch(word) for word in words):
+    if any(_NUMBER.fullmatch(word) or _NUMBER_WITH_COMMA.fullmatch(word) for word in words):
         return []
     ranked = [(match_rank(kind, words), kind) for kind in layer_types().values()]
     # Later words of a name are never values: in `activation relu` the name is `activation`.
@@ -198,6 +199,8 @@ class _ParameterParser:
         joined = _LETTERS_AND_NUMBER.fullmatch(word)
         if value:
             self._set(self._required(name), value)
+        elif _NUMBER_WITH_COMMA.fullmatch(word):
+            self._number_with_comma(named, word)
         elif named is not None and (_is_number(word) or isinstance(named, Choice)):
             self._set(named, word)
         elif _is_number(word):
@@ -206,10 +209,26 @@ class _ParameterParser:
             self._without = True
         elif (found := _choice(self._kind, word)) is not None:
             self._values[found[0].name] = found[1]
-        elif joined and (parameter := self._parameter(joined[1])) is not None:
+        elif joined and not self._is_named(word) and (parameter := self._parameter(joined[1])) is not None:
             self._set(parameter, joined[2])
         else:
             self._name(word)
+
+    def _number_with_comma(self, named: Parameter | None, word: str) -> None:
+        """Handles `0,3`, `1,024` and `3,3`. In `64,3` two parameters in a row have an integer each."""
+        head, _, rest = word.partition(",")
+        parameter = named or self._next(head)
+        is_row = named is None and isinstance(parameter, Integer) and head.isdecimal()
+        if is_row and not isinstance(parse_number(word, whole=True), int) and self._takes_sizes(parameter):
+            self._set(parameter, head)
+            self._word(rest)
+        else:
+            self._set(parameter, word)
+
+    def _takes_sizes(self, before: Parameter) -> bool:
+        """Whether the parameter after `before` is of integers too."""
+        rest = [parameter for parameter in self._numeric if parameter is not before]
+        return bool(rest) and isinstance(rest[0], Pair | Integer)
 
     def _name(self, word: str) -> None:
         """Handles the name of a parameter: it sets a flag; for others the next word is the value."""
@@ -221,6 +240,10 @@ class _ParameterParser:
             self._values[parameter.name] = not without
         else:
             self._named = parameter
+
+    def _is_named(self, word: str) -> bool:
+        """Whether the word is a part of a parameter's name, such as `l2`, which could be `l` and a number."""
+        return any(word in parameter.name.split("_") for parameter in parameters(self._kind))
 
     def _required(self, name: str) -> Parameter:
         parameter = self._parameter(name)
@@ -242,18 +265,27 @@ class _ParameterParser:
 
     def _next(self, word: str) -> Parameter:
         """The parameter for a number without a name: the next one that takes such a number."""
-        free = [
-            parameter
-            for parameter in parameters(self._kind)
-            if not isinstance(parameter, Choice | Flag) and parameter.name not in self._values
-        ]
+        free = self._numeric
         if not _is_whole(word):
             free = [parameter for parameter in free if _fits(parameter, word)] or free
         if not free:
             raise ShorthandError(f"{self._kind.type_name()} has no parameter left for “{shorten(word)}”")
         return free[0]
 
+    @property
+    def _numeric(self) -> list[Parameter]:
+        """The parameters that take numbers and have none yet."""
+        return [
+            parameter
+            for parameter in parameters(self._kind)
+            if not isinstance(parameter, Choice | Flag) and parameter.name not in self._values
+        ]
+
     def _set(self, parameter: Parameter, word: str) -> None:
+        if isinstance(parameter, Pair) and _SIZES_WITH_COMMA.fullmatch(word):
+            word = word.replace(",", "x")
+        elif _NUMBER_WITH_COMMA.fullmatch(word):
+            word = _without_comma(word)
         try:
             self._values[parameter.name] = parameter.validate(_value(parameter, word))
         except ParameterError as error:

@@ -85,6 +85,32 @@ class RunStatusText:
         return " · ".join(parts)
 
     @property
+    def short_text(self) -> str:
+        """`Epoch 5 of 8 · 1 m 12 s left · 75.4%`, for places that have no room for `text`."""
+        if self._finished is not None:
+            return self._short_end_text(self._finished)
+        parts = [self.epoch_text]
+        if self._progress is not None and self._progress.seconds_left is not None:
+            parts.append(f"{format_duration(self._progress.seconds_left)} left")
+        if self._epoch is not None:
+            parts.append(format_percent(self._epoch.validation.accuracy))
+        return " · ".join(filter(None, parts))
+
+    def _short_end_text(self, finished: Finished) -> str:
+        if finished.outcome == "failed":
+            return finished.reason
+        if finished.outcome == "completed":
+            parts = ["Done"]
+        else:
+            # The batch, which follows the epoch, is left to the tooltip.
+            parts = [finished.reason.partition(" after batch ")[0].rstrip(".")]
+        if finished.test is not None:
+            parts.append(f"test {format_percent(finished.test.accuracy)}")
+        if finished.best_epoch is not None:
+            parts.append(f"best epoch: {format_count(finished.best_epoch)}")
+        return " · ".join(parts)
+
+    @property
     def epoch_text(self) -> str:
         """`Epoch 5 of 8` or `Paused in epoch 5 of 8`; empty before the start."""
         started = self._started

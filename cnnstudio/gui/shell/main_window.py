@@ -268,9 +268,10 @@ class MainWindow(QMainWindow):
         self.clock.refresh()
 
     def _on_tool_bar_status(self) -> None:
-        is_narrow = self.tool_bar.is_narrow
-        self.timeline.set_narrow(is_narrow)
-        self.status.show_progress(self.tool_bar.status_text if is_narrow else "")
+        bar = self.tool_bar
+        self.timeline.set_narrow(bar.is_narrow)
+        texts = (bar.status_text, bar.short_status_text) if bar.is_narrow else ("", "")
+        self.status.show_progress(*texts)
 
     def _on_failed(self, message: object) -> None:
         network = self.project.network

@@ -33,7 +33,7 @@ class StatusLine(QWidget):
         super().__init__()
         self._project = project
         self._session = session
-        self._followed = self._progress = ""
+        self._followed = self._progress = self._short_progress = ""
         self._saved_at: float | None = None
         self._text = PartsLabel(role="help", tone="secondary")
         self._text.setObjectName("statusMessage")
@@ -79,10 +79,10 @@ class StatusLine(QWidget):
             self._followed = followed
             self._refresh()
 
-    def show_progress(self, text: str) -> None:
+    def show_progress(self, text: str, short: str = "") -> None:
         """Shows the sentence on the progress of a training, for which a narrow toolbar has no room."""
-        if text != self._progress:
-            self._progress = text
+        if (text, short) != (self._progress, self._short_progress):
+            self._progress, self._short_progress = text, short
             self._refresh()
 
     def _refresh(self, _: object = None) -> None:
@@ -101,7 +101,8 @@ class StatusLine(QWidget):
             self._problems.setAccessibleDescription(problems[0].full_message)
         elif is_idle and self._project.analysis.problems:
             parts = [f"To train, add {self._project.analysis.problems[0].missing}"]
-        self._text.set_full_text(" · ".join(part for part in parts if part))
+        text = " · ".join(part for part in parts if part)
+        self._text.set_texts(text, self._short_progress if text.startswith(self._progress) else "")
         self._text.set_tone("wrong" if problems and is_idle else "secondary")
 
     def _trained_name(self) -> str:

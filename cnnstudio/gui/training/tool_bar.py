@@ -367,7 +367,7 @@ class TrainingToolBar(QToolBar):
         # The bar shows no text, but screen readers and other programs read it.
         self.bar.setFormat(plain_line(text))
         self.bar.setAccessibleDescription(plain_line(text))
-        self.status_label.set_full_text(text)
+        self.status_label.set_texts(text, self.short_status_text)
         self.status_label.set_tone("wrong" if is_failed else "secondary")
         self.status_changed.emit()
 
@@ -375,6 +375,14 @@ class TrainingToolBar(QToolBar):
     def status_text(self) -> str:
         """The sentence on the progress."""
         return self.status_label.full_text
+
+    @property
+    def short_status_text(self) -> str:
+        """The same for less room; empty where there is no shorter one."""
+        if self._session.state is State.STOPPING or self._failure or self._outcome:
+            return ""
+        short = self._status.short_text
+        return f"{self._position_prefix()}{short}" if short else ""
 
     def _set_progress(self, done: int, total: int) -> None:
         if self.bar.maximum() != total:

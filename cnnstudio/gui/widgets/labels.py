@@ -121,13 +121,28 @@ class ElidedLabel(Label):
 class PartsLabel(ElidedLabel):
     """A line of parts such as `Epoch 1 of 2 · 26 s left · 75.4%`; those that do not fit are left out."""
 
+    _short_text = ""
+
+    def set_texts(self, full: str, short: str) -> None:
+        """Shows `full` where there is room for all of it, else as much of `short` as fits."""
+        changed = short != self._short_text
+        self._short_text = plain_line(short, _MAX_CHARACTERS)
+        self.set_full_text(full)
+        if changed:
+            self._fit()
+
     def _fitting(self, width: int) -> str:
-        parts = self.full_text.split(_BETWEEN_PARTS)
+        if not self._short_text or self.fontMetrics().horizontalAdvance(self.full_text) <= width:
+            return self._parts_of(self.full_text, width)
+        return self._parts_of(self._short_text, width)
+
+    def _parts_of(self, text: str, width: int) -> str:
+        parts = text.split(_BETWEEN_PARTS)
         for count in range(len(parts), 0, -1):
             shown = _BETWEEN_PARTS.join(parts[:count])
             if self.fontMetrics().horizontalAdvance(shown) <= width:
                 return shown
-        return super()._fitting(width)
+        return self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, width)
 
 
 class Line(QFrame):

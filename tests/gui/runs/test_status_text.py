@@ -81,3 +81,12 @@ def test_a_stop_before_the_first_step_is_described_as_such() -> None:
     early = status_of(started(), Finished("stopped", "Stopped before the first step.", None, 0.0, None, None))
 
     assert early.text == "Stopped before the first step"
+
+
+def test_where_there_is_little_room_the_numbers_stay() -> None:
+    running = status_of(*run_events(epochs=4, planned=8), progress(41, 5))
+    assert running.short_text == "Epoch 5 of 8 · 1 m 12 s left · 75.7%"
+    running.feed([finished("stopped", "Stopped in epoch 5 after batch 4 of 10.")])
+    assert running.short_text == "Stopped in epoch 5 · test 71.2% · best epoch: 4"
+    assert status_of(*run_events(epochs=8), finished()).short_text == "Done · test 71.2% · best epoch: 4"
+    assert RunStatusText().short_text == ""

@@ -88,3 +88,21 @@ def test_parts_that_do_not_fit_are_left_out_as_a_whole(qtbot: QtBot) -> None:
     assert label.toolTip() == ""
     label.resize(20, 20)
     assert label.text().endswith("…")
+
+
+def test_a_shorter_text_stands_for_one_that_does_not_fit(qtbot: QtBot) -> None:
+    label = PartsLabel()
+    qtbot.addWidget(label)
+    label.show()
+    full, short = (
+        "Stopped in epoch 17 after batch 3 of 36 · best epoch: 11",
+        "Stopped in epoch 17 · best epoch: 11",
+    )
+    label.set_texts(full, short)
+    label.resize(label.fontMetrics().horizontalAdvance(full) + 4, 20)
+    assert (label.text(), label.toolTip()) == (full, "")
+    label.resize(label.fontMetrics().horizontalAdvance(short) + 4, 20)
+    assert label.text() == short
+    assert "after batch 3" in label.toolTip()
+    label.resize(label.fontMetrics().horizontalAdvance("Stopped in epoch 17 · "), 20)
+    assert label.text() == "Stopped in epoch 17"

@@ -36,13 +36,12 @@ from cnnstudio.gui.pages.try_image.trials import (
     epoch_to_ask,
 )
 from cnnstudio.gui.pages.try_image.tried_images import TriedImages
+from cnnstudio.gui.widgets.images.file_filters import image_filters
 from cnnstudio.gui.widgets.images.saving import choose_file
 from cnnstudio.gui.widgets.labels import ElidedLabel, Panel
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.progress import ProgressLine
 
-_SUFFIXES = "png jpg jpeg bmp gif tif tiff webp ppm pgm tga avif heic"
-_FILES = f"Images ({' '.join(f'*.{each}' for each in _SUFFIXES.split())});;All files (*)"
 _EMPTY = "Drop an image here"
 _HOW = "Or open files or a folder, or paste with Ctrl+V. The network answers with the classes it knows."
 _NO_RUN = "Train a network, or open a run, to try it on an image"
@@ -128,7 +127,7 @@ class TryPanel(Panel):
             self.images.add_paths(paths)
 
     def _on_open(self) -> None:
-        names, _ = QFileDialog.getOpenFileNames(self, "Try images", "", _FILES)
+        names, _ = QFileDialog.getOpenFileNames(self, "Try images", "", image_filters())
         self.try_paths([Path(name) for name in names])
 
     def _on_open_folder(self) -> None:

@@ -15,24 +15,13 @@ from cnnstudio.gui.pages.pages import Pages
 from cnnstudio.gui.shell.dialogs import Dialogs
 from cnnstudio.gui.shell.drops.found import Found, Kind, identify
 from cnnstudio.gui.shell.drops.plan import Step, plan
+from cnnstudio.gui.widgets.images.file_filters import openable_filters
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
 from cnnstudio.gui.widgets.plain_text import plain_line
 
 _BLOCKING_SECONDS = 0.3
 """The time that the window waits for the drive; most respond faster."""
-_FILTERS = ";;".join(
-    (
-        "Everything that opens (*.cnn.json *.json *.zip *.csv *.py *.ipynb"
-        " *.png *.jpg *.jpeg *.bmp *.gif *.tif *.tiff *.webp)",
-        "Designs (*.cnn.json *.json)",
-        "Runs (*.zip run.json)",
-        "Tables and zip files of images (*.csv *.zip)",
-        "Code and notebooks (*.py *.ipynb)",
-        "Images (*.png *.jpg *.jpeg *.bmp *.gif *.tif *.tiff *.webp)",
-        "All files (*)",
-    )
-)
 _MAX_LISTED = 8
 _MAX_NAME = 40
 
@@ -65,7 +54,7 @@ class Opener(QObject):
     def choose(self) -> None:
         """Asks for files and opens them."""
         folder = str(self._documents.folder)
-        names, _ = QFileDialog.getOpenFileNames(self._window, "Open", folder, _FILTERS)
+        names, _ = QFileDialog.getOpenFileNames(self._window, "Open", folder, openable_filters())
         if names:
             self.open([Path(name) for name in names])
 
@@ -143,10 +132,13 @@ class Opener(QObject):
 
 
 def _describe_unusable(steps: Sequence[Step]) -> str:
-    """One sentence for one thing; for several, the first one's reason stands for them."""
+    """One sentence for one thing; for several, their number and the first one's name and reason."""
     if not steps:
         return "There is nothing to open."
-    first = f"{plain_line(steps[0].found.name, 80)} cannot be opened: {steps[0].text}."
-    return (
-        first if len(steps) == 1 else f"{first} The same goes for {pluralize(len(steps) - 1, 'other item')}."
-    )
+    name, reason = plain_line(steps[0].found.name, 80), steps[0].text
+    if len(steps) == 1:
+        return f"{name} cannot be opened: {reason}."
+    count = pluralize(len(steps), "item")
+    if all(step.text == reason for step in steps):
+        return f"None of these {count} can be opened: {reason}."
+    return f"None of these {count} can be opened. The first is {name}: {reason}."

@@ -18,7 +18,7 @@ _WIDTH, _PADDING, _HEAD, _ROW = 520, 24, 36, 28
 _MAX_ROWS = 8
 _MAX_NAME = 200
 """Pixels."""
-LOOKING = "Looking at what this is…"
+LOOKING = "Checking what this is…"
 NOTHING = "Nothing here can be opened"
 
 

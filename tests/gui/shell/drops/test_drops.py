@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.progress import never_cancelled
 from cnnstudio.data.sources import sources
+from cnnstudio.data.sources.folder_scan import readable_suffixes
 from cnnstudio.design.file import write_design
 from cnnstudio.design.templates import template
 from cnnstudio.gui.interchange.dialog import ImportDialog
@@ -134,6 +135,36 @@ def test_while_dragging_the_window_says_what_a_drop_does(
     qtbot.waitUntil(lambda: bool(window.message_bar.text))
     expected = "notes.txt cannot be opened: not a design, a run, code or an image."
     assert (overlay.isVisible(), window.message_bar.text) == (False, expected)
+
+
+def test_of_several_unusable_things_the_message_says_how_many_and_why(
+    window: MainWindow, things: dict[str, Path], qtbot: QtBot
+) -> None:
+    drag_and_drop(window, things["notes.txt"], things["other.json"])
+    reason = "not a design, a run, code or an image"
+    qtbot.waitUntil(lambda: window.message_bar.text == f"None of these 2 items can be opened: {reason}.")
+    drag_and_drop(window, things["empty"], things["notes.txt"])
+    first = "The first is empty: it has no images and is not a run."
+    expected = f"None of these 2 items can be opened. {first}"
+    qtbot.waitUntil(lambda: window.message_bar.text == expected)
+
+
+def test_the_open_dialog_offers_every_file_that_is_recognized(
+    window: MainWindow, things: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str]()
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *given: (asked.append(given[3]), ([], ""))[1])
+    action = window.findChild(QAction, "actionOpen")
+    assert isinstance(action, QAction)
+    action.trigger()
+    everything = asked[0].split(";;")[0]
+    assert everything.startswith("All supported files (")
+    patterns = everything.partition("(")[2].rstrip(")").split()
+    suffixes = {*readable_suffixes()} | {".cnn.json", ".csv", ".tsv", ".zip", ".ipynb"}
+    assert {f"*{suffix}" for suffix in suffixes} <= set(patterns)
+    for name, kind in KINDS.items():
+        if kind is not Kind.UNUSABLE and things[name].is_file():
+            assert any(name.endswith(pattern[1:]) for pattern in patterns), name
 
 
 def test_a_drag_over_a_text_field_is_one_over_the_window(
