@@ -25,6 +25,9 @@ Content = bytes | Special
 Files = dict[str, Content]
 """Path below the input's folder -> what is put there."""
 
+_MAX_REPEATED = 2**25
+"""Bytes that the copies of one line take."""
+
 _DEEP_LIST, _DEEP_OBJECT, _LONG_NUMBER, _TWICE = "\0deep list", "\0deep object", "\0long number", "\0twice"
 
 _NUMBERS = [0, -0.0, 1, -1, 2, 3, 7, 255, 2**31 - 1, 2**31, 2**53, 2**63, -(2**63), 10**9, 10**12, 10**300]
@@ -90,7 +93,9 @@ def logs(draw: Draw, data: bytes) -> bytes:
                 continue
             lines[index] = dump(draw(damaged_document(document))) + b"\n"
         elif kind == "repeat":
-            lines[index] *= draw(st.sampled_from([2, 50, 2000]))
+            # The program is tried, not the connection to its process: no input takes gigabytes.
+            times = draw(st.sampled_from([2, 50, 2000]))
+            lines[index] *= min(times, _MAX_REPEATED // max(len(lines[index]), 1) + 1)
         elif kind == "move":
             lines.insert(draw(st.integers(0, len(lines) - 1)), lines.pop(index))
         elif kind == "join":
