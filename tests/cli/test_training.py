@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from send2trash import TrashPermissionError
 
 from cnnstudio.cli.main import main
 from cnnstudio.core.progress import CancelFunction, ProgressFunction, raise_if_cancelled
@@ -485,9 +486,9 @@ def test_without_a_trash_a_run_is_deleted_only_permanently(
     train: list[str], capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(path: Path) -> None:
-        raise PermissionError(13, "Permission denied")
+        raise TrashPermissionError("")
 
-    monkeypatch.setattr("cnnstudio.runs.deletion._send_to_trash", refuse)
+    monkeypatch.setattr("cnnstudio.runs.library.trash._send", refuse)
     assert main(train) == 0
     capsys.readouterr()
     assert main(["runs", "delete", str(tmp_path / "run")]) == 2

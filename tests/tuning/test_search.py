@@ -14,7 +14,7 @@ import pytest
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.file import read_design
 from cnnstudio.design.network import Network
-from cnnstudio.runs.deletion import delete_run
+from cnnstudio.runs.library.deletion import delete_run
 from cnnstudio.runs.run import Run
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Scores

@@ -289,7 +289,7 @@ def _pack(options: argparse.Namespace) -> None:
 
 
 def _delete(options: argparse.Namespace) -> None:
-    from cnnstudio.runs.deletion import NoTrashError, delete_run, trash_run
+    from cnnstudio.runs.library.deletion import TrashError, delete_run, trash_run
     from cnnstudio.runs.run import RunError, find_run
 
     run = find_run(options.run)
@@ -298,7 +298,9 @@ def _delete(options: argparse.Namespace) -> None:
     else:
         try:
             trash_run(run)
-        except NoTrashError as error:
+        except TrashError as error:
+            if not error.can_delete_permanently:
+                raise
             raise RunError(f"{error} Use --permanently to delete it for good.") from None
     if options.json:
         print_json({"deleted": str(run.folder), "permanently": options.permanently})

@@ -17,7 +17,7 @@ from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.widgets.message_box import MessageBox
 from cnnstudio.gui.widgets.number_box import NumberBox
-from cnnstudio.runs import deletion
+from cnnstudio.runs.library import trash
 from cnnstudio.runs.library.label import RunLabel, read_label
 from cnnstudio.runs.run import runs_folder
 from tests.gui.canned import run_events
@@ -124,7 +124,7 @@ def test_the_files_of_the_run_are_reached_from_the_menu(
     qtbot.waitUntil(lambda: read_label(folder) == RunLabel("Baseline"))
 
     trashed = list[Path]()
-    monkeypatch.setattr(deletion, "_send_to_trash", trashed.append)
+    monkeypatch.setattr(trash, "_send", trashed.append)
     action(window, "actionDeleteRun").trigger()
     assert window.message_bar.text.startswith("Moving ")
     window.run_commands.deletion.finish()

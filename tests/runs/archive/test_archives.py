@@ -17,8 +17,8 @@ from cnnstudio.runs.archive import members, packing, unpacking
 from cnnstudio.runs.archive.opened import is_opened, opened_folder
 from cnnstudio.runs.archive.packing import pack_run
 from cnnstudio.runs.archive.unpacking import open_archive
-from cnnstudio.runs.deletion import delete_run, trash_run
 from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.library.deletion import delete_run, trash_run
 from cnnstudio.runs.library.label import RunLabel, write_label
 from cnnstudio.runs.run import Run, find_run
 from cnnstudio.runs.start import RunOptions, start_run

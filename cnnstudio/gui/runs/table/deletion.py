@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -14,8 +15,9 @@ from cnnstudio.core.formatting import pluralize
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
-from cnnstudio.runs.deletion import NoTrashError, delete_run, trash_run
+from cnnstudio.runs.library.deletion import TrashedRun, TrashError, delete_run, restore_run, trash_run
 from cnnstudio.runs.library.summary import RunSummary
+from cnnstudio.runs.library.trash import TrashProblem
 from cnnstudio.runs.run import Run
 
 UNDO_MS = 10_000
@@ -24,12 +26,36 @@ UNDO_MS = 10_000
 
 @dataclass(frozen=True)
 class _Result:
-    """What came of deleting several runs."""
+    """What came of deleting several runs, or of moving them back."""
 
-    gone: tuple[Path, ...]
-    """The folders that are no longer there."""
-    without_trash: tuple[Run, ...] = ()
+    folders: tuple[Path, ...]
+    """Those that were asked for."""
+    gone: tuple[Path, ...] = ()
+    """The folders that are no longer there; of runs that were moved back, those that are there again."""
+    trashed: tuple[TrashedRun, ...] = ()
+    """The runs in the trash that can be moved back."""
+    without_trash: tuple[Path, ...] = ()
+    """Folders that were not deleted for want of a trash."""
+    permanently: tuple[Path, ...] = ()
+    """Folders that were not moved to the trash, but may be deleted for good."""
     problems: tuple[str, ...] = ()
+    """One sentence for each folder that is not gone."""
+
+    def describe(self, done: str, not_done: str) -> str:
+        """`Moved 2 of 3 runs to the trash. The run … is in use.`, with the first reason.
+
+        `done` and `not_done` have a place for the runs: `Moved {} to the trash`, `{} moved to the trash`.
+        """
+        count, left = len(self.folders), len(self.problems)
+        if count == 1:
+            return self.problems[0]
+        runs = pluralize(count, "run")
+        if self.gone:
+            text = f"{done.format(f'{len(self.gone):,} of {runs}')}."
+        else:
+            text = f"{not_done.format(f'None of the {runs} was')}."
+        others = f" {pluralize(left - 1, 'other')} failed, too." if left > 1 else ""
+        return f"{text} {self.problems[0]}{others}"
 
 
 class RunDeletion(QObject):
@@ -41,6 +67,8 @@ class RunDeletion(QObject):
     """Other runs are about to be deleted: the list leaves them out."""
     deleted = Signal(object)
     """The folders that are gone, a tuple."""
+    restored = Signal(object)
+    """The folders of runs that were moved back from the trash, a tuple."""
     changed = Signal()
     """Folders are gone, or could not be deleted: the list has to be read again."""
 
@@ -67,7 +95,7 @@ class RunDeletion(QObject):
         """Takes runs out of the list and deletes them a moment later."""
         self.finish()
         folders = tuple(run.folder for run in runs)
-        if any(folder.parent in self._without_trash for folder in folders):
+        if all(folder.parent in self._without_trash for folder in folders):
             self._ask_to_delete(folders)
             return
         self._set_pending(folders)
@@ -102,26 +130,30 @@ class RunDeletion(QObject):
 
     def _on_trashed(self, result: _Result) -> None:
         self.deleted.emit(result.gone)
+        self._without_trash.update(folder.parent for folder in result.without_trash)
+        if not result.problems:
+            return
+        text = result.describe("Moved {} to the trash", "{} moved to the trash")
+        if result.trashed:
+            # What is left can be deleted again in the list; what is gone only comes back from here.
+            self.message.emit(Message(text, True, "Undo", partial(self._restore, result.trashed)))
+        elif result.permanently:
+            ask = partial(self._ask_to_delete, result.permanently)
+            self.message.emit(Message(text, button="Delete permanently…", action=ask))
+        else:
+            self.message.emit(Message(text, is_error=True))
+
+    def _restore(self, trashed: Sequence[TrashedRun]) -> None:
+        """Moves runs back from the trash."""
+        self._run((), lambda _: _restore(trashed), self._on_restored)
+
+    def _on_restored(self, result: _Result) -> None:
+        self.restored.emit(result.gone)
         if result.problems:
-            self.message.emit(Message(result.problems[0], is_error=True))
-        elif result.without_trash:
-            self._offer_to_delete(result.without_trash)
+            text = result.describe("Moved {} back from the trash", "{} moved back from the trash")
+            self.message.emit(Message(text, is_error=True))
 
     # Without a trash
-
-    def _offer_to_delete(self, runs: Sequence[Run]) -> None:
-        folders = tuple(run.folder for run in runs)
-        self._without_trash.update(folder.parent for folder in folders)
-        which = runs[0].name if len(runs) == 1 else pluralize(len(runs), "run")
-        self.message.emit(
-            Message(
-                f"There is no trash for this folder, so {which} was not deleted."
-                if len(runs) == 1
-                else f"There is no trash for this folder, so {which} were not deleted.",
-                button="Delete permanently…",
-                action=lambda: self._ask_to_delete(folders),
-            )
-        )
 
     def _ask_to_delete(self, folders: Sequence[Path]) -> None:
         which = f"“{folders[0].name}”" if len(folders) == 1 else pluralize(len(folders), "run")
@@ -129,7 +161,7 @@ class RunDeletion(QObject):
             self._window,
             "Delete permanently",
             f"Delete {which} for good?",
-            "There is no trash for this folder, so this cannot be undone.",
+            "Nothing is moved to the trash, so this cannot be undone.",
             icon="delete",
             answers=(
                 Answer("cancel", "&Cancel", default=True, escape=True),
@@ -142,7 +174,7 @@ class RunDeletion(QObject):
     def _on_deleted(self, result: _Result) -> None:
         self.deleted.emit(result.gone)
         if result.problems:
-            self.message.emit(Message(result.problems[0], is_error=True))
+            self.message.emit(Message(result.describe("Deleted {}", "{} deleted"), is_error=True))
         else:
             self.message.emit(Message(f"Deleted {pluralize(len(result.gone), 'run')}."))
 
@@ -166,17 +198,32 @@ class RunDeletion(QObject):
 
 
 def _trash(folders: Sequence[Path]) -> _Result:
-    gone, without_trash, problems = [], [], []
+    gone, trashed, without_trash, permanently, problems = [], [], [], [], []
     for folder in folders:
         try:
-            run = Run.open(folder)
-            trash_run(run)
-            gone.append(folder)
-        except NoTrashError:
-            without_trash.append(run)
+            found = trash_run(Run.open(folder))
         except UserError as error:
             problems.append(str(error))
-    return _Result(tuple(gone), tuple(without_trash), tuple(problems))
+            if isinstance(error, TrashError) and error.can_delete_permanently:
+                permanently.append(folder)
+                if error.problem is TrashProblem.NO_TRASH:
+                    without_trash.append(folder)
+        else:
+            gone.append(folder)
+            trashed += [found] if found.parts is not None else []
+    kinds = (gone, trashed, without_trash, permanently, problems)
+    return _Result(tuple(folders), *map(tuple, kinds))  # type: ignore[arg-type]  # each is a list of its field
+
+
+def _restore(trashed: Sequence[TrashedRun]) -> _Result:
+    back, problems = [], []
+    for run in trashed:
+        try:
+            restore_run(run)
+            back.append(run.folder)
+        except UserError as error:
+            problems.append(str(error))
+    return _Result(tuple(run.folder for run in trashed), tuple(back), problems=tuple(problems))
 
 
 def _delete(folders: Sequence[Path]) -> _Result:
@@ -187,4 +234,4 @@ def _delete(folders: Sequence[Path]) -> _Result:
             gone.append(folder)
         except UserError as error:
             problems.append(str(error))
-    return _Result(tuple(gone), (), tuple(problems))
+    return _Result(tuple(folders), tuple(gone), problems=tuple(problems))

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 from pytestqt.qtbot import QtBot
+from send2trash import TrashPermissionError
 
 from cnnstudio.core.locking import FileLock
 from cnnstudio.gui.compute.session import State
@@ -37,6 +38,7 @@ from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.message_box import MessageBox
 from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.runs.archive.unpacking import open_archive
+from cnnstudio.runs.library import trash as system_trash
 from cnnstudio.runs.library.label import RunLabel, read_label, write_label
 from cnnstudio.runs.run import Run, runs_folder
 from cnnstudio.training.recipe.recipe import Recipe
@@ -427,7 +429,7 @@ def test_without_a_trash_the_user_is_asked_first(
     answer: str, opened: Opened, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(path: Path) -> None:
-        raise PermissionError(13, "Permission denied")
+        raise TrashPermissionError("")
 
     asked: list[MessageBox] = []
 
@@ -435,7 +437,7 @@ def test_without_a_trash_the_user_is_asked_first(
         asked.append(box)
         return answer
 
-    monkeypatch.setattr("cnnstudio.runs.deletion._send_to_trash", refuse)
+    monkeypatch.setattr("cnnstudio.runs.library.trash._send", refuse)
     monkeypatch.setattr(MessageBox, "ask", ask)
     opened.open()
     opened.press(KEY.Key_Delete)
@@ -457,6 +459,67 @@ def test_without_a_trash_the_user_is_asked_first(
     else:
         assert (runs_folder() / "mine-2" / "run.json").exists()
         assert opened.titles() == ["mine-2", "mine-1", "mine-0"]
+
+
+def refuse_some(monkeypatch: pytest.MonkeyPatch, trash: Path, names: set[str], error: OSError) -> None:
+    """The trash takes all runs but these; it is where the program looks for what it has moved there."""
+    send = system_trash._send
+
+    def move(path: Path) -> None:
+        if path.name in names:
+            raise error
+        send(path)
+
+    monkeypatch.setattr(system_trash, "_send", move)
+    monkeypatch.setattr(system_trash, "_trash_folders", lambda path: [trash])
+
+
+@pytest.mark.usefixtures("three")
+def test_a_deletion_that_fails_in_part_says_so_and_can_be_undone(
+    opened: Opened, qtbot: QtBot, trash: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_some(monkeypatch, trash, {"mine-0", "mine-2"}, OSError(16, "Device or resource busy"))
+    opened.open()
+    opened.press(KEY.Key_A, Qt.KeyboardModifier.ControlModifier)
+    opened.press(KEY.Key_Delete)
+    opened.commands.deletion.finish()
+    qtbot.waitUntil(lambda: opened.titles() == ["mine-2", "mine-0"], timeout=20_000)
+    message = opened.messages[-1]
+    assert message.text == (
+        "Moved 1 of 3 runs to the trash. The run mine-2 cannot be moved to the trash: another program is "
+        "using its files. 1 other failed, too."
+    )
+    assert (message.is_error, message.button) == (True, "Undo")
+    restored: list[object] = []
+    opened.commands.deletion.restored.connect(restored.append)
+    assert message.action is not None
+    message.action()
+    qtbot.waitUntil(lambda: opened.titles() == ["mine-2", "mine-1", "mine-0"], timeout=20_000)
+    assert restored == [(runs_folder() / "mine-1",)]
+    assert (runs_folder() / "mine-1" / "run.json").exists()
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("number", "reason"), [(13, "permission"), (30, "read-only"), (16, "another program")]
+)
+def test_what_is_no_missing_trash_is_not_taken_for_one(
+    number: int, reason: str, opened: Opened, qtbot: QtBot, trash: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_some(monkeypatch, trash, {"mine-2"}, OSError(number, "refused"))
+    opened.open()
+    opened.press(KEY.Key_Delete)
+    opened.commands.deletion.finish()
+    qtbot.waitUntil(lambda: opened.messages[-1].is_error, timeout=20_000)
+    assert reason in opened.messages[-1].text
+    assert opened.messages[-1].button == ""
+    qtbot.waitUntil(lambda: len(opened.titles()) == 3)
+    # The next run is moved to the trash as ever, without a question.
+    opened.press(KEY.Key_Down)
+    opened.press(KEY.Key_Delete)
+    opened.commands.deletion.finish()
+    qtbot.waitUntil(lambda: len(opened.titles()) == 2 and trash.exists(), timeout=20_000)
+    opened.wait_listed()
 
 
 @pytest.mark.usefixtures("three")
