@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,14 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.runs.follower import OpenedRun, RunFollower, read_run
+from cnnstudio.gui.runs.record import RunRecord
 from cnnstudio.gui.runs.status_text import RunStatusText, describe_followed_run, describe_training_location
 from cnnstudio.gui.widgets.message_bar import Message
+from cnnstudio.runs.library.listing import list_summaries
 from cnnstudio.runs.run import Status
 from cnnstudio.runs.watching import RunSnapshot
 from cnnstudio.training.events import Event, Warned
@@ -40,6 +43,10 @@ class RunController(QObject):
     """The OpenedRun to show, because the user asked for it."""
     restored = Signal(object)
     """The OpenedRun that was shown when the window was closed."""
+    next_found = Signal(object)
+    """The OpenedRun to show in place of one that is about to be deleted."""
+    reopened = Signal(object)
+    """The OpenedRun that is on show and was read again."""
     diagnosed = Signal(object)
     """A tuple of the events of a run that another program trains, for the diagnoses among them."""
 
@@ -91,6 +98,36 @@ class RunController(QObject):
     def _on_read_quietly(self, task: IoTask, opened: OpenedRun) -> None:
         if self._forget(task) and self._session.state is State.IDLE:
             self.restored.emit(opened)
+
+    def open_next(self, record: RunRecord, hidden: Container[Path]) -> None:
+        """Opens the run that comes after a deleted one in the list, quietly, if there is another one."""
+        self.close()
+        created = record.created
+
+        def read(progress: ProgressFunction, cancelled: CancelFunction) -> OpenedRun | None:
+            runs = [each for each in list_summaries(progress, cancelled).runs if each.folder not in hidden]
+            before = [each for each in runs if created is None or each.created < created.timestamp()]
+            # The newest first, as they are listed; after the last one comes the one above it.
+            following = before[:1] or runs[-1:]
+            return read_run(following[0].folder) if following else None
+
+        self._task = task = IoTask(read, self)
+        task.done.connect(partial(self._on_next_read, task))
+        task.failed.connect(lambda _: self._forget(task))
+        task.start()
+        task.wait(_BLOCKING_SECONDS)
+
+    def reopen(self, folder: Path) -> None:
+        """Reads the run on show again, quietly."""
+        self.close()
+        self._task = task = IoTask(lambda progress, cancelled: read_run(folder), self)
+        task.done.connect(lambda opened: self._forget(task) and self.reopened.emit(opened))
+        task.failed.connect(lambda _: self._forget(task))
+        task.start()
+
+    def _on_next_read(self, task: IoTask, opened: OpenedRun | None) -> None:
+        if self._forget(task) and opened is not None and self._session.state is State.IDLE:
+            self.next_found.emit(opened)
 
     def _forget(self, task: IoTask) -> bool:
         """Whether its result still counts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,15 @@ from cnnstudio.gui.runs.record import RunRecord
 from cnnstudio.training.events import EpochEnded, Event, Finished, Started, UnitsChecked
 
 
+@dataclass(frozen=True)
+class _Aside:
+    """A run that was on show, and how."""
+
+    record: RunRecord
+    is_own: bool
+    epoch: int | None
+
+
 class ShownRun(QObject):
     """Keeps the cursor on one run, feeds its record, and chooses a layer of it.
 
@@ -28,9 +38,13 @@ class ShownRun(QObject):
     saved_changed = Signal()
     """The run's folder may hold newer feature maps than before."""
     network_changed = Signal()
+    """`network` is another one: another run is shown, or the design was edited before there is any run."""
     renamed = Signal()
     """The user gave the run on show another title."""
-    """`network` is another one: another run is shown, or the design was edited before there is any run."""
+    next_wanted = Signal(object)
+    """The RunRecord that is about to be deleted: another run is to be shown in its place, if there is one."""
+    return_wanted = Signal(object)
+    """The folder of a run that is not deleted after all: it is shown again, and has to be followed."""
 
     def __init__(self, project: Project, session: TrainingSession, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -39,6 +53,10 @@ class ShownRun(QObject):
         self._live = RunRecord()
         self._before: tuple[RunRecord, RunRecord] | None = None
         """The session's last run and the one on show, until the next one has started: it may fail to."""
+        self._aside: _Aside | None = None
+        """The run that was on show and is about to be deleted, until that is done or undone."""
+        self._gone: _Aside | None = None
+        """The run that was on show and was deleted last, unless the user has chosen another one since."""
         self._snapshots: list[int] = []
         self._last_layer: str | None = None
         """The layer that was chosen last, in this run or in one before."""
@@ -94,7 +112,7 @@ class ShownRun(QObject):
     def show_opened(self, opened: OpenedRun) -> None:
         """Shows a run from its folder, possibly one that another program is training."""
         # Chosen while another run is about to start, it stays, whatever becomes of that one.
-        self._before = None
+        self._before = self._aside = self._gone = None
         self.cursor.follow_end()
         self.follower.follow(opened)
 
@@ -103,10 +121,60 @@ class ShownRun(QObject):
         self.follower.close()
         self._show(self._live, self._session.state is not State.IDLE)
 
+    def show_next(self, opened: OpenedRun) -> None:
+        """Shows a run in place of one that is about to be deleted; see `next_wanted`."""
+        if self._aside is not None and not self.record.network.nodes:
+            aside = self._aside
+            self.show_opened(opened)
+            # Nobody has chosen it.
+            self._aside = aside
+
+    def hide(self, folders: Iterable[Path]) -> None:
+        """These runs, and no others, are about to be deleted. The one on show comes back if it is not."""
+        hidden, aside = frozenset(folders), self._aside
+        if aside is not None and aside.record.folder not in hidden:
+            self._bring_back(aside)
+        elif self.record.folder in hidden and not self.cursor.is_live:
+            self._aside = _Aside(self.record, self.is_own, self.cursor.epoch)
+            self.follower.close()
+            self._show_none()
+            self.next_wanted.emit(self._aside.record)
+        self.overlays.hide(hidden)
+
+    def _bring_back(self, aside: _Aside) -> None:
+        self._aside = None
+        self.follower.close()
+        if aside.is_own:
+            self._live = aside.record
+        self._show(aside.record, False)
+        self.cursor.move_to(aside.epoch)
+        if not aside.is_own:
+            self.return_wanted.emit(aside.record.folder)
+
+    def show_again(self, opened: OpenedRun) -> None:
+        """Follows the run that has come back on show, at the epoch at which it is; see `return_wanted`."""
+        if opened.record.folder == self.record.folder and not self.is_own:
+            self.follower.follow(opened)
+
+    def unforget(self, folders: Iterable[Path]) -> None:
+        """These runs are there again: shows the one that was on show when it was deleted."""
+        gone, self._gone = self._gone, None
+        if gone is not None and gone.record.folder in folders and not self.cursor.is_live:
+            self._bring_back(gone)
+
+    def _show_none(self) -> None:
+        if self.is_own:
+            self._live = RunRecord()
+            self._show(self._live, False)
+        else:
+            self._show(RunRecord(), False)
+
     def forget(self, folders: Iterable[Path]) -> None:
         """Shows no run any more if the one on show is among those whose folders are gone."""
         gone = set(folders)
         self.overlays.forget(gone)
+        if self._aside is not None and self._aside.record.folder in gone:
+            self._gone, self._aside = self._aside, None
         if self.record.folder in gone and not self.cursor.is_live:
             self.follower.close()
             self._live = RunRecord()
@@ -114,6 +182,7 @@ class ShownRun(QObject):
 
     def rename(self, folder: Path, title: str) -> None:
         """The user gave the run in that folder another title, or none."""
+        self.overlays.rename(folder, title)
         if self.record.folder == folder:
             self.record.label = title
             self.renamed.emit()
@@ -142,7 +211,7 @@ class ShownRun(QObject):
 
     def _show_beginning(self, network: Network) -> None:
         """Shows the run that is about to start. The one before comes back if it does not."""
-        previous = self.record
+        previous, self._aside, self._gone = self.record, None, None
         if self._before is None:
             self._before = self._live, previous
         self._live = RunRecord(network, self._session.dataset_name, datetime.now().astimezone())

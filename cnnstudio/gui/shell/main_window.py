@@ -220,8 +220,16 @@ class MainWindow(QMainWindow):
         overlay.table.run_chosen.connect(self._on_run_chosen)
         overlay.table.compared.connect(self.dialogs.compare_runs)
         overlay.table.overlaid.connect(self._on_runs_overlaid)
-        self.run_commands.deletion.pending_changed.connect(self.message_bar.refresh)
-        self.run_commands.deletion.deleted.connect(self.shown_run.forget)
+        deletion, shown = self.run_commands.deletion, self.shown_run
+        deletion.pending_changed.connect(self.message_bar.refresh)
+        deletion.hidden_changed.connect(lambda: shown.hide(deletion.hidden))
+        deletion.deleted.connect(shown.forget)
+        shown.next_wanted.connect(lambda record: self.runs.open_next(record, deletion.hidden))
+        deletion.restored.connect(shown.unforget)
+        shown.return_wanted.connect(self.runs.reopen)
+        self.runs.next_found.connect(shown.show_next)
+        self.runs.reopened.connect(shown.show_again)
+        shown.cursor.run_changed.connect(lambda record: overlay.table.mark_shown(record.folder))
         self.run_commands.renamed.connect(lambda named: self.shown_run.rename(*named))
         self.pages.turned.connect(lambda _: overlay.close_table())
 

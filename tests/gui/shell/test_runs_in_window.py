@@ -130,25 +130,68 @@ def test_what_long_trainings_do_is_switched_off_in_the_menu(
     assert not getattr(window.long_runs, is_on)
 
 
-def test_a_run_that_is_deleted_while_it_is_shown_leaves_the_window_usable(
+def show(window: MainWindow, qtbot: QtBot, name: str) -> None:
+    window.open_run(runs_folder() / name)
+    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / name, timeout=20_000)
+
+
+def test_a_run_that_is_deleted_while_it_is_shown_gives_its_place_to_the_next(
     window: MainWindow, qtbot: QtBot, trash: Path
 ) -> None:
-    window.open_run(runs_folder() / "mine-0")
-    qtbot.waitUntil(lambda: window.run_folder is not None, timeout=20_000)
+    show(window, qtbot, "mine-0")
     open_table(window, qtbot)
     press(KEY.Key_Delete)
     qtbot.waitUntil(lambda: len(window.runs_overlay.table.runs) == 1, timeout=20_000)
     assert window.message_bar.text == "Moving Tiny to the trash."
+    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-1", timeout=20_000)
+    assert window.runs_overlay.table.view.shown_folder == runs_folder() / "mine-1"
     window.shown_run.overlays.add([runs_folder() / "mine-0"])
     assert window.shown_run.overlays.folders
     window.run_commands.deletion.finish()
     qtbot.waitUntil(lambda: (trash / "mine-0" / "run.json").exists(), timeout=20_000)
     assert window.message_bar.text == ""
     assert window.runs_overlay.isVisible()
-    # Nothing is left of it: a run that is gone can neither be resumed nor explored.
-    qtbot.waitUntil(lambda: window.run_folder is None)
-    assert window.shown_run_button.full_text == "No run yet"
-    assert window.shown_run.overlays.folders == ()
+    qtbot.waitUntil(lambda: window.shown_run.overlays.folders == ())
+    assert window.run_folder == runs_folder() / "mine-1"
+    # Nothing is left of the last one: a run that is gone can neither be resumed nor explored.
+    press(KEY.Key_Delete)
+    qtbot.waitUntil(lambda: window.shown_run_button.full_text == "No run yet")
+    window.run_commands.deletion.finish()
+    qtbot.waitUntil(lambda: (trash / "mine-1" / "run.json").exists(), timeout=20_000)
+    assert window.run_folder is None
+
+
+def test_undo_brings_a_deleted_run_back_on_show_unless_another_was_chosen(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    show(window, qtbot, "mine-0")
+    window.run_menu.delete()
+    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-1", timeout=20_000)
+    button = window.message_bar.findChild(QPushButton, "messageButton")
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert window.run_folder == runs_folder() / "mine-0"
+    # It is followed again: another program may resume it.
+    qtbot.waitUntil(lambda: window.shown_run.follower.record is window.shown_run.record, timeout=20_000)
+    window.run_menu.delete()
+    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-1", timeout=20_000)
+    show(window, qtbot, "mine-1")
+    window.run_commands.deletion.undo()
+    assert window.run_folder == runs_folder() / "mine-1"
+
+
+def test_a_run_that_the_trash_refuses_is_shown_again(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("cnnstudio.runs.library.trash._send", refuse)
+    show(window, qtbot, "mine-0")
+    window.run_menu.delete()
+    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-1", timeout=20_000)
+    window.run_commands.deletion.finish()
+    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-0", timeout=20_000)
+    assert "read-only" in window.message_bar.text
 
 
 def test_a_title_that_the_run_on_show_gets_is_its_name_at_once(window: MainWindow, qtbot: QtBot) -> None:

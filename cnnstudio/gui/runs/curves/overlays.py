@@ -53,6 +53,7 @@ class RunOverlays(QObject):
         self._shown: RunRecord | None = None
         """The run for which the previous one was looked for."""
         self._search: IoTask | None = None
+        self._hidden = frozenset[Path]()
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -67,7 +68,7 @@ class RunOverlays(QObject):
         previous = self._previous.overlay if self._previous is not None else None
         if previous is not None and previous.folder not in [each.folder for each in chosen]:
             chosen.insert(0, previous)
-        return tuple(each for each in chosen if each.folder != shown)
+        return tuple(each for each in chosen if each.folder != shown and each.folder not in self._hidden)
 
     def add(self, folders: Sequence[Path]) -> None:
         """Lays runs over the curves; of too many, those that were added first make room."""
@@ -86,6 +87,18 @@ class RunOverlays(QObject):
         if folder in self._runs:
             self._runs.pop(folder).close()
             self.changed.emit()
+
+    def hide(self, folders: frozenset[Path]) -> None:
+        """Does not draw these runs, which are about to be deleted."""
+        if folders != self._hidden:
+            self._hidden = folders
+            self.changed.emit()
+
+    def rename(self, folder: Path, title: str) -> None:
+        """The user gave the run in that folder another title, or none."""
+        for each in (*self._runs.values(), *((self._previous,) if self._previous else ())):
+            if each.folder == folder:
+                each.rename(title)
 
     def forget(self, folders: Iterable[Path]) -> None:
         """Takes runs away whose folders are gone; another one may be the previous run then."""
@@ -181,6 +194,12 @@ class _Followed(QObject):
     def _on_read(self, result: tuple[OpenedRun, str]) -> None:
         opened, self._title = result
         self._follower.follow(opened)
+
+    def rename(self, title: str) -> None:
+        """Names it as the user does now."""
+        self._title = title
+        if self.overlay is not None:
+            self._on_record_changed(self.overlay.record)
 
     def _on_record_changed(self, record: object) -> None:
         assert isinstance(record, RunRecord)

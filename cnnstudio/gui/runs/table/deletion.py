@@ -65,6 +65,8 @@ class RunDeletion(QObject):
     """A Message for the user."""
     pending_changed = Signal()
     """Other runs are about to be deleted: the list leaves them out."""
+    hidden_changed = Signal()
+    """`hidden` is another one: runs are about to be deleted, are gone, or stay after all."""
     deleted = Signal(object)
     """The folders that are gone, a tuple."""
     restored = Signal(object)
@@ -127,6 +129,7 @@ class RunDeletion(QObject):
         if folders != self.pending:
             self.pending = folders
             self.pending_changed.emit()
+            self.hidden_changed.emit()
 
     def _on_trashed(self, result: _Result) -> None:
         self.deleted.emit(result.gone)
@@ -185,6 +188,7 @@ class RunDeletion(QObject):
         on_done: Callable[[_Result], object],
     ) -> None:
         self._in_progress.update(folders)
+        self.hidden_changed.emit()
         task = IoTask(lambda progress, cancelled: function(folders), self, writes_files=True)
         task.done.connect(on_done)
         task.failed.connect(lambda text: self.message.emit(Message(str(text), is_error=True)))
@@ -194,6 +198,7 @@ class RunDeletion(QObject):
     def _on_ended(self, folders: Sequence[Path]) -> None:
         # What could not be deleted is listed again.
         self._in_progress.difference_update(folders)
+        self.hidden_changed.emit()
         self.changed.emit()
 
 

@@ -127,8 +127,12 @@ class RunsTable(Panel):
 
     def show_as_current(self, folder: Path | None) -> None:
         """Marks the run that the window shows, and goes to it, if need be as soon as it is listed."""
-        self.view.shown_folder = folder
+        self.mark_shown(folder)
         self._goes_to_shown = True
+
+    def mark_shown(self, folder: Path | None) -> None:
+        """Marks the run that the window shows now."""
+        self.view.shown_folder = folder
         self.view.viewport().update()
 
     def choose_alone(self, folder: Path) -> None:

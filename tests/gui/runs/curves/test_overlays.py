@@ -54,6 +54,31 @@ def test_chosen_runs_are_read_and_have_the_names_that_the_user_gave_them(
     assert (overlays.runs, overlays.folders) == ((), ())
 
 
+def test_a_run_that_is_renamed_has_its_new_name_at_once(overlays: RunOverlays, qtbot: QtBot) -> None:
+    folder, before = written("one").folder, written("before", "2026-11-21T08:00:00+00:00").folder
+    overlays.add([folder])
+    overlays.look_for_previous(shown())
+    qtbot.waitUntil(lambda: len(overlays.runs) == 2)
+    for each in (folder, before):
+        with qtbot.waitSignal(overlays.changed):
+            overlays.rename(each, "Wider")
+    assert [overlay.name.split(",")[0] for overlay in overlays.runs] == ["Wider", "Wider"]
+    overlays.rename(folder, "")
+    assert overlays.runs[1].name.startswith("Tiny, ")
+
+
+def test_a_run_that_is_about_to_be_deleted_is_not_drawn_until_that_is_undone(
+    overlays: RunOverlays, qtbot: QtBot
+) -> None:
+    folder = written("one").folder
+    overlays.add([folder])
+    qtbot.waitUntil(lambda: len(overlays.runs) == 1)
+    overlays.hide(frozenset({folder}))
+    assert (overlays.runs, overlays.folders) == ((), (folder,))
+    overlays.hide(frozenset())
+    assert len(overlays.runs) == 1
+
+
 def test_a_run_that_another_program_trains_grows(
     overlays: RunOverlays, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
