@@ -27,7 +27,7 @@ from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
 from cnnstudio.gui.widgets.message_bar import Message
-from cnnstudio.runs.library.columns import started
+from cnnstudio.runs.library.columns import started_column
 
 _SIZE = (1040, 640)
 _LEFT_WIDTH = 420
@@ -140,8 +140,9 @@ class RunComparison(QDialog):
         assert isinstance(pair, RunPair)
         self._state.hide()
         self._content.show()
+        start = started_column(each.summary for each in pair.both)
         for side, each in zip(self._sides, pair.both, strict=True):
-            side.show_run(each)
+            side.show_run(each, start.text(each.summary))
         self._verdict.setText(pair.verdict)
         self._verdict.setVisible(bool(pair.verdict))
         self._results.show_lines(pair.results)
@@ -184,10 +185,10 @@ class _Side(Panel):
         row.addLayout(texts, 1)
         row.addWidget(Label(lines, "help", "secondary"))
 
-    def show_run(self, each: ComparedRun) -> None:
+    def show_run(self, each: ComparedRun, start: str) -> None:
         summary = each.summary
         self._name.set_full_text(summary.title)
-        parts = [summary.id, f"started {started(summary)}", *summary.label.tags]
+        parts = [f"started {start}", summary.id, *summary.label.tags]
         self._about.set_full_text(" · ".join(parts))
 
 

@@ -65,6 +65,9 @@ class LiveStrip(Panel):
             return
         record, cursor = self._shown.record, self._shown.cursor
         history = record.history
-        self._title.set_full_text(f"{record.network.name} is training" if cursor.is_live else record.title)
+        if cursor.is_live:
+            self._title.set_full_text(f"{record.name} is training")
+        else:
+            self._title.set_full_text(record.title, f" · {record.start}" if record.start else "")
         self._loss.show_curves(history.loss, history.total_epochs)
         self._accuracy.show_curves(history.accuracy, history.total_epochs)

@@ -62,7 +62,9 @@ class _Row(QWidget):
     def show_run(self, companion: Companion, epoch: float | None) -> None:
         self.swatch.show_line(companion.token or "text", companion.style)
         is_previous = companion.overlay is not None and companion.overlay.is_previous
-        self.name.set_full_text(f"previous run: {companion.name}" if is_previous else companion.name)
+        start = companion.overlay.start if companion.overlay is not None else ""
+        name = f"previous run: {companion.name}" if is_previous else companion.name
+        self.name.set_full_text(name, f", {start}" if start else "")
         self.value.setText(companion.describe(epoch))
         self.button.setAccessibleName(f"Hide {companion.name}")
 

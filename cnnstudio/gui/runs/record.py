@@ -15,6 +15,7 @@ from cnnstudio.gui.runs.history import RunHistory
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.layers.base import Family
 from cnnstudio.runs.library.label import read_label
+from cnnstudio.runs.library.starts import describe_start
 from cnnstudio.runs.run import RunError
 from cnnstudio.runs.watching import RunSnapshot
 from cnnstudio.training.events import Event, Finished, Started
@@ -57,8 +58,25 @@ class RunRecord:
 
     @property
     def title(self) -> str:
-        """`Lesson CNN · 14:02`, with the day instead of the time if it was not today."""
-        return " · ".join(filter(None, (self.label or self.network.name, describe_date(self.created))))
+        """`Lesson CNN · 14:02`, with the day if it was not today."""
+        return " · ".join(filter(None, (self.name, self.start)))
+
+    @property
+    def name(self) -> str:
+        """What the user calls it, or else the network's name."""
+        return self.label or self.network.name
+
+    @property
+    def start(self) -> str:
+        """When it was started, in words; empty if that is unknown."""
+        return describe_start(self.started_at)
+
+    @property
+    def started_at(self) -> float | None:
+        """When it was started, in Unix seconds; None if that is unknown."""
+        with contextlib.suppress(ValueError, OverflowError, OSError):
+            return None if self.created is None else self.created.timestamp()
+        return None
 
     @property
     def history(self) -> RunHistory:
@@ -153,19 +171,6 @@ class RunRecord:
         if finished is not None and finished.best_epoch is not None:
             return finished.best_epoch
         return next((each.epoch for each in reversed(self.history.epochs) if each.best), None)
-
-
-def describe_date(moment: datetime | None) -> str:
-    """`14:02` today, else `12 May` or `12 May 2025`; empty if unknown, or before the year 1 here."""
-    if moment is None:
-        return ""
-    try:
-        local, today = moment.astimezone(), datetime.now().astimezone()
-    except (ValueError, OverflowError, OSError):
-        return ""
-    if local.date() == today.date():
-        return f"{local:%H:%M}"
-    return f"{local.day} {local:%b}" if local.year == today.year else f"{local.day} {local:%b %Y}"
 
 
 def _origin(snapshot: RunSnapshot) -> tuple[str, datetime | None]:

@@ -121,9 +121,13 @@ class RunController(QObject):
         """Reads the run on show again, quietly."""
         self.close()
         self._task = task = IoTask(lambda progress, cancelled: read_run(folder), self)
-        task.done.connect(lambda opened: self._forget(task) and self.reopened.emit(opened))
+        task.done.connect(partial(self._on_reopened, task))
         task.failed.connect(lambda _: self._forget(task))
         task.start()
+
+    def _on_reopened(self, task: IoTask, opened: OpenedRun) -> None:
+        if self._forget(task):
+            self.reopened.emit(opened)
 
     def _on_next_read(self, task: IoTask, opened: OpenedRun | None) -> None:
         if self._forget(task) and opened is not None and self._session.state is State.IDLE:

@@ -159,7 +159,7 @@ class ShownRun(QObject):
     def unforget(self, folders: Iterable[Path]) -> None:
         """These runs are there again: shows the one that was on show when it was deleted."""
         gone, self._gone = self._gone, None
-        if gone is not None and gone.record.folder in folders and not self.cursor.is_live:
+        if gone is not None and gone.record.folder in set(folders) and not self.cursor.is_live:
             self._bring_back(gone)
 
     def _show_none(self) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QPushButton, QStyle, QStyleOptionButton, QStylePai
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.shown_run import ShownRun
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.labels import elided
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 
 _NONE = "No run yet"
@@ -26,7 +27,7 @@ class ElidedButton(QPushButton):
         super().__init__()
         self.setObjectName(object_name)
         self._description = description
-        self._full_text = ""
+        self._full_text = self._tail = ""
         self.set_full_text("")
 
     @property
@@ -34,13 +35,23 @@ class ElidedButton(QPushButton):
         """The text before it is elided."""
         return self._full_text
 
-    def set_full_text(self, text: str, details: str = "") -> None:
-        """Shows a text; `details` are added to it in the tooltip."""
+    def set_full_text(self, text: str, details: str = "", tail: str = "") -> None:
+        """Shows a text, of which the `tail` is left out last; `details` are added to it in the tooltip."""
         self._full_text = plain_line(text, _MAX_CHARACTERS)
+        self._tail = plain_line(tail, _MAX_CHARACTERS)
         whole = ", ".join(part for part in (self._full_text, plain_line(details, _MAX_CHARACTERS)) if part)
         self.setToolTip(plain_tooltip(f"{whole}\n{self._description}" if whole else self._description))
         self.setAccessibleName(f"{self._description}: {whole}" if whole else self._description)
         self.update()
+
+    def fitting_text(self, width: int) -> str:
+        """What is shown on so many pixels."""
+        return elided(self.fontMetrics(), self._full_text, width, self._tail)
+
+    @property
+    def shown_text(self) -> str:
+        """The text as it is shown."""
+        return self.fitting_text(self.width() - 2 * _PADDING - _ARROW)
 
     def sizeHint(self) -> QSize:
         return QSize(120, super().sizeHint().height())
@@ -52,8 +63,8 @@ class ElidedButton(QPushButton):
         painter.drawControl(QStyle.ControlElement.CE_PushButtonBevel, option)
         painter.setPen(theme().color("text" if self.isEnabled() else "secondary"))
         area = self.rect().adjusted(_PADDING, 0, -_PADDING - _ARROW, 0)
-        text = self.fontMetrics().elidedText(self._full_text, Qt.TextElideMode.ElideRight, area.width())
-        painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
+        flags = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+        painter.drawText(area, flags, self.fitting_text(area.width()))
         arrow = theme().pixmap("down", "text", _ARROW, self.devicePixelRatioF())
         top = (self.height() - _ARROW) // 2
         painter.drawPixmap(self.width() - _PADDING + 4 - _ARROW, top, arrow)
@@ -80,4 +91,6 @@ class ShownRunButton(ElidedButton):
         details = [f"trained on {record.dataset_name}"] if record.dataset_name else []
         if record.network.nodes != self._project.network.nodes:
             details.append("not the open design")
-        self.set_full_text(record.title, ", ".join(details))
+        if record.folder is not None:
+            details.append(record.folder.name)
+        self.set_full_text(record.title, ", ".join(details), f" · {record.start}" if record.start else "")

@@ -49,7 +49,7 @@ _FREQUENT_EVENTS = (Progress, SnapshotTaken)
 _HEIGHT, _CONTROL_HEIGHT, _LEAST_WIDTH = 48, 32, 400
 _NARROW = 1200
 """The width of the window below which the controls fold."""
-_WIDTHS, _NARROW_WIDTHS = (144, 136, 176), (112, 104, 120)
+_WIDTHS, _NARROW_WIDTHS = (144, 136, 176), (104, 104, 144)
 """Of the data set, the recipe and the run on show."""
 _TRAIN_WIDTH, _ICON_WIDTH = 88, 36
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
 
 from cnnstudio.gui.theme.theme import Role, theme
@@ -16,6 +16,8 @@ Tone = Literal["text", "secondary", "wrong", "good"]
 
 _MAX_CHARACTERS = 2_000
 _BETWEEN_PARTS = " · "
+_MIN_HEAD = 2
+"""Characters of a text that are worth showing before its tail."""
 
 
 class Label(QLabel):
@@ -65,7 +67,7 @@ class ElidedLabel(Label):
 
     def __init__(self, text: str = "", role: Role = "content", tone: Tone = "text") -> None:
         super().__init__(role=role, tone=tone)
-        self._full_text = ""
+        self._full_text = self._tail = ""
         self._elided = ""
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.set_full_text(text)
@@ -79,11 +81,11 @@ class ElidedLabel(Label):
         """The text as it is shown."""
         return self._elided
 
-    def set_full_text(self, text: str) -> None:
-        """Shows as much of `text` as fits."""
-        shown = plain_line(text, _MAX_CHARACTERS)
-        if shown != self._full_text:
-            self._full_text = shown
+    def set_full_text(self, text: str, tail: str = "") -> None:
+        """Shows as much of `text` as fits; its `tail`, such as ` · 14:02`, is the last that is left out."""
+        shown, tail = plain_line(text, _MAX_CHARACTERS), plain_line(tail, _MAX_CHARACTERS)
+        if (shown, tail) != (self._full_text, self._tail):
+            self._full_text, self._tail = shown, tail
             self.setAccessibleName(shown)
             self._fit()
 
@@ -115,7 +117,21 @@ class ElidedLabel(Label):
 
     def _fitting(self, width: int) -> str:
         """What is shown of the text on that many pixels."""
-        return self.fontMetrics().elidedText(self._full_text, Qt.TextElideMode.ElideRight, width)
+        return elided(self.fontMetrics(), self._full_text, width, self._tail)
+
+
+def elided(metrics: QFontMetrics, text: str, width: int, tail: str = "") -> str:
+    """What fits on so many pixels: `Lesson… · 14:02` of `Lesson CNN · 14:02` with the tail ` · 14:02`.
+
+    Where even a short beginning does not fit before the tail, the tail is shown without its separator.
+    """
+    right = Qt.TextElideMode.ElideRight
+    if not tail or not text.endswith(tail) or metrics.horizontalAdvance(text) <= width:
+        return metrics.elidedText(text, right, width)
+    left = width - metrics.horizontalAdvance(tail)
+    if left >= metrics.horizontalAdvance(f"{text[:_MIN_HEAD]}…"):
+        return metrics.elidedText(text.removesuffix(tail), right, left) + tail
+    return metrics.elidedText(tail.lstrip(" ·,"), right, width)
 
 
 class PartsLabel(ElidedLabel):

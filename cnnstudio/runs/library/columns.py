@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from typing import Any
 
 from cnnstudio.core.formatting import format_count, format_duration, format_percent
 from cnnstudio.core.parameters import parameters
 from cnnstudio.data.sources import sources
+from cnnstudio.runs.library.starts import describe_start, distinct_starts
 from cnnstudio.runs.library.summary import RunSummary
 from cnnstudio.training.recipe.recipe import FIELD_GROUPS, Recipe
 
@@ -43,14 +44,14 @@ def _with_epoch(value: float | None, epoch: int | None) -> str:
 
 
 def started(summary: RunSummary) -> str:
-    """`14:02` today, otherwise `Nov 23, 14:02`, in another year with its date; "–" before the year 1 here."""
-    try:
-        moment, now = datetime.fromtimestamp(summary.created), datetime.now()
-    except (ValueError, OverflowError, OSError):
-        return _ABSENT
-    if moment.date() == now.date():
-        return f"{moment:%H:%M}"
-    return f"{moment:%b} {moment.day}, {moment:%H:%M}" if moment.year == now.year else f"{moment:%Y-%m-%d}"
+    """When it was started; "–" if that is not known."""
+    return describe_start(summary.created) or _ABSENT
+
+
+def started_column(summaries: Iterable[RunSummary]) -> Column:
+    """The column of the start, in which no two runs of the same title look the same."""
+    exact = distinct_starts((run.folder, run.title, run.created) for run in summaries)
+    return dataclasses.replace(FIXED["started"], text=lambda run: exact.get(run.folder) or started(run))
 
 
 def describe_status(summary: RunSummary) -> str:

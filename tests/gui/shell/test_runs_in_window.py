@@ -17,6 +17,7 @@ from cnnstudio.gui.compare.run_comparison import RunComparison
 from cnnstudio.gui.interchange.dialog import ImportDialog
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
+from cnnstudio.runs.library.summary import RunSummary, SummaryReader
 from cnnstudio.runs.run import runs_folder
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.runs.written import trained
@@ -80,6 +81,22 @@ def test_the_button_of_the_run_on_show_opens_and_closes_the_table(window: MainWi
     assert window.runs_overlay.isVisible()
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     assert not window.runs_overlay.isVisible()
+
+
+def test_the_button_shows_when_the_run_was_started_also_in_a_small_window(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    window.resize(1024, 700)
+    show(window, qtbot, "mine-0")
+    start = window.shown_run.record.start
+    window.run_commands.rename(window_summary(), "A title that is far too long for a small button")
+    qtbot.waitUntil(lambda: window.shown_run_button.full_text.startswith("A title"), timeout=20_000)
+    assert window.shown_run_button.shown_text.endswith(start)
+    assert "mine-0" in window.shown_run_button.toolTip()
+
+
+def window_summary() -> RunSummary:
+    return SummaryReader().read(runs_folder() / "mine-0")
 
 
 def test_a_page_turn_and_escape_take_the_table_away(window: MainWindow, qtbot: QtBot) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -13,10 +13,11 @@ from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.runs.follower import OpenedRun, RunFollower, read_run
 from cnnstudio.gui.runs.history import RunHistory
-from cnnstudio.gui.runs.record import RunRecord, describe_date
+from cnnstudio.gui.runs.record import RunRecord
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.library.label import read_label
 from cnnstudio.runs.library.listing import list_summaries
+from cnnstudio.runs.library.starts import distinct_starts
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,18 @@ class Overlay:
     """A run that is laid over the curves."""
 
     folder: Path
-    name: str
-    """`Wider network, 14:02`: what the user calls it, and when it was started."""
+    title: str
+    """What the user calls it, or else the network's name."""
     record: RunRecord
     is_previous: bool = False
     """Whether it is the run before the one on show, rather than one that the user chose."""
+    start: str = ""
+    """When it was started; longer where that is needed to tell it from another run that is drawn."""
+
+    @property
+    def name(self) -> str:
+        """`Wider network, 14:02`."""
+        return ", ".join(filter(None, (self.title, self.start)))
 
     @property
     def history(self) -> RunHistory:
@@ -68,7 +76,16 @@ class RunOverlays(QObject):
         previous = self._previous.overlay if self._previous is not None else None
         if previous is not None and previous.folder not in [each.folder for each in chosen]:
             chosen.insert(0, previous)
-        return tuple(each for each in chosen if each.folder != shown and each.folder not in self._hidden)
+        seen = [each for each in chosen if each.folder != shown and each.folder not in self._hidden]
+        exact = distinct_starts(self._namesakes(seen))
+        return tuple(replace(each, start=exact.get(each.folder) or each.record.start) for each in seen)
+
+    def _namesakes(self, overlays: Iterable[Overlay]) -> Iterator[tuple[Path, str, float | None]]:
+        """All runs whose curves are drawn, with their titles and when they were started."""
+        for each in overlays:
+            yield each.folder, each.title, each.record.started_at
+        if self._shown is not None and self._shown.folder is not None:
+            yield self._shown.folder, self._shown.name, self._shown.started_at
 
     def add(self, folders: Sequence[Path]) -> None:
         """Lays runs over the curves; of too many, those that were added first make room."""
@@ -203,8 +220,7 @@ class _Followed(QObject):
 
     def _on_record_changed(self, record: object) -> None:
         assert isinstance(record, RunRecord)
-        name = ", ".join(filter(None, (self._title or record.network.name, describe_date(record.created))))
-        self.overlay = Overlay(self.folder, name, record, self._is_previous)
+        self.overlay = Overlay(self.folder, self._title or record.network.name, record, self._is_previous)
         self.changed.emit()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from cnnstudio.runs.library.columns import FIXED, Column, differing
+from cnnstudio.runs.library.columns import FIXED, Column, differing, started_column
 from cnnstudio.runs.library.summary import RunSummary
 
 DIFFERENCES, RESULTS, ALL = "differences", "results", "all"
@@ -15,7 +15,6 @@ COLUMN_SETS = (
 )
 _FIRST, _LAST = ("run", "loss", "best", "test"), ("time", "parameters", "started")
 _RESULTS = ("run", "loss", "best", "last", "test", "recipe", "data", "seed", *_LAST)
-
 Fit = Callable[[Sequence[Column]], list[Column]]
 """The first columns that fit beside each other."""
 
@@ -23,16 +22,26 @@ Fit = Callable[[Sequence[Column]], list[Column]]
 def choose_columns(which: str, runs: Sequence[RunSummary], grouped_by: str, fit: Fit) -> list[Column]:
     """The columns from left to right. Where not all fit, fields of recipes and designs are left out first.
 
-    The field by which the runs are grouped has no column: it is the same in the whole group.
+    The field by which the runs are grouped has no column: it is the same in the whole group. When a run was
+    started is in sight in every set: by that runs of the same title are told apart.
     """
-    first, last = [FIXED[key] for key in _FIRST], [FIXED[key] for key in _LAST]
+    fixed = {**FIXED, "started": started_column(runs)}
+    first, last = [fixed[key] for key in _FIRST], [fixed[key] for key in _LAST]
     if which == RESULTS:
-        return fit([FIXED[key] for key in _RESULTS])
+        columns = [fixed[key] for key in _RESULTS]
+        return _in_order(columns, fit([columns[0], columns[-1], *columns[1:-1]]))
     different = [each for each in differing(runs) if each.key != grouped_by]
     if which == ALL:
-        others = [each for key, each in FIXED.items() if key not in (*_FIRST, *_LAST)]
-        return [*first, *others, *different, *last]
+        # They do not fit beside each other, and what is at the right end is out of sight at first.
+        last.remove(fixed["started"])
+        others = [each for key, each in fixed.items() if key not in (*_FIRST, *_LAST)]
+        return [first[0], fixed["started"], *first[1:], *others, *different, *last]
     if len({run.parameters for run in runs}) <= 1:
-        last.remove(FIXED["parameters"])
-    fitting = {each.key for each in fit([*first, *last, *different])}
-    return [each for each in (*first, *different, *last) if each.key in fitting]
+        last.remove(fixed["parameters"])
+    columns = [*first, *different, *last]
+    return _in_order(columns, fit([first[0], last[-1], *first[1:], *last[:-1], *different]))
+
+
+def _in_order(columns: Sequence[Column], some: Sequence[Column]) -> list[Column]:
+    keys = {each.key for each in some}
+    return [each for each in columns if each.key in keys]

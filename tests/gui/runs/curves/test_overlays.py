@@ -79,6 +79,15 @@ def test_a_run_that_is_about_to_be_deleted_is_not_drawn_until_that_is_undone(
     assert len(overlays.runs) == 1
 
 
+def test_runs_of_the_same_title_and_minute_have_different_names(overlays: RunOverlays, qtbot: QtBot) -> None:
+    runs = [written(name, f"2026-11-20T08:00:0{second}+00:00") for name, second in (("a", 1), ("b", 2))]
+    overlays.add([run.folder for run in runs])
+    qtbot.waitUntil(lambda: len(overlays.runs) == 2)
+    assert [overlay.name[-3:] for overlay in overlays.runs] == [":01", ":02"]
+    overlays.remove(runs[0].folder)
+    assert overlays.runs[0].name[-3:] == ":00"
+
+
 def test_a_run_that_another_program_trains_grows(
     overlays: RunOverlays, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

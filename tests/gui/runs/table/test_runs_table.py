@@ -319,6 +319,25 @@ def test_what_differs_fits_into_the_window(width: int, opened: Opened) -> None:
     assert columns[-1] == "started"
 
 
+@pytest.mark.parametrize("columns", [column_sets.DIFFERENCES, column_sets.RESULTS, column_sets.ALL])
+def test_runs_of_the_same_title_are_told_apart_in_a_small_window(columns: str, opened: Opened) -> None:
+    for seed, second in enumerate((5, 7)):
+        trained(runs_folder(), tiny(), (0.9,), Recipe(f"lesson-{seed}", seed=seed, shift=2 * seed))
+        path = runs_folder() / f"lesson-{seed}-0" / "run.json"
+        moment = f"2026-11-23T08:00:0{second}+00:00"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"created": moment}))
+    opened.window.resize(1024, 560)
+    opened.open()
+    opened.choose("runsColumns", columns)
+    table, keys = opened.table, [each.key for each in opened.table.model.columns]
+    section = keys.index("started")
+    header = table.view.header()
+    end = header.sectionViewportPosition(section) + header.sectionSize(section)
+    assert end <= table.view.viewport().width()
+    texts = {table.model.index(row, section).data() for row in range(2)}
+    assert {text[-3:] for text in texts} == {":05", ":07"}
+
+
 @pytest.mark.usefixtures("three")
 def test_f2_renames_a_run_and_escape_leaves_its_title(opened: Opened, qtbot: QtBot) -> None:
     opened.open()
