@@ -29,12 +29,13 @@ def test_a_check_with_a_run_prints_what_was_found(
     assert [each["file"] for each in found["duplicates"]["across_splits"]] == ["test/bright/copy.png"]
     assert found["doubts"][0]["file"] == "train/bright/wrong.png"
     assert (found["doubts"][0]["label"], found["doubts"][0]["suggested"]) == ("bright", "dark")
+    assert [each["label"] for each in found["doubts"][0]["neighbors"]] == ["dark"] * 3
     assert {(leak["class"], leak["by"]) for leak in found["leaks"]} >= {("bright", "brightness")}
     assert main(["data", "check", str(data), "--run", str(trained)]) == 0
     text = capsys.readouterr().out
     assert "test/bright/copy.png (test) is the same as train/bright/3.png" in text
     assert "Up to 9.1% of test accuracy may come from images" in text
-    assert "train/bright/wrong.png: bright, perhaps dark" in text
+    assert "train/bright/wrong.png: Labeled bright, looks like dark: of the " in text
     assert "bright: by brightness alone" in text
 
 

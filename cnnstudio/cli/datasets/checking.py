@@ -14,6 +14,7 @@ from cnnstudio.core.formatting import format_percent, list_names, pluralize
 if TYPE_CHECKING:
     from cnnstudio.core.progress import ProgressFunction
     from cnnstudio.data.checks.check import CheckedImages
+    from cnnstudio.data.versions.review import ReviewItem
 
 _MAX_SHOWN = 10
 _NO_RUN = "Label errors are looked for with a trained run only: add --run RUN."
@@ -44,38 +45,40 @@ def run_check(options: argparse.Namespace) -> None:
     finally:
         line.clear()
     if options.json:
-        print_json({**checked.to_json(), "doubts": doubts, "notes": list(_notes(checked, options.run))})
+        found = [_doubt_to_json(each) for each in doubts]
+        print_json({**checked.to_json(), "doubts": found, "notes": list(_notes(checked, options.run))})
     else:
         echo("\n".join(_text(checked, doubts, options.run)))
 
 
-def _doubts(checked: CheckedImages, run_name: str, progress: ProgressFunction) -> list[dict[str, Any]]:
+def _doubts(checked: CheckedImages, run_name: str, progress: ProgressFunction) -> list[ReviewItem]:
     """Labels that the run's best weights contradict, most doubtful first."""
     from cnnstudio.cli.run_data import open_run
-    from cnnstudio.core.progress import never_cancelled
     from cnnstudio.data.images.resizing import resize
-    from cnnstudio.insight.curation.label_doubts import find_doubts, predict_split
+    from cnnstudio.insight.curation.label_doubts import suspected_label_errors
 
     run, classes = open_run(run_name), checked.dataset.classes
     if run.classes != classes:
         known, found = list_names(run.classes), list_names(classes)
         raise UsageError(f"the run has the classes {known}, but {checked.dataset.title} has {found}")
     channels, height, width = run.network.input.dims
-    dataset, model = resize(checked.dataset, (channels, height, width), progress), run.model()
-    doubts = []
-    for part, split in dataset.splits.items():
-        text = f"Looking for label errors in {part}"
-        found_in = predict_split(model, split, run.recipe.test_time_flip, text, progress, never_cancelled)
-        for doubt in find_doubts(found_in, split.labels):
-            doubts.append(
-                {
-                    "file": checked.files[part][doubt.row],
-                    "label": classes[doubt.label],
-                    "suggested": classes[doubt.suggested],
-                    "score": doubt.score,
-                }
-            )
-    return sorted(doubts, key=lambda doubt: -float(doubt["score"]))
+    dataset = resize(checked.dataset, (channels, height, width), progress)
+    return suspected_label_errors(run.model(), dataset, checked.files, run.recipe.test_time_flip, progress)
+
+
+def _doubt_to_json(doubt: ReviewItem) -> dict[str, Any]:
+    return {
+        "file": doubt.file,
+        "label": doubt.label,
+        "suggested": doubt.suggested,
+        "score": doubt.score,
+        "split": doubt.split,
+        "reason": doubt.reason,
+        "neighbors": [
+            {"file": each.file, "label": each.label, "similarity": each.similarity}
+            for each in doubt.neighbors
+        ],
+    }
 
 
 def _notes(checked: CheckedImages, run: str | None) -> Iterator[str]:
@@ -85,7 +88,7 @@ def _notes(checked: CheckedImages, run: str | None) -> Iterator[str]:
         yield "Look-alikes were looked for between the splits only: --all-pairs compares all images."
 
 
-def _text(checked: CheckedImages, doubts: list[dict[str, Any]], run: str | None) -> Iterator[str]:
+def _text(checked: CheckedImages, doubts: list[ReviewItem], run: str | None) -> Iterator[str]:
     counts = [f"{name} ({count:,})" for name, count in checked.counts.items()]
     images = pluralize(checked.dataset.image_count, "image")
     yield f"{checked.dataset.title}: {images} in {len(counts):,} classes"
@@ -108,7 +111,7 @@ def _text(checked: CheckedImages, doubts: list[dict[str, Any]], run: str | None)
     yield from _section("Classes that can be told without looking", [_leak(each) for each in checked.leaks])
     yield from _section(
         "Suspected label errors",
-        [f"{each['file']}: {each['label']}, perhaps {each['suggested']}" for each in doubts],
+        [f"{each.file}: {each.reason}" for each in doubts],
     )
     for note in _notes(checked, run):
         yield f"\nNote: {note}"

@@ -1,25 +1,40 @@
-"""Suspected label errors: images for which a trained network is sure of another class than their label.
+"""Suspected label errors: images whose label neither a trained network nor the images like it support.
 
-A class is only suggested where the network is at least as sure of it as it usually is for images of that
-class (the rule of confident learning, Northcutt et al. 2021), so that classes that it takes too often do not
-collect doubts.
+The network may have learned a wrong label by heart, but rarely does the image then lie among those of that
+class in its last features; and where the network has not learned enough, its own probability still tells
+which label is out of place. The support of a label is therefore the geometric mean of both. Ranked by it,
+planted errors (5% of 3,000 photos, the lesson's network) are found with an average precision of 0.47 to 0.51;
+by confident disagreement alone (Northcutt et al. 2021, Confident Learning) with 0.13 to 0.27.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, raise_if_cancelled
-from cnnstudio.data.dataset import Labels, Split
-from cnnstudio.insight.predictions import predict
+from cnnstudio.core.parameters import shorten
+from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress, never_cancelled
+from cnnstudio.data.dataset import Dataset, Labels
+from cnnstudio.data.versions.review import REVIEW_NEIGHBORS, Neighbor, ReviewItem
+from cnnstudio.insight.curation.features import (
+    Described,
+    Neighbors,
+    Probabilities,
+    describe_images,
+    find_neighbors,
+)
 from cnnstudio.training.model import Model
 
-Probabilities = npt.NDArray[np.float32]
-
-_CHUNK = 512
+MIN_SCORE = 0.9
+"""Of a listed image. Where 5% of all labels are wrong, a third to a half of those that reach it are."""
+MAX_DOUBTS = 2_000
+"""The most doubtful ones; nobody reviews more at a time."""
+_MAX_NEIGHBORS, _MIN_NEIGHBORS = 50, 5
+_CLASS_SHARE = 4
+"""The neighbors are at most the part 1 / 4 of a class, so that small classes can be seen among them."""
+_MAX_NAME = 40
 
 
 @dataclass(frozen=True)
@@ -30,34 +45,108 @@ class Doubt:
     label: int
     suggested: int
     score: float
-    """How much surer the network is of the suggested class than of the label, 0 to 1."""
+    """1 minus the support of the label, 0 to 1."""
 
 
-def predict_split(
-    model: Model, split: Split, flip: bool, text: str, progress: ProgressFunction, cancelled: CancelFunction
-) -> Probabilities:
-    """Class probabilities, float32 (N, classes), of images of the model's input shape. Raises Cancelled."""
-    parts = [np.zeros((0, 0), np.float32)] if not len(split) else []
-    for start in range(0, len(split), _CHUNK):
-        raise_if_cancelled(cancelled)
-        parts.append(predict(model, split.images[start : start + _CHUNK], flip=flip))
-        done = min(start + _CHUNK, len(split))
-        progress(Progress(done, len(split), f"{text}: {done:,} of {len(split):,} images"))
-    return np.concatenate(parts)
+def find_doubts(probabilities: Probabilities, votes: Probabilities, labels: Labels) -> list[Doubt]:
+    """The doubtful labels, the most doubtful first.
 
-
-def find_doubts(probabilities: Probabilities, labels: Labels) -> list[Doubt]:
-    """The doubtful labels, the most doubtful first. `probabilities` are float32 (N, classes)."""
+    `probabilities` are the network's, float32 (N, classes), `votes` those of similar images, of the same
+    shape.
+    """
     if not len(labels):
         return []
     rows = np.arange(len(labels))
-    own = probabilities[rows, labels]
-    classes = probabilities.shape[1]
-    counts = np.bincount(labels, minlength=classes)
-    usual = np.bincount(labels, weights=own, minlength=classes) / np.maximum(counts, 1)
-    is_sure = (probabilities >= usual) & (counts > 0)
-    suggested = np.where(is_sure, probabilities, -1).argmax(axis=1)
-    score = probabilities[rows, suggested] - own
-    doubtful = np.flatnonzero(is_sure[rows, suggested] & (suggested != labels) & (score > 0))
-    order = doubtful[np.argsort(-score[doubtful], kind="stable")]
+    support = np.sqrt(probabilities * votes)
+    score = 1 - support[rows, labels]
+    # What is suggested needs only one of the two: similar images may all have been labeled otherwise.
+    either = probabilities + votes
+    suggested = either.argmax(axis=1)
+    doubtful = np.flatnonzero((suggested != labels) & (score >= MIN_SCORE))
+    # Equal scores, as of images without a similar one of their class, are told apart by the network alone.
+    order = doubtful[np.lexsort((probabilities[rows, labels][doubtful], -score[doubtful]))]
     return [Doubt(int(row), int(labels[row]), int(suggested[row]), float(score[row])) for row in order]
+
+
+def suspected_label_errors(
+    model: Model,
+    dataset: Dataset,
+    files: Mapping[str, Sequence[str]],
+    flip: bool = False,
+    progress: ProgressFunction = ignore_progress,
+    cancelled: CancelFunction = never_cancelled,
+) -> list[ReviewItem]:
+    """The images of all splits whose labels are doubtful, most doubtful first, each with similar ones.
+
+    The images have the model's input shape; `files` are their names by split. `flip` is the recipe's
+    `test_time_flip`. Raises Cancelled.
+    """
+    described = {
+        part: describe_images(model, split, flip, f"Looking at {part} images", progress, cancelled)
+        for part, split in dataset.splits.items()
+        if len(split)
+    }
+    train, labels = described["train"], dataset.train.labels
+    count = _neighbor_count(labels, len(dataset.classes))
+    found: list[ReviewItem] = []
+    for part, each in described.items():
+        neighbors = find_neighbors(
+            each.features,
+            train.features,
+            labels,
+            len(dataset.classes),
+            count,
+            are_references=part == "train",
+            text=f"Comparing {part} images with training images",
+            progress=progress,
+            cancelled=cancelled,
+        )
+        found += _items(dataset, files, part, each, neighbors)
+    return sorted(found, key=lambda item: -(item.score or 0.0))[:MAX_DOUBTS]
+
+
+def _neighbor_count(labels: Labels, classes: int) -> int:
+    usual = len(labels) // max(classes, 1) // _CLASS_SHARE
+    return min(max(usual, _MIN_NEIGHBORS), _MAX_NEIGHBORS, max(len(labels) - 1, 1))
+
+
+def _items(
+    dataset: Dataset,
+    files: Mapping[str, Sequence[str]],
+    part: str,
+    described: Described,
+    neighbors: Neighbors,
+) -> list[ReviewItem]:
+    classes, train = dataset.classes, dataset.train.labels
+
+    def similar(row: int) -> tuple[Neighbor, ...]:
+        pairs = zip(neighbors.rows[row].tolist(), neighbors.similarities[row].tolist(), strict=True)
+        return tuple(
+            Neighbor(files["train"][other], classes[train[other]], similarity, "train", other)
+            for other, similarity in list(pairs)[:REVIEW_NEIGHBORS]
+        )
+
+    doubts = find_doubts(described.probabilities, neighbors.votes, dataset.splits[part].labels)
+    return [
+        ReviewItem(
+            files[part][doubt.row],
+            classes[doubt.label],
+            classes[doubt.suggested],
+            doubt.score,
+            _reason(doubt, classes, train[neighbors.rows[doubt.row]]),
+            similar(doubt.row),
+            part,
+            doubt.row,
+        )
+        for doubt in doubts[:MAX_DOUBTS]
+    ]
+
+
+def _reason(doubt: Doubt, classes: Sequence[str], similar: Labels) -> str:
+    """`Labeled cat, looks like dog: 31 of the 50 most similar training images are dog, 2 are cat.`"""
+    label, suggested = (shorten(classes[index], _MAX_NAME) for index in (doubt.label, doubt.suggested))
+    same, other = (int((similar == index).sum()) for index in (doubt.label, doubt.suggested))
+    return (
+        f"Labeled {label}, looks like {suggested}: of the {len(similar):,} most similar training images, "
+        f"{other:,} are {suggested} and {same:,} {label}."
+    )

@@ -1,0 +1,152 @@
+"""What a network makes of images before its last layer, and which images it finds similar by that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from cnnstudio.core.progress import (
+    CancelFunction,
+    Progress,
+    ProgressFunction,
+    ignore_progress,
+    never_cancelled,
+    raise_if_cancelled,
+)
+from cnnstudio.data.dataset import Labels, Split
+from cnnstudio.design.analysis.analysis import analyze
+from cnnstudio.training.evaluation import evaluation_mode, predict_logits
+from cnnstudio.training.model import Model
+from cnnstudio.training.preflight.prepare import evaluation_batch_size
+
+Probabilities = npt.NDArray[np.float32]
+Features = npt.NDArray[np.float32]
+"""float32 (N, features), each row of length 1, so that a product of two rows is their similarity."""
+
+MAX_REFERENCES = 50_000
+"""Images that others are compared with; of more, so many are taken at equal distances."""
+_CHUNK = 256
+"""Images that are compared at a time: 50 MB of similarities."""
+_TEMPERATURE = 0.1
+"""A neighbor that is less similar by so much counts 1 / e as much."""
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """What a network says about images."""
+
+    probabilities: Probabilities
+    """float32 (N, classes)."""
+    features: Features
+
+
+def describe_images(
+    model: Model,
+    split: Split,
+    flip: bool,
+    text: str,
+    progress: ProgressFunction = ignore_progress,
+    cancelled: CancelFunction = never_cancelled,
+) -> Described:
+    """Probabilities and last features of images of the model's input shape, at least one. Raises Cancelled.
+
+    The features are the input of the last layer with a kernel or a matrix of weights; of images, the mean
+    over their pixels. With `flip`, the probabilities are those of the average over each image and its mirror
+    image.
+    """
+    size = evaluation_batch_size(analyze(model.network), model.device)
+    layer = _last_layer(model)
+    seen: list[Tensor] = []
+    handle = layer.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    probabilities, features = [], []
+    try:
+        with evaluation_mode(model):
+            for start in range(0, len(split), size):
+                raise_if_cancelled(cancelled)
+                seen.clear()
+                logits = predict_logits(model, model.normalize(split.images[start : start + size]), flip)
+                probabilities.append(logits.float().softmax(1).cpu().numpy())
+                features.append(_normalized(seen[0]).cpu().numpy())
+                done = min(start + size, len(split))
+                progress(Progress(done, len(split), f"{text}: {done:,} of {len(split):,} images"))
+    finally:
+        handle.remove()
+    return Described(np.concatenate(probabilities), np.concatenate(features))
+
+
+def _last_layer(model: Model) -> nn.Module:
+    """Every network that can be trained has one: only such a layer gives one value per class."""
+    return [
+        module
+        for module in model.modules()
+        if isinstance(weight := getattr(module, "weight", None), Tensor) and weight.ndim >= 2
+    ][-1]
+
+
+def _normalized(values: Tensor) -> Tensor:
+    """float (N, C) or (N, C, H, W) as float32 (N, C), each row of length 1."""
+    flat = values.float().flatten(2).mean(2) if values.ndim > 2 else values.float()
+    return nn.functional.normalize(torch.nan_to_num(flat), dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbors:
+    """The most similar reference images of some images, most similar first."""
+
+    rows: npt.NDArray[np.int64]
+    """int64 (N, k), the numbers of the references among all images that these were taken from."""
+    similarities: npt.NDArray[np.float32]
+    """float32 (N, k), -1 to 1."""
+    votes: Probabilities
+    """float32 (N, classes): the share of each class among the neighbors, weighted by similarity.
+
+    With one more neighbor that may be of any class, so that no share is 0.
+    """
+
+
+def find_neighbors(
+    features: Features,
+    references: Features,
+    labels: Labels,
+    classes: int,
+    count: int,
+    *,
+    are_references: bool,
+    text: str = "Comparing images",
+    progress: ProgressFunction = ignore_progress,
+    cancelled: CancelFunction = never_cancelled,
+) -> Neighbors:
+    """The `count` most similar of `references`, whose classes are `labels` (M,). Raises Cancelled.
+
+    With `are_references`, `features` are the same images, and none is a neighbor of itself. There must be
+    more references than `count`.
+    """
+    rows = np.unique(np.linspace(0, len(references) - 1, min(len(references), MAX_REFERENCES)).astype(int))
+    known, known_labels = torch.from_numpy(references[rows]), torch.from_numpy(labels[rows])
+    place = np.full(len(references), -1)
+    place[rows] = np.arange(len(rows))
+    found, similarities, votes = [], [], []
+    for start in range(0, len(features), _CHUNK):
+        raise_if_cancelled(cancelled)
+        chunk = torch.from_numpy(features[start : start + _CHUNK])
+        similar = chunk @ known.T
+        if are_references:
+            own = place[start : start + len(chunk)]
+            here = np.flatnonzero(own >= 0)
+            similar[torch.from_numpy(here), torch.from_numpy(own[here])] = -2.0
+        top, at = similar.topk(count, dim=1)
+        weights = ((top - top[:, :1]) / _TEMPERATURE).exp()
+        shares = torch.zeros(len(chunk), classes).scatter_add_(1, known_labels[at], weights)
+        shares = shares / weights.sum(1, keepdim=True)
+        votes.append(((count * shares + 1 / classes) / (count + 1)).numpy())
+        found.append(rows[at.numpy()])
+        similarities.append(top.clamp(-1, 1).numpy())
+        done = min(start + _CHUNK, len(features))
+        progress(Progress(done, len(features), f"{text}: {done:,} of {len(features):,}"))
+    return Neighbors(
+        np.concatenate(found).astype(np.int64), np.concatenate(similarities), np.concatenate(votes)
+    )
