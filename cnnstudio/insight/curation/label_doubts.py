@@ -1,6 +1,6 @@
 """Suspected label errors: images whose label neither a trained network nor the images like it support.
 
-The network may have learned a wrong label by heart, but rarely does the image then lie among those of that
+The network may have memorized a wrong label, but rarely does the image then lie among those of that
 class in its last features; and where the network has not learned enough, its own probability still tells
 which label is out of place. The support of a label is therefore the geometric mean of both. Ranked by it,
 planted errors (5% of 3,000 photos, the lesson's network) are found with an average precision of 0.47 to 0.51;
