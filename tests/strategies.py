@@ -84,9 +84,10 @@ def nodes(draw: Draw, ids: IdGenerator, depth: int = 2, *, largest: int | None =
     if depth and draw(st.integers(0, 3)) == 0:
         inside = draw(st.lists(nodes(ids, depth - 1, largest=largest), max_size=3))
         group = draw(groups(largest=largest and min(largest, 4)))
-        return Node(ids(group), group, draw(names), enabled, tuple(inside))
+        return Node(ids(group), group, draw(names), enabled, tuple(inside), not draw(rarely))
     layer = draw(plain_layers(largest=largest))
-    return Node(ids(layer), layer, draw(names), enabled)
+    trainable = layer.has_trainable_parameter() or not draw(rarely)
+    return Node(ids(layer), layer, draw(names), enabled, trainable=trainable)
 
 
 @st.composite
@@ -132,7 +133,10 @@ def some_ids(draw: Draw, network: Network) -> list[str]:
     return [node.id for node in siblings[first : draw(st.integers(first + 1, len(siblings)))]]
 
 
-_EDITS = "insert", "remove", "move", "replace", "rename", "enable", "duplicate", "wrap", "unwrap", "input"
+_EDITS = (
+    *("insert", "remove", "move", "replace", "rename", "enable", "lock", "duplicate"),
+    *("wrap", "unwrap", "input"),
+)
 
 
 @st.composite
@@ -163,6 +167,9 @@ def network_edits(draw: Draw, network: Network) -> Edit:
     if kind == "enable":
         on = draw(st.booleans())
         return Edit(f"enable {one} {on}", lambda value: edits.replace(value, one, enabled=on))
+    if kind == "lock":
+        learns = draw(st.booleans())
+        return Edit(f"lock {ids} {learns}", lambda value: edits.set_trainable(value, ids, learns))
     if kind == "duplicate":
         return Edit(f"duplicate {ids}", lambda value: edits.duplicate(value, ids)[0])
     if kind == "wrap":

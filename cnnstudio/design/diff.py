@@ -18,7 +18,9 @@ from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.matching import Pairs, match_by_id, match_by_order, moved_layers
 from cnnstudio.design.network import Network, Node
 
-Status = Literal["added", "removed", "moved", "changed", "renamed", "switched on", "switched off"]
+Status = Literal[
+    "added", "removed", "moved", "changed", "renamed", "switched on", "switched off", "locked", "unlocked"
+]
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class Diff:
     @property
     def is_empty(self) -> bool:
         """Whether both are the same network, apart from ids and the name of the design."""
-        return not self.entries and self.before.network.input == self.after.network.input
+        old, new = self.before.network, self.after.network
+        return not self.entries and (old.input, old.weights) == (new.input, new.weights)
 
     def lines(self) -> tuple[str, ...]:
         """The comparison as lines of text, totals at the end."""
@@ -68,6 +71,9 @@ class Diff:
         lines = []
         if old.network.input != new.network.input:
             lines.append(f"Images: {old.network.input} → {new.network.input}")
+        if old.network.weights != new.network.weights:
+            names = (each.network.weights or "random" for each in (old, new))
+            lines.append(f"Start weights: {' → '.join(names)}")
         lines += [entry.text for entry in self.entries]
         if self.is_empty:
             return ("The two designs are the same",)
@@ -158,6 +164,9 @@ class _Comparison:
         if old.enabled != new.enabled:
             status: Status = "switched on" if new.enabled else "switched off"
             yield Entry(status, old, new, f"{subject}, was {'enabled' if new.enabled else 'disabled'}")
+        if old.trainable != new.trainable:
+            status = "unlocked" if new.trainable else "locked"
+            yield Entry(status, old, new, f"{subject}, was {status}")
 
     def _removed(self, node: Node) -> Entry:
         text = f"{node.title}{_values(node)}, formerly layer {self._old_numbers[node.id]}, was removed"

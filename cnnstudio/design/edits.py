@@ -98,8 +98,9 @@ def replace(
     layer: Layer | None = None,
     name: str | None = "",
     enabled: bool | None = None,
+    trainable: bool | None = None,
 ) -> Network:
-    """Changes a node's layer value, its name (None: the name of its type) or whether it is enabled.
+    """Changes a node's layer value, its name (None: that of its type), whether it is enabled or trainable.
 
     Raises EditError if the id is unknown, or if the type of the layer would not stay the same.
     """
@@ -107,11 +108,15 @@ def replace(
     node = network.node(node_id)
     if layer is not None and type(layer) is not type(node.layer):
         raise EditError(f"{node.title} is a {node.layer.type_name()} and cannot become a {layer.type_name()}")
+    layer = node.layer if layer is None else layer
+    if trainable is not None and layer.has_trainable_parameter():
+        layer, trainable = layer.with_values({"trainable": trainable}), None
     changed = dataclasses.replace(
         node,
-        layer=node.layer if layer is None else layer,
+        layer=layer,
         name=node.name if name == "" else clean_name(name),
         enabled=node.enabled if enabled is None else enabled,
+        trainable=node.trainable if trainable is None else trainable,
     )
     if changed == node:
         return network
@@ -121,6 +126,29 @@ def replace(
         return (*children[: place.index], changed, *children[place.index + 1 :])
 
     return _with_children(network, place.parent, put)
+
+
+def set_trainable(network: Network, ids: Collection[str], trainable: bool) -> Network:
+    """Locks the nodes with these ids, or unlocks them, each with everything inside it.
+
+    A node in a locked group is unlocked alone: the lock passes from the group to the others in it. Raises
+    EditError if an id is unknown.
+    """
+    for node in outermost(network, ids):
+        if not trainable:
+            network = replace(network, node.id, trainable=False)
+            continue
+        for parent in reversed([*network.ancestors(node.id)]):
+            group = network.node(parent)
+            if not group.trainable:
+                network = replace(network, parent, trainable=True)
+                for child in group.children:
+                    network = replace(network, child.id, trainable=False)
+        for each in node.walk():
+            # Of a factor that was fixed by its own parameter, a group's lock says nothing.
+            if each is node or not each.layer.has_trainable_parameter():
+                network = replace(network, each.id, trainable=True)
+    return network
 
 
 def duplicate(network: Network, ids: Collection[str]) -> tuple[Network, list[str]]:
@@ -168,6 +196,11 @@ def set_input(network: Network, shape: Shape) -> Network:
             f"the input must be channels × height × width, each from 1 to {MAXIMUM_INPUT}, got {shape}"
         )
     return dataclasses.replace(network, input=shape)
+
+
+def set_weights(network: Network, name: str | None) -> Network:
+    """Changes the pretrained weights that training starts from; None for random initial weights."""
+    return dataclasses.replace(network, weights=name)
 
 
 def rename(network: Network, name: str) -> Network:

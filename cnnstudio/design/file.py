@@ -5,6 +5,7 @@ Every error names the exact location, such as `layers[3].filters: …`. Nothing 
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import re
@@ -29,7 +30,8 @@ from cnnstudio.layers.base import Group, Layer, Shape
 from cnnstudio.layers.catalog import UnknownLayerType, layer_type
 
 FORMAT = "cnnstudio.design"
-VERSION = 1
+VERSION = 2
+"""The newest version that is read. Written is the lowest that has what the design has: see `_version`."""
 SUFFIX = ".cnn.json"
 _LAYERS_FORMAT = "cnnstudio.layers"
 MAXIMUM_BYTES = 16 * 2**20
@@ -42,7 +44,8 @@ _MAXIMUM_COMMAS = 40 * MAXIMUM_NODES
 _ID = re.compile(r"[a-z][a-z0-9_]{0,52}_[0-9]{1,9}")
 # Lines copied out of a design file: one layer per line, without the brackets around the list.
 _LAYER_LINES = re.compile(r'\s*\{\s*"type"')
-_RESERVED = {"type", "name", "enabled", "id", "layers"}
+_RESERVED = {"type", "name", "enabled", "trainable", "id", "layers"}
+_WEIGHTS = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 _NOT_A_DESIGN = {
@@ -160,11 +163,18 @@ def design_to_json(network: Network) -> dict[str, Any]:
     """The content of the file, JSON-ready."""
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": _version(network.nodes, network.weights),
         "name": network.name,
         "input": list(network.input.dims),
+        **({} if network.weights is None else {"weights": network.weights}),
         "layers": nodes_to_json(network.nodes),
     }
+
+
+def _version(nodes: Iterable[Node], weights: str | None = None) -> int:
+    """2 for what version 1 does not have, pretrained weights and locked layers. Older programs read 1."""
+    is_plain = weights is None and all(each.trainable for node in nodes for each in node.walk())
+    return 1 if is_plain else 2
 
 
 def design_from_json(content: Any) -> Network:
@@ -180,16 +190,28 @@ def design_from_json(content: Any) -> Network:
             f"version: must be at most {VERSION}, got {describe_value(version)}; update CNN Studio to open "
             "this design"
         )
-    unknown = set(content) - {"format", "version", "name", "input", "layers"}
+    unknown = set(content) - {"format", "version", "name", "input", "weights", "layers"}
     if unknown:
         raise DesignError(
-            f"{shorten(min(unknown))}: unknown key; a design has format, version, name, input and layers"
+            f"{shorten(min(unknown))}: unknown key; a design has format, version, name, input, weights and "
+            "layers"
         )
     name = content.get("name", UNTITLED)
     if not isinstance(name, str):
         raise DesignError(f"name: must be text, got {describe_value(name)}")
     nodes = nodes_from_json(content.get("layers"), "layers")
-    return Network(_input(content.get("input")), nodes, clean_name(name) or UNTITLED)
+    weights = _weights(content.get("weights"))
+    return Network(_input(content.get("input")), nodes, clean_name(name) or UNTITLED, weights)
+
+
+def _weights(value: Any) -> str | None:
+    # Only a name: whether there are such weights is known where they are read.
+    if value is not None and not (isinstance(value, str) and _WEIGHTS.fullmatch(value)):
+        raise DesignError(
+            "weights: must be the name of pretrained weights, such as efficientnet-lite0, "
+            f"got {describe_value(value)}"
+        )
+    return value
 
 
 def _describe_other(content: Any) -> str:
@@ -222,6 +244,8 @@ def nodes_to_json(nodes: Iterable[Node]) -> list[dict[str, Any]]:
             entry["name"] = node.name
         if not node.enabled:
             entry["enabled"] = False
+        if not node.trainable:
+            entry["trainable"] = False
         entry.update(values_to_json(node.layer))
         if node.is_group:
             entry["layers"] = nodes_to_json(node.children)
@@ -263,11 +287,11 @@ class _Reader:
             raise DesignError(f'{place}: must be an object with a "type", got {describe_value(entry)}')
         _reject_duplicate_key(entry, f"{place}.")
         layer = _layer(entry, place)
-        name, enabled = entry.get("name"), entry.get("enabled", True)
+        name = entry.get("name")
         if name is not None and not isinstance(name, str):
             raise DesignError(f"{place}.name: must be text, got {describe_value(name)}")
-        if not isinstance(enabled, bool):
-            raise DesignError(f"{place}.enabled: must be true or false, got {describe_value(enabled)}")
+        enabled = _flag(entry, "enabled", place)
+        trainable = layer.has_trainable_parameter() or _flag(entry, "trainable", place)
         children: list[Node] = []
         if isinstance(layer, Group):
             children = self.read(entry.get("layers", []), f"{place}.layers", depth + 1)
@@ -279,6 +303,7 @@ class _Reader:
             clean_name(name),
             enabled,
             tuple(children),
+            trainable,
         )
 
     def _id(self, value: Any, place: str) -> str:
@@ -295,6 +320,13 @@ class _Reader:
         return value
 
 
+def _flag(entry: Mapping[str, Any], key: str, place: str) -> bool:
+    value = entry.get(key, True)
+    if not isinstance(value, bool):
+        raise DesignError(f"{place}.{key}: must be true or false, got {describe_value(value)}")
+    return value
+
+
 def _layer(entry: Mapping[str, Any], place: str) -> Layer:
     name = entry.get("type")
     if not isinstance(name, str):
@@ -303,7 +335,8 @@ def _layer(entry: Mapping[str, Any], place: str) -> Layer:
         kind = layer_type(name)
     except UnknownLayerType as error:
         raise DesignError(f"{place}.type: {error}") from None
-    values = {key: value for key, value in entry.items() if key not in _RESERVED}
+    reserved = _RESERVED - {"trainable"} if kind.has_trainable_parameter() else _RESERVED
+    values = {key: value for key, value in entry.items() if key not in reserved}
     try:
         return kind(**values_from_json(kind, values, place))
     except ParameterError as error:
@@ -312,13 +345,14 @@ def _layer(entry: Mapping[str, Any], place: str) -> Layer:
 
 def _with_ids(node: Node, new_id: IdGenerator) -> Node:
     children = tuple(_with_ids(child, new_id) for child in node.children)
-    return Node(node.id or new_id(node.layer), node.layer, node.name, node.enabled, children)
+    return dataclasses.replace(node, id=node.id or new_id(node.layer), children=children)
 
 
 def layers_to_text(nodes: Sequence[Node]) -> str:
     """Layers as text for the clipboard or a drag (`application/x-cnnstudio-layers+json`)."""
     return json.dumps(
-        {"format": _LAYERS_FORMAT, "version": VERSION, "layers": nodes_to_json(nodes)}, ensure_ascii=False
+        {"format": _LAYERS_FORMAT, "version": _version(nodes), "layers": nodes_to_json(nodes)},
+        ensure_ascii=False,
     )
 
 

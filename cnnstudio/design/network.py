@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Iterator, KeysView
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
 
@@ -46,6 +46,11 @@ class Node:
     name: str | None = None
     enabled: bool = True
     children: tuple[Node, ...] = ()
+    trainable: bool = True
+    """Keras's word. If not, training leaves the weights of the layer, or of everything in the group, alone.
+
+    True for a layer type with a parameter of that name, which says it there.
+    """
 
     @property
     def title(self) -> str:
@@ -127,6 +132,8 @@ class Network:
     input: Shape = field(default_factory=lambda: Shape.of(3, 32, 32))
     nodes: tuple[Node, ...] = ()
     name: str = UNTITLED
+    weights: str | None = None
+    """The name of the pretrained weights that training starts from; None for random initial weights."""
 
     def __post_init__(self) -> None:
         if not self.input.is_image:
@@ -192,6 +199,13 @@ class Network:
             yield parent
             parent = self._places[parent][1]
 
+    @cached_property
+    def locked_ids(self) -> frozenset[str]:
+        """The ids of the nodes that do not learn: the locked ones, and everything inside them."""
+        return frozenset(
+            inner.id for node, _, _ in self._places.values() if not node.trainable for inner in node.walk()
+        )
+
     def fresh_ids(self) -> IdGenerator:
         """A generator of ids that this network does not contain."""
         return IdGenerator(self._places)
@@ -227,4 +241,4 @@ class IdGenerator:
     def copy(self, node: Node) -> Node:
         """A copy of the node and of everything inside it, with new ids."""
         children = tuple(self.copy(child) for child in node.children)
-        return Node(self(node.layer), node.layer, node.name, node.enabled, children)
+        return replace(node, id=self(node.layer), children=children)

@@ -21,6 +21,7 @@ from cnnstudio.layers.base import (
     SetParameters,
     SetParametersInside,
     Shape,
+    Unlock,
 )
 from cnnstudio.layers.catalog import layer_type
 from cnnstudio.layers.groups.block import Block
@@ -84,6 +85,8 @@ def apply_fix(network: Network, finding: Problem | Advice, fix: Fix | None = Non
         return network
     if isinstance(fix, Remove):
         return edits.remove(network, [node_id])
+    if isinstance(fix, Unlock):
+        return edits.set_trainable(network, [node_id], True)
     if isinstance(fix, Replace) and fix.node_id in network:
         added = [network.fresh_ids().node(layer_type(fix.layer_type)())]
         place = network.place(fix.node_id)

@@ -38,6 +38,7 @@ from cnnstudio.layers.fixes import (
     Replace,
     SetParameters,
     SetParametersInside,
+    Unlock,
 )
 from cnnstudio.layers.receptive_field import WHOLE_IMAGE, ReceptiveField
 from cnnstudio.layers.shape import Shape
@@ -63,6 +64,7 @@ __all__ = [
     "SetParametersInside",
     "Shape",
     "ShapeError",
+    "Unlock",
 ]
 
 NamedModules = list[tuple[str, "nn.Module"]]
@@ -159,6 +161,11 @@ class Layer:
     def is_nonlinear(self) -> bool:
         """Whether it applies a nonlinear function. Two linear layers with none between them act as one."""
         return getattr(self, "activation", "linear") != "linear"
+
+    @classmethod
+    def has_trainable_parameter(cls) -> bool:
+        """Whether a parameter says whether it learns. Its name is Keras's, that of the lock of any layer."""
+        return any(parameter.name == "trainable" for parameter in parameters(cls))
 
     def without_softmax(self) -> Self:
         """The layer as the last one of a classifier: it returns logits, because the loss applies softmax."""

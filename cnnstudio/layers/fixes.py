@@ -80,6 +80,19 @@ class Remove:
 
 
 @dataclass(frozen=True)
+class Unlock:
+    """Let the layer learn."""
+
+    @property
+    def label(self) -> str:
+        return "Unlock it"
+
+    @property
+    def instruction(self) -> str:
+        return "unlock it"
+
+
+@dataclass(frozen=True)
 class MoveAfter:
     """Move the layer directly after the layer `node_id`, whose title is `title`."""
 
@@ -112,4 +125,4 @@ class Replace:
         return f"replace {self.title} with {self.layer_type}"
 
 
-Fix = InsertBefore | Append | SetParameters | SetParametersInside | Remove | MoveAfter | Replace
+Fix = InsertBefore | Append | SetParameters | SetParametersInside | Remove | Unlock | MoveAfter | Replace

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from cnnstudio.data.batches import normalize
 from cnnstudio.design.network import Network, Node, without_final_softmax
@@ -75,6 +76,16 @@ class Model(LayerSequence):
         self.network = network
         self.mean: tuple[float, ...] = (0.0,) * network.input.channels
         self.std: tuple[float, ...] = (1.0,) * network.input.channels
+
+    def train(self, mode: bool = True) -> Model:
+        """Training mode, or evaluation mode; locked batch normalizations keep their statistics in both."""
+        super().train(mode)
+        if mode and self.network.locked_ids:
+            for sequence in _layer_sequences(self):
+                for node_id in self.network.locked_ids.intersection(sequence.modules_by_node):
+                    for name in sequence.modules_by_node[node_id]:
+                        _keep_statistics(sequence.get_submodule(name))
+        return self
 
     @property
     def device(self) -> torch.device:
@@ -179,10 +190,11 @@ def build_model(network: Network, *, reorder: bool = True) -> Model:
     """The network with initial weights. It must not have problems (`design.analysis`).
 
     Left out are disabled nodes, groups in which nothing is enabled, and a softmax at the very end: the model
-    gives logits. `reorder=False` runs the modules in the design's order.
+    gives logits. `reorder=False` runs the modules in the design's order. Weights of locked nodes have
+    `requires_grad` False, and their batch normalizations stay in evaluation mode.
     """
     named_modules, _ = _build(without_final_softmax(network.nodes), network.input, reorder)
-    return Model(network, named_modules, reorder=reorder)
+    return Model(network, named_modules, reorder=reorder).train()
 
 
 def _build(nodes: Iterable[Node], shape: Shape, reorder: bool) -> tuple[list[_NamedModule], Shape]:
@@ -191,7 +203,7 @@ def _build(nodes: Iterable[Node], shape: Shape, reorder: bool) -> tuple[list[_Na
     for node in nodes:
         if not node.is_active:
             continue
-        layer = node.layer
+        first, layer = len(named_modules), node.layer
         if isinstance(layer, Group):
             make = _build_branches if layer.has_branches else _build_body
             bodies, inside = make(node, layer, shape, reorder)
@@ -203,6 +215,9 @@ def _build(nodes: Iterable[Node], shape: Shape, reorder: bool) -> tuple[list[_Na
                     _NamedModule(node.id, f"{node.id}_{suffix}" if suffix else node.id, module)
                 )
             shape = layer.output_shape(shape)
+        if not node.trainable:
+            for entry in named_modules[first:]:
+                entry.module.requires_grad_(False)
     return named_modules, shape
 
 
@@ -235,6 +250,13 @@ def _pooling_first(named_modules: Iterable[_NamedModule]) -> tuple[str, ...]:
                 place -= 1
         order.insert(place, entry)
     return tuple(entry.name for entry in order)
+
+
+def _keep_statistics(module: nn.Module) -> None:
+    """Puts the batch normalizations in the module into evaluation mode, in which they update nothing."""
+    for each in module.modules():
+        if isinstance(each, _BatchNorm):
+            each.eval()
 
 
 def _layer_sequences(model: nn.Module) -> list[LayerSequence]:

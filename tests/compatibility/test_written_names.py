@@ -668,7 +668,7 @@ def test_what_is_printed_as_json_has_its_names(written: Path, capsys: Output) ->
         ("data", "list"): ("folder", "datasets", "decoded_bytes"),
         ("summary", str(DESIGNS / "small.cnn.json")): (
             *("name", "input", "output", "layers", "parameters", "macs", "activations", "costs_known"),
-            *("problems", "advice"),
+            *("problems", "advice", "trainable_parameters", "weights"),
         ),
     }
     capsys.readouterr()

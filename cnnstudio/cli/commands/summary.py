@@ -122,7 +122,7 @@ def summary(analysis: Analysis) -> dict[str, Any]:
         "name": analysis.network.name,
         "input": list(analysis.network.input.dims),
         "output": list(analysis.output.dims) if analysis.output else None,
-        "layers": [_layer(report) for report in analysis.reports],
+        "layers": [_layer(report, analysis) for report in analysis.reports],
         "parameters": analysis.parameters,
         "macs": analysis.macs,
         "activations": analysis.activations,
@@ -130,19 +130,25 @@ def summary(analysis: Analysis) -> dict[str, Any]:
         "costs_known": analysis.has_known_costs,
         "problems": [_problem(problem) for problem in analysis.problems],
         "advice": [{"key": advice.key, **_problem(advice)} for advice in advise(analysis)],
+        "trainable_parameters": analysis.trainable_parameters,
+        "weights": analysis.network.weights,
     }
 
 
-def _layer(report: LayerReport) -> dict[str, Any]:
+def _layer(report: LayerReport, analysis: Analysis) -> dict[str, Any]:
     return {
         "id": report.node.id,
         "type": report.node.layer.type_name(),
         "name": report.node.name,
         "enabled": report.node.enabled,
+        "trainable": report.node.id not in analysis.network.locked_ids,
         "depth": report.depth,
         "output": list(report.output.dims) if report.output else None,
         # null for unknown, because of an error in the layer or before it.
         "parameters": report.parameters if report.has_known_costs else None,
+        "trainable_parameters": (
+            analysis.trainable_parameters_of(report.node) if report.has_known_costs else None
+        ),
         "macs": report.macs if report.has_known_costs else None,
         "receptive_field": list(report.receptive_field_size) if report.receptive_field_size else None,
         "problem": report.problem.full_message if report.problem else None,
@@ -164,12 +170,19 @@ def summary_text(analysis: Analysis) -> str:
     from cnnstudio.design.advice.advice import advise
 
     network = analysis.network
-    rows = [["Input", "", str(network.input), "", "", ""], *map(_row, analysis.reports)]
+    rows = [
+        ["Input", "", str(network.input), "", "", ""],
+        *(_row(each, network) for each in analysis.reports),
+    ]
     headings = ["Layer", "", "Output", "Parameters", "Multiply-adds", "Receptive field"]
     lines = [network.name, "", table(headings, rows, right=(2, 3, 4, 5)), ""]
-    costs = f"{analysis.parameters:,} parameters · {format_compact(analysis.macs)} multiply-adds per image"
+    trainable = f" ({analysis.trainable_parameters:,} trainable)" if network.locked_ids else ""
+    macs = f"{format_compact(analysis.macs)} multiply-adds per image"
+    costs = f"{analysis.parameters:,} parameters{trainable} · {macs}"
     costs = at_least(costs, is_exact=analysis.has_known_costs)
     lines.append(f"{pluralize(network.layer_count, 'layer')} · {costs}")
+    if network.weights is not None:
+        lines.append(f"Training starts from the weights {network.weights}")
     for title, findings in (("Problems", analysis.problems), ("Advice", advise(analysis))):
         if findings:
             lines += ["", title, *(line for finding in findings for line in _finding(finding))]
@@ -183,9 +196,11 @@ def _finding(finding: Problem | Advice) -> Iterator[str]:
         yield f"    {finding.why}"
 
 
-def _row(report: LayerReport) -> list[str]:
+def _row(report: LayerReport, network: Network) -> list[str]:
     node = report.node
-    description = node.layer.summary() if node.enabled else f"{node.layer.summary()} (disabled)"
+    states = {"disabled": not node.enabled, "locked": node.id in network.locked_ids}
+    marks = [f"({name})" for name, applies in states.items() if applies]
+    description = " ".join([node.layer.summary(), *marks]).strip()
     mark = " !" if report.problem else ""
     return [
         f"{'  ' * report.depth}{node.title}{mark}",

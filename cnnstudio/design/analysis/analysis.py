@@ -29,7 +29,7 @@ from cnnstudio.design.analysis.inference import (
     common_ends,
     receptive_field_of,
 )
-from cnnstudio.design.analysis.problems import network_problems, output_problem
+from cnnstudio.design.analysis.problems import locked_problem, network_problems, output_problem
 from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import Network, Node
 from cnnstudio.layers.base import WHOLE_IMAGE, ReceptiveField, Shape
@@ -146,6 +146,26 @@ class Analysis:
     _cache: _AnalysisCache = field(repr=False, compare=False, default_factory=_AnalysisCache)
 
     @cached_property
+    def trainable_parameters(self) -> int:
+        """The parameters that training changes: those of layers that are not locked, alone or by a group."""
+        return self.parameters - sum(
+            self[node.id].parameters for node in self.network.walk() if self._is_outermost_lock(node)
+        )
+
+    def trainable_parameters_of(self, node: Node) -> int:
+        """The same for one node of the network; for a group, with everything inside it."""
+        if node.id in self.network.locked_ids:
+            return 0
+        locked = (each for each in node.walk() if self._is_outermost_lock(each))
+        return self[node.id].parameters - sum(self[each.id].parameters for each in locked)
+
+    def _is_outermost_lock(self, node: Node) -> bool:
+        if node.trainable:
+            return False
+        parent = self.network.place(node.id).parent
+        return parent is None or parent not in self.network.locked_ids
+
+    @cached_property
     def by_id(self) -> Mapping[str, LayerReport]:
         return {report.node.id: report for report in self.reports}
 
@@ -167,6 +187,8 @@ def analyze(network: Network, previous: Analysis | None = None, *, classes: int 
     rows = _ReportBuilder(cache.rows).sequence_rows(None, network.nodes, inferred, start)
     reports = _reports(rows)
     problem = output_problem(network, inferred, classes)
+    if problem is None and network.locked_ids and inferred.output is not None:
+        problem = locked_problem(network, inferred)
     if problem is not None:
         _attach_problem(reports, problem)
     problems = [report.problem for report in reports if report.problem]

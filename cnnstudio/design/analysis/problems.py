@@ -15,7 +15,7 @@ from cnnstudio.design.analysis.inference import (
 )
 from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import Network, Node, without_final_softmax
-from cnnstudio.layers.base import Append, Fix, Shape, ShapeError
+from cnnstudio.layers.base import Append, Fix, Shape, ShapeError, Unlock
 
 _ONE_SCORE_PER_CLASS = "Training compares one score per class with the correct class."
 
@@ -68,6 +68,35 @@ def output_problem(network: Network, inferred: SequenceShape, classes: int | Non
     if inferred.parameters == 0:
         why = "Training improves the predictions by changing weights, and this network has none."
         return Problem(last.id, "The network has no trainable weights", (Append((dense,)),), why)
+    return None
+
+
+def locked_problem(network: Network, inferred: SequenceShape) -> Problem | None:
+    """What keeps a network with weights from learning: all of them are locked. None if some are not."""
+    last = _last_with_weights(network.nodes, inferred.nodes)
+    if last is None or _learns(network.nodes, inferred.nodes):
+        return None
+    message = f"No layer can learn, because all of them are locked; {last.title} is the last one with weights"
+    return Problem(last.id, message, (Unlock(),), "Training changes the weights of unlocked layers only.")
+
+
+def _learns(nodes: Sequence[Node], results: Sequence[NodeShape]) -> bool:
+    """Whether any of these has a parameter that is not locked, if the group around them is not."""
+    for node, result in zip(nodes, results, strict=True):
+        if not node.is_active or not node.trainable or not result.parameters:
+            continue
+        inside = sum(body.parameters * count for body, count in result.bodies)
+        # All copies in a Repeat are locked alike, so the first one tells whether any of them learns.
+        if result.parameters > inside or _learns(node.children, result.bodies[0][0].nodes):
+            return True
+    return False
+
+
+def _last_with_weights(nodes: Sequence[Node], results: Sequence[NodeShape]) -> Node | None:
+    for node, result in zip(reversed(nodes), reversed(results), strict=True):
+        if node.is_active and result.parameters:
+            inner = _last_with_weights(node.children, result.bodies[0][0].nodes) if result.bodies else None
+            return inner or node
     return None
 
 
