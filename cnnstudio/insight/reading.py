@@ -12,6 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -178,7 +179,7 @@ class Reading(ABC):
         """More entries for JSON, which follow from the fields."""
         return {}
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         """The memory of its arrays."""
         return sum(

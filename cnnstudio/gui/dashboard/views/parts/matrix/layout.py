@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from PySide6.QtCore import QPointF, QRectF
 
@@ -65,11 +66,15 @@ class MatrixLayout:
 
     def rect(self, row: int, column: int) -> QRectF:
         """Where a cell is."""
+        return self.rects()(row, column)
+
+    def rects(self) -> Callable[[int, int], QRectF]:
+        """Where each cell is, as a function of row and column, for those who need many of them at once."""
         area, (across, down) = self.area(), self.pitch()
         gap = min(GAP, across / 4)
-        left = area.left() + (column - self._left) * across
-        top = area.top() + (row - self._top) * down
-        return QRectF(left, top, across - gap, down - gap)
+        left, top = area.left() - self._left * across, area.top() - self._top * down
+        width, height = across - gap, down - gap
+        return lambda row, column: QRectF(left + column * across, top + row * down, width, height)
 
     def at(self, point: QPointF) -> tuple[int, int] | None:
         """Row and column under a point."""

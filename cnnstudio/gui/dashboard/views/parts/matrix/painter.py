@@ -82,24 +82,22 @@ class MatrixPainter:
     # Cells
 
     def _paint_cells(self, painter: QPainter, content: MatrixContent) -> None:
-        style, largest, columns = theme(), content.largest, self._layout.visible_columns()
+        largest, columns, rect_of = content.largest, self._layout.visible_columns(), self._layout.rects()
+        strong, faint = theme().color("text"), theme().color("secondary")
+        plain, bold = _font("mono"), _font("mono_bold")
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for row in self._layout.visible_rows():
             for column in columns:
                 cell = self._order[row], self._order[column]
-                count, rect, is_wrong = (
-                    int(content.counts[cell]),
-                    self._layout.rect(row, column),
-                    row != column,
-                )
+                count, rect, is_wrong = int(content.counts[cell]), rect_of(row, column), row != column
                 if count:
                     painter.setPen(Qt.PenStyle.NoPen)
                     painter.setBrush(tint("validation" if is_wrong else "good", count / largest[is_wrong]))
                     painter.drawRoundedRect(rect, 3, 3)
                 text = self.text(cell)
-                font = _font("mono_bold" if cell == self.cell else "mono")
+                font = bold if cell == self.cell else plain
                 painter.setFont(font.font)
-                painter.setPen(style.color("text" if count else "secondary"))
+                painter.setPen(strong if count else faint)
                 x = rect.center().x() - font.width(text) / 2
                 painter.drawText(QPointF(x, font.baseline(rect.center().y())), text)
 
@@ -129,14 +127,14 @@ class MatrixPainter:
     def _paint_rows(self, painter: QPainter, content: MatrixContent) -> None:
         """The names of the actual classes, and their recalls."""
         area, right = self._layout.area(), self._score_right()
-        seen = area.adjusted(0, -8, 0, 8)
+        seen, rect_of, scores = area.adjusted(0, -8, 0, 8), self._layout.rects(), _font("mono")
         for row in self._layout.visible_rows():
-            index, middle = self._order[row], self._layout.rect(row, 0).center().y()
+            index, middle = self._order[row], rect_of(row, 0).center().y()
             if seen.contains(area.center().x(), middle):
                 bold = self.cell is not None and self.cell[0] == index
                 name = _font("bold" if bold else "help")
                 _draw_right(painter, name, content.shown_names[index], self._layout.labels, middle, "text")
-                _draw_right(painter, _font("mono"), _percent(content.recall[index], 1), right, middle)
+                _draw_right(painter, scores, _percent(content.recall[index], 1), right, middle)
         _draw_right(painter, _font("help"), "recall", right, HEAD / 2)
 
     def _score_right(self) -> int:
@@ -145,16 +143,16 @@ class MatrixPainter:
     def _paint_columns(self, painter: QPainter, content: MatrixContent) -> None:
         """The names of the predicted classes, and their precisions."""
         layout, area = self._layout, self._layout.area()
-        width = int(layout.pitch()[0]) - 2
+        width, rect_of, scores = int(layout.pitch()[0]) - 2, layout.rects(), _font("mono")
         below = min(area.bottom(), layout.rect(layout.count - 1, 0).bottom()) + HEAD / 2
         for column in layout.visible_columns():
-            index, middle = self._order[column], layout.rect(0, column).center().x()
+            index, middle = self._order[column], rect_of(0, column).center().x()
             if area.left() <= middle <= area.right():
                 bold = self.cell is not None and self.cell[1] == index
                 name, token = _font("bold" if bold else "help"), "text" if bold else "secondary"
                 text = name.elided(content.shown_names[index], width)
                 _draw_centered(painter, name, text, middle, HEAD / 2, token)
-                _draw_centered(painter, _font("mono"), _percent(content.precision[index], 0), middle, below)
+                _draw_centered(painter, scores, _percent(content.precision[index], 0), middle, below)
         _draw_right(painter, _font("help"), "precision", layout.labels, below)
 
     def _paint_axes(self, painter: QPainter) -> None:
