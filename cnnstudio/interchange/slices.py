@@ -1,10 +1,14 @@
-"""Slices of images: `x[:, :8]` of eight channels is all of them; a note says what others take."""
+"""Slices of images: `x[:, :8]` of eight channels is all of them; a note says what no layer takes."""
 
 from __future__ import annotations
 
+import ast
+import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from cnnstudio.interchange.sizes import TensorSize, known_size
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.code import Call
 
@@ -53,11 +57,45 @@ def _is_whole(part: slice, size: int) -> bool:
     return part.indices(size) == (0, size, 1)
 
 
+def channels_taken(call: Call, shape: Shape) -> tuple[int, int] | None:
+    """(first channel, number of channels) that the slices take; None if they take something else."""
+    channels, *sides = call.positional
+    bounds = (channels.start, channels.stop)
+    if sides != [_WHOLE, _WHOLE] or channels.step not in (None, 1):
+        return None
+    if not all(each is None or type(each) is int for each in bounds):
+        return None
+    start, stop, _ = channels.indices(shape.channels)
+    return (start, stop - start) if start < stop else None
+
+
+def equal_parts(count: int, line: int) -> list[Call]:
+    """The calls for so many parts of the channels, of equal size but for the last one."""
+    size = TensorSize("", 1).then(ast.Div, count).then("ceil")
+    return parts_between([size.then(ast.Mult, index) for index in range(count + 1)], line)
+
+
+def parts_between(bounds: Sequence[Any], line: int) -> list[Call]:
+    """The calls for the parts of the channels between each two of these bounds."""
+    parts = [slice(*pair) for pair in itertools.pairwise(bounds)]
+    return [Call(PART, (part, _WHOLE, _WHOLE), {}, line) for part in parts]
+
+
+def with_known_bounds(call: Call, shape: Shape) -> Call:
+    """The slices with the numbers that depend on the shape of the images."""
+    return replace(call, positional=tuple(_with_known_bounds(each, shape) for each in call.positional))
+
+
+def _with_known_bounds(part: slice, shape: Shape) -> slice:
+    bounds = (part.start, part.stop, part.step)
+    return slice(*(known_size(each, shape) if isinstance(each, TensorSize) else each for each in bounds))
+
+
 def describe_part(call: Call) -> str:
     """What the code takes and the design does not, as a note."""
     is_of_channels, *sides = (each != _WHOLE for each in call.positional)
     if is_of_channels and any(sides):
         return "this takes a part of the channels and of the image, which no layer does; all of it is used"
     if is_of_channels:
-        return "this takes only some of the channels, which no layer does; all of them are used"
+        return "this takes some of the channels, in a way that cannot be read; all of them are used"
     return "this takes a part of the image, which no layer does; all of it is used"

@@ -12,6 +12,9 @@ from cnnstudio.design.network import IdGenerator, Network, Node
 from cnnstudio.layers.activations import ACTIVATIONS
 from cnnstudio.layers.base import Group, Layer, Shape
 from cnnstudio.layers.basic.activation import Activation
+from cnnstudio.layers.basic.channel_padding import ChannelPadding
+from cnnstudio.layers.basic.channel_shuffle import ChannelShuffle
+from cnnstudio.layers.basic.channel_slice import ChannelSlice
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.basic.scale import Scale
@@ -62,6 +65,9 @@ _layers: st.SearchStrategy[Layer] = st.one_of(
     st.builds(SqueezeExcite, ratio=st.integers(1, 3), activation=_activations),
     st.builds(Scale, factor=st.sampled_from([-0.5, 1 / 9, 2.0]), trainable=st.booleans()),
     st.builds(Whitening, kernel_size=_sizes, use_bias=st.booleans()),
+    st.builds(ChannelShuffle, groups=st.integers(1, 2)),
+    st.builds(ChannelSlice, start=st.integers(0, 1), channels=st.integers(1, 3)),
+    st.builds(ChannelPadding, before=st.integers(0, 2), after=st.integers(0, 2)),
     st.builds(ZeroPadding2D, padding=st.tuples(_border, _border)),
     st.builds(UpSampling2D, size=_sizes, interpolation=st.sampled_from(["nearest", "bilinear"])),
     st.just(Dropout(0.3)),

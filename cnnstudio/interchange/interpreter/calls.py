@@ -119,6 +119,8 @@ class Calls(Evaluator):
         self, path: str, positional: Sequence[Any], keywords: Mapping[str, Any], line: int, direct: bool
     ) -> Any:
         if is_library_function(path) and not keywords:
+            if len(positional) == 1 and isinstance(positional[0], Unknown):
+                return self.on_rounding(path.rpartition(".")[2], positional[0])
             return call_library(path, positional)
         operator = _OPERATORS.get(path)
         if operator is not None and len(positional) == 2:
@@ -291,6 +293,8 @@ class Calls(Evaluator):
         self, name: str, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
     ) -> Any:
         match name, list(positional):
+            case "int" | "round", [Unknown() as number]:
+                return self.on_rounding(name, number)
             case "isinstance", [value, kind]:
                 known = self._is_instance(value, kind)
                 return UNKNOWN if known is None else known

@@ -161,6 +161,10 @@ class Evaluator:
     def on_missing_arguments(self, function: Function, names: Sequence[str], line: int) -> None:
         """Called when a function of the program is called without some of its arguments."""
 
+    def on_rounding(self, function: str, number: Unknown) -> Any:
+        """`int(number)`, `math.ceil(number)` and the like, for a number that is not known."""
+        return UNKNOWN
+
     def clone(self, value: Any) -> Any:
         """Another value like this one, as evaluating the same expression again gives."""
         return replace(value) if isinstance(value, Call) else value

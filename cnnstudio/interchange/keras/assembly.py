@@ -19,7 +19,13 @@ from cnnstudio.interchange.interpreter.graph import LayerCall, SubModel
 from cnnstudio.interchange.interpreter.values import Class, Function, Instance
 from cnnstudio.interchange.keras.augmentation import is_augmentation_layer
 from cnnstudio.interchange.layer_calls import layer_call
-from cnnstudio.interchange.slices import PART, describe_part, takes_everything
+from cnnstudio.interchange.slices import (
+    PART,
+    channels_taken,
+    describe_part,
+    takes_everything,
+    with_known_bounds,
+)
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, activation_from_keras, resolve_activation
 from cnnstudio.layers.base import Layer, Shape
@@ -69,9 +75,7 @@ class KerasAssembler(Assembler):
         if call.name == "Identity":
             return self.make_block([], "")
         if call.path == PART:
-            if not takes_everything(call, shape):
-                self.notes.add(call.line, describe_part(call))
-            return None
+            return self._part(call, shape)
         call = _with_axes_settled(call, channels_first=self._channels_first)
         if call.path.startswith("keras.applications."):
             self.notes.add(
@@ -103,6 +107,19 @@ class KerasAssembler(Assembler):
             if not _is_default(name, arguments[name]):
                 self.notes.add(call.line, f"{call.name}: {name} is not supported and is ignored")
         return Node("", layer)
+
+    def _part(self, call: Call, shape: Shape | None) -> Node | None:
+        """Some of the channels; nothing, with a note, if the slices take something else."""
+        if shape is not None and shape.is_image:
+            call = with_known_bounds(call, shape)
+        if takes_everything(call, shape):
+            return None
+        taken = channels_taken(call, shape) if shape is not None and shape.is_image else None
+        if taken is None:
+            self.notes.add(call.line, describe_part(call))
+            return None
+        values = dict(zip(("start", "channels"), taken, strict=True))
+        return Node("", layer_types()["ChannelSlice"]().with_values(values))
 
     def _reshape(self, call: Call, shape: Shape | None) -> Node | None:
         """A Reshape to a vector is a Flatten; one to the shape that its input has anyway is nothing."""

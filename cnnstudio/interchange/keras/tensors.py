@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from cnnstudio.interchange.keras.models import WEIGHTED_LAYERS, is_whole_shape
 from cnnstudio.interchange.keras.objects import ObjectReader
 from cnnstudio.interchange.keras.products import calls_between, product
 from cnnstudio.interchange.settings import is_number
-from cnnstudio.interchange.slices import part_of, steps_of
+from cnnstudio.interchange.slices import equal_parts, part_of, parts_between, steps_of
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.activations import KERAS_ACTIVATION_CALLS, resolve_activation
 from cnnstudio.layers.base import Shape
@@ -121,6 +122,11 @@ class TensorReader(ObjectReader):
             count = (
                 call.positional[1] if len(call.positional) > 1 else call.keywords.get("num_or_size_splits")
             )
+            axis = call.keywords.get("axis", [*call.positional, 0, 0, 0][2])
+            if call.name == "split" and axis == (1 if self.channels_first else -1):
+                parts = _parts_of_channels(count, call)
+                if parts:
+                    return tuple(first.then(LayerCall(part)) for part in parts)
             count = len(count) if isinstance(count, list | tuple) else count
             self.notes.add(call.line, f"{call.name} {_SPLITS}")
             return (first,) * count if type(count) is int and 0 < count <= _MOST_PARTS else first
@@ -314,6 +320,23 @@ def _is_border(value: Any) -> bool:
     is_whole = isinstance(value, list | tuple) and len(value) == 4
     pairs = [list(each) if isinstance(each, list | tuple) else [] for each in value] if is_whole else []
     return bool(pairs) and all(len(each) == 2 for each in pairs) and pairs[0] == pairs[3] == [0, 0]
+
+
+def _parts_of_channels(parts: Any, call: Call) -> list[Call]:
+    """The calls for the parts of a split along the channels; none if they are not known."""
+    if type(parts) is int and 0 < parts <= _MOST_PARTS:
+        return equal_parts(parts, call.line)
+    numbers = list(parts) if isinstance(parts, list | tuple) else []
+    if (
+        not numbers
+        or len(numbers) > _MOST_PARTS
+        or not all(type(each) is int and each > 0 for each in numbers)
+    ):
+        return []
+    if not call.path.startswith("tensorflow."):
+        # Of Keras, where the parts end; of TensorFlow, how large they are.
+        return parts_between([0, *numbers, None], call.line)
+    return parts_between([0, *itertools.accumulate(numbers)], call.line)
 
 
 def _factor(operator: ast.operator, left: Any, right: Any) -> float | None:

@@ -29,7 +29,7 @@ from cnnstudio.interchange.interpreter.graph import Join, LayerCall
 from cnnstudio.interchange.interpreter.values import BoundMethod
 from cnnstudio.interchange.layer_calls import layer_call
 from cnnstudio.interchange.pytorch.modules import lines_of
-from cnnstudio.interchange.pytorch.parts import changes_nothing, why_without_layer
+from cnnstudio.interchange.pytorch.parts import changes_nothing, why_without_layer, with_known_sizes
 from cnnstudio.interchange.pytorch.products import read_product
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.activations import activation_from_pytorch
@@ -138,7 +138,9 @@ class PyTorchAssembler(Assembler):
 
         `activation` is that of the layer before; empty if it has none.
         """
-        first = modules[0].call
+        first = with_known_sizes(modules[0].call, shape)
+        if first is not modules[0].call:
+            modules = [LayerCall(first, modules[0].name), *modules[1:]]
         if first.path == "tensor.channels":
             if shape is not None and first.positional != (shape.channels,):
                 self.notes.add(first.line, f"this expects {first.positional[0]:,} channels but gets {shape}")

@@ -18,8 +18,16 @@ from cnnstudio.interchange.interpreter.methods import CHANGING
 from cnnstudio.interchange.interpreter.values import BoundMethod, Class, Scope
 from cnnstudio.interchange.pytorch.assembly import PYTORCH_SIGNATURES, PyTorchAssembler, bound_arguments
 from cnnstudio.interchange.pytorch.modules import NN, is_module, lines_of
-from cnnstudio.interchange.pytorch.parts import TensorSize, is_split, shuffled
+from cnnstudio.interchange.pytorch.parts import (
+    is_split,
+    part_of_channels,
+    parts_of_split,
+    shuffled,
+    split_of,
+)
+from cnnstudio.interchange.pytorch.views import channels_of_rows, is_unclear, is_whole_image
 from cnnstudio.interchange.settings import is_number
+from cnnstudio.interchange.sizes import computed, image_sizes, rounded
 from cnnstudio.interchange.slices import PART, part_of, steps_of
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.code import Arguments, Call, Name, Unknown
@@ -48,7 +56,6 @@ _OPERATORS: Mapping[str, type[ast.operator]] = {
 _FUNCTION_ARGUMENTS = frozenset({"training"})
 """Arguments that functions have, but modules do not."""
 _NO_MODULES = (f"{NN}init", f"{NN}functional", f"{NN}utils", f"{NN}parallel")
-_SPATIAL = (2, 3)
 _ALL = slice(None)
 _BORDERS = {
     "constant": "ConstantPad2d",
@@ -194,7 +201,7 @@ class TensorReader(Interpreter):
         if name in SAME:
             return tensor
         if name == "size":
-            sizes = _sizes()
+            sizes = image_sizes()
             return sizes[positional[0]] if positional and positional[0] in (0, 1, 2, 3, -1, -2) else sizes
         if name in ("dim", "ndimension", "numel", "backward", "item", "get_device", "is_contiguous"):
             return Unknown()
@@ -240,7 +247,11 @@ class TensorReader(Interpreter):
             # The largest values, and where they are.
             return self._pool_axes(tensor, name, positional, keywords, line), Unknown("indices")
         if name in ("chunk", "split"):
-            return self._split(tensor, name, positional, line)
+            return split_of(tensor, name, positional, keywords, line)
+        if name == "narrow" and len(positional) == 3 and positional[0] == 1:
+            return part_of_channels(tensor, positional[1], positional[2], line)
+        if name == "zeros_like":
+            return self._scaled(tensor, 0.0, line)
         if name in ("clamp", "clip", "clamp_", "hardtanh", "clamp_min"):
             activation = _clamping(positional, keywords)
             if activation is not None:
@@ -255,7 +266,7 @@ class TensorReader(Interpreter):
             if keywords.get("training", [*positional, True, True][1]) is False:
                 return tensor
             self.notes.add(line, _ALWAYS_ON)
-        if plain in ("avgpool2d", "maxpool2d") and _is_whole_image([*positional, *keywords.values()]):
+        if plain in ("avgpool2d", "maxpool2d") and is_whole_image([*positional, *keywords.values()]):
             kind = "AdaptiveAvgPool2d" if plain == "avgpool2d" else "AdaptiveMaxPool2d"
             return tensor.then(LayerCall(Call(f"{NN}{kind}", (1,), {}, line)))
         kept = {key: value for key, value in keywords.items() if key not in _FUNCTION_ARGUMENTS}
@@ -293,7 +304,7 @@ class TensorReader(Interpreter):
         if found is not None:
             return found
         partly = name == "flatten" and start not in (0, 1)
-        unclear = name != "flatten" and (not sizes or _is_unclear(sizes))
+        unclear = name != "flatten" and (not sizes or is_unclear(sizes))
         if partly or unclear or (name != "flatten" and len(sizes) > 2):
             return tensor.then(LayerCall(Call(f"tensor.{name}", tuple(sizes), keywords, line)))
         return tensor.then(LayerCall(Call(f"{NN}Flatten", (), {}, line)))
@@ -321,7 +332,7 @@ class TensorReader(Interpreter):
         keeps = keywords.get("keepdim", keywords.get("keepdims", [*positional, False, False][1]))
         last = tensor.items[-1] if len(tensor.items) == 1 else None
         before = last.call if isinstance(last, LayerCall) else Call("")
-        channels = _channels_of_rows(before)
+        channels = channels_of_rows(before)
         pooled_before = before.positional if before.path == f"tensor.{name}" else ()
         kept_before = before.keywords.get("keepdim") is True
         rank = 3 if channels is not None or (pooled_before and not kept_before) else 4
@@ -341,16 +352,6 @@ class TensorReader(Interpreter):
             return tensor.inputs[0].then(*check, *pooled)
         kept = {"keepdim": True} if keeps is True else {}
         return tensor.then(LayerCall(Call(f"tensor.{name}", tuple(normal), kept, line)))
-
-    def _split(self, tensor: SymbolicTensor, name: str, positional: Sequence[Any], line: int) -> Any:
-        count = positional[0] if positional else None
-        if name == "split":
-            count = len(count) if isinstance(count, list | tuple) else None
-        if not isinstance(count, int) or not 1 <= count <= 16:
-            return tensor.then(LayerCall(Call(f"tensor.{name}", tuple(positional), {}, line)))
-        return tuple(
-            tensor.then(LayerCall(Call(f"tensor.{name}", tuple(positional), {}, line))) for _ in range(count)
-        )
 
     def _concatenate(self, call: Call) -> Any:
         given = call.positional[0] if call.positional else call.keywords.get("tensors")
@@ -414,7 +415,7 @@ class TensorReader(Interpreter):
 
     def on_binary(self, operator: ast.operator, left: Any, right: Any, line: int) -> Any:
         if not isinstance(left, SymbolicTensor) and not isinstance(right, SymbolicTensor):
-            return Unknown()
+            return computed(operator, left, right)
         self.effects += 1
         left, right = self._current_value(left), self._current_value(right)
         both = isinstance(left, SymbolicTensor) and isinstance(right, SymbolicTensor)
@@ -433,6 +434,9 @@ class TensorReader(Interpreter):
         lost = self._lost_with(other, tensor) if isinstance(other, SymbolicTensor) else ""
         self.notes.add(line, f"{_NO_LAYER}{lost}")
         return tensor
+
+    def on_rounding(self, function: str, number: Unknown) -> Any:
+        return rounded(function, number)
 
     def on_unary(self, operator: ast.unaryop, value: Any, line: int) -> Any:
         if not isinstance(value, SymbolicTensor) or not isinstance(operator, ast.USub):
@@ -462,7 +466,7 @@ class TensorReader(Interpreter):
 
     def on_unpack(self, value: Any, count: int) -> Sequence[Any] | None:
         # Of the size of the parts alone, it is not known how many there are.
-        return [value] * count if isinstance(value, SymbolicTensor) and is_split(value) else None
+        return parts_of_split(value, count) if isinstance(value, SymbolicTensor) and is_split(value) else None
 
     def on_assign_item(self, owner: Any, index: Any, value: Any, line: int) -> None:
         if isinstance(owner, SymbolicTensor):
@@ -473,7 +477,7 @@ class TensorReader(Interpreter):
     def tensor_attribute(self, tensor: SymbolicTensor, name: str) -> Any:
         """`x.shape` and the like; None for a method."""
         if name == "shape":
-            return _sizes()
+            return image_sizes()
         if name in ("data", "values"):
             return tensor
         return (
@@ -535,6 +539,8 @@ def _padding_module(call: Call) -> Call:
     border, mode = arguments["pad"], arguments["mode"]
     if isinstance(border, tuple | list) and len(border) > 4 and not any(map(_is_not_zero, border[4:])):
         border = border[:4]
+    if _adds_channels(border) and (mode, arguments["value"] or 0) == ("constant", 0):
+        return Call(f"{NN}ZeroPad3d", (tuple(border[:6]),), {}, call.line)
     if not isinstance(border, tuple | list) or len(border) not in (2, 4) or mode not in _BORDERS:
         return call
     sides = (*border, 0, 0)[:4]
@@ -542,6 +548,16 @@ def _padding_module(call: Call) -> Call:
     if mode == "constant" and value == 0:
         return Call(f"{NN}ZeroPad2d", (sides,), {}, call.line)
     return Call(f"{NN}{_BORDERS[mode]}", (sides, value)[: 2 if mode == "constant" else 1], {}, call.line)
+
+
+def _adds_channels(border: Any) -> bool:
+    """Whether a border adds channels, and nothing around the image."""
+    whole = isinstance(border, tuple | list) and len(border) >= 6 and not any(map(_is_not_zero, border[6:]))
+    return (
+        whole
+        and not any(map(_is_not_zero, border[:4]))
+        and all(type(each) is int and each >= 0 for each in border[4:6])
+    )
 
 
 def _is_not_zero(value: Any) -> bool:
@@ -555,40 +571,6 @@ def _is_minus(operator: ast.operator, left: Any) -> bool:
 def is_in_place(call: Call) -> bool:
     """Whether a module changes the very tensor that it is applied to; in use, dropout changes nothing."""
     return bound_arguments(call).get("inplace") is True and "Dropout" not in call.name
-
-
-def _sizes() -> tuple[TensorSize, ...]:
-    return tuple(TensorSize("", axis) for axis in range(4))
-
-
-def _is_unclear(sizes: Sequence[Any]) -> bool:
-    """Whether the number of axes is not known: `x.view(shape)`."""
-    only = sizes[0]
-    return len(sizes) == 1 and isinstance(only, Unknown) and not isinstance(only, TensorSize)
-
-
-def _channels_of_rows(call: Call) -> int | None:
-    """For a call that makes one row of the pixels of each channel, the number of channels in it.
-
-    0 if the call does not say it; None for any other call.
-    """
-    if call.path == "tensor.flatten" and call.positional == (2,) and not call.keywords:
-        return 0
-    if call.path not in ("tensor.view", "tensor.reshape") or len(call.positional) != 3:
-        return None
-    _, channels, pixels = call.positional
-    if type(pixels) is int and pixels != -1:
-        return None
-    if isinstance(channels, TensorSize):
-        return 0 if channels.axis == 1 else None
-    return channels if type(channels) is int and channels > 0 else None
-
-
-def _is_whole_image(arguments: Sequence[Any]) -> bool:
-    """Whether a window is as large as the image: `F.avg_pool2d(x, x.size()[2:])`."""
-    size = arguments[0] if arguments else None
-    sizes = size if isinstance(size, tuple | list) else (size,)
-    return bool(sizes) and all(isinstance(each, TensorSize) and each.axis in _SPATIAL for each in sizes)
 
 
 def _ancestors(tensor: SymbolicTensor) -> Iterator[SymbolicTensor]:

@@ -242,6 +242,29 @@ def operations(keras: Keras, x: Array) -> Array:
     return keras.dense(x, 3)
 
 
+PARTS = """
+import tensorflow as tf
+from tensorflow.keras.layers import *
+start = Input((9, 8, 3))
+x = Conv2D(8, 3)(start)
+kept, changed = tf.split(x, num_or_size_splits=2, axis=-1)
+changed = Conv2D(4, 3, padding="same", activation="relu")(changed)
+x = Concatenate()([changed, kept])
+a, b = tf.split(x, [3, 5], axis=-1)
+x = Concatenate()([b, ReLU()(a)])
+x = GlobalAveragePooling2D()(x[..., 2:])
+net = tf.keras.Model(start, Dense(5)(x))
+"""
+
+
+def parts(keras: Keras, x: Array) -> Array:
+    x = keras.conv(x, 8, 3)
+    changed = relu(keras.conv(x[..., 4:], 4, 3, padding="same"))
+    x = np.concatenate([changed, x[..., :4]], axis=3)
+    x = np.concatenate([x[..., 3:], relu(x[..., :3])], axis=3)
+    return keras.dense(global_average(x[..., 2:]), 5)
+
+
 @pytest.mark.parametrize(
     ("listing", "reference", "notes"),
     [
@@ -253,10 +276,11 @@ def operations(keras: Keras, x: Array) -> Array:
         (PRODUCTS, products, 0),
         (POINTWISE, pointwise, 0),
         (OPERATIONS, operations, 0),
+        (PARTS, parts, 0),
     ],
     ids=[
         *("keras-1", "data-shape", "subclass", "functional", "builder", "products", "pointwise"),
-        "operations",
+        *("operations", "parts"),
     ],
 )
 def test_the_scores_are_those_of_keras(

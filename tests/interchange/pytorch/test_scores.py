@@ -475,6 +475,93 @@ def test():
     net = small()
     print(net(torch.randn(1, 3, 8, 8)).shape)
 """,
+    "shuffled channels": """
+def mixed(x, groups):
+    count, channels, height, width = x.size()
+    per_group = int(channels / groups)
+    x = x.view(count, groups, per_group, height, width)
+    x = torch.transpose(x, 1, 2).contiguous()
+    return x.view(count, -1, height, width)
+class Mix(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.size = size
+    def forward(self, x):
+        n, c, h, w = x.shape
+        return x.reshape(n, -1, self.size, h, w).permute(0, 2, 1, 3, 4).reshape(n, c, h, w)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 12, 3, groups=3), nn.Conv2d(12, 12, 3, groups=4)
+        self.mix, self.head = nn.Sequential(Mix(2), nn.Tanh()), nn.Linear(12, 5)
+    def forward(self, x):
+        x = mixed(self.a(x), 3)
+        x = self.mix(nn.functional.channel_shuffle(self.b(x), 2))
+        return self.head(x.mean([2, 3]))
+net = Net()
+""",
+    "channels that go different ways": """
+class Split(nn.Module):
+    def __init__(self, part):
+        super().__init__()
+        self.part = part
+    def forward(self, x):
+        c = int(x.size(1) * self.part)
+        return x[:, :c, :, :], x[:, c:, :, :]
+class Unit(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.split = Split(0.25)
+        self.conv = nn.Conv2d(3 * channels // 4, channels, 3, padding=1)
+    def forward(self, x):
+        kept, x = self.split(x)
+        return torch.cat([kept, F.relu(self.conv(x))], 1)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.unit = nn.Conv2d(3, 8, 3), Unit(8)
+        self.one, self.two, self.last = nn.Conv2d(5, 4, 1), nn.Conv2d(5, 4, 3), nn.Conv2d(8, 6, 1)
+        self.odd, self.head = nn.Conv2d(2, 2, 1), nn.Linear(6, 5)
+    def forward(self, x):
+        x = self.unit(self.first(x))
+        one, two = x.chunk(2, dim=1)
+        x = torch.cat((self.one(one), self.two(F.pad(two, (1, 1, 1, 1)))), 1)
+        a, b, c = torch.split(self.last(x), [1, 2, 3], dim=1)
+        x = torch.cat((self.odd(b), a, c), 1)
+        d, e, f = x.split(x.shape[1] // 3, 1)
+        x = torch.cat([f, d.tanh(), e], 1)
+        x = torch.cat([x[:, -1:], x.narrow(1, 0, 5)], dim=1)
+        return self.head(F.adaptive_avg_pool2d(x, 1).flatten(1))
+net = Net()
+""",
+    "shortcuts with channels of zeros": """
+class Lambda(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+    def forward(self, x):
+        return self.function(x)
+class Half(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.pool = nn.AvgPool2d(1, stride=2)
+    def forward(self, x):
+        x = self.pool(x)
+        return torch.cat((x, torch.zeros_like(x)), 1)
+class Block(nn.Module):
+    def __init__(self, channels, shortcut):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, 2 * channels, 3, 2, 1)
+        self.shortcut = shortcut
+    def forward(self, x):
+        return F.relu(self.conv(x) + self.shortcut(x))
+def padded(planes):
+    return Lambda(lambda x: F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, planes // 4, planes // 4), "constant", 0))
+net = nn.Sequential(
+    nn.Conv2d(3, 4, 1), Block(4, padded(8)), Block(8, Half()),
+    nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 5),
+)
+""",
 }
 SIDES = {
     "comprehensions, zip and slices": 8,

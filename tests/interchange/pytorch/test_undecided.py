@@ -99,24 +99,24 @@ UNKNOWN = {
         (9, "takes a part of the image, which no layer does"),
     ),
     "some of the channels": (
-        MODULE + "        return self.one(x)[:, :2]\n",
-        (9, "takes only some of the channels, which no layer does"),
+        MODULE + "        return self.one(x)[:, ::2]\n",
+        (9, "takes some of the channels, in a way that cannot be read"),
     ),
     "channels from a number on that is not known": (
         MODULE + "        return self.one(x)[:, int(sys.argv[1]):]\n",
-        (9, "takes only some of the channels, which no layer does"),
+        (9, "takes some of the channels, in a way that cannot be read"),
     ),
     "some of the channels of a part of an image": (
         MODULE + "        return self.one(x)[:, :2, 4:]\n",
         (9, "takes a part of the channels and of the image"),
     ),
     "channels in groups": (
-        MODULE + "        a, b = self.one(x).chunk(2, dim=1)\n        return a\n",
-        (9, "splits the channels, which no layer does"),
+        MODULE + "        a, b = self.one(x).chunk(2, dim=2)\n        return a\n",
+        (9, "splits the image"),
     ),
     "channels in parts of a size": (
-        MODULE + "        a, b = torch.split(self.one(x), 2, dim=1)\n        return a + b\n",
-        (9, "splits the channels, which no layer does"),
+        MODULE + "        a, b = torch.split(self.one(x), int(sys.argv[1]), dim=1)\n        return a + b\n",
+        (9, "takes some of the channels, in a way that cannot be read"),
     ),
     "what a script does in use only": (
         MODULE.replace("nn.Module", "torch.jit.ScriptModule")
@@ -129,19 +129,19 @@ UNKNOWN = {
         (6, "only done in use"),
     ),
     "channels of zeros": (
-        MODULE + "        return F.pad(self.one(x), (0, 0, 0, 0, 2, 2))\n",
+        MODULE + "        return F.pad(self.one(x), (0, 0, 0, 0, 2, int(sys.argv[1])))\n",
         (9, "adds channels or borders in a way that no layer does"),
     ),
     "shuffled channels": (
         MODULE + "        b, c, h, w = x.size()\n"
-        "        x = self.one(x).view(b, 3, c // 3, h, w).transpose(1, 2).contiguous()\n"
+        "        x = self.one(x).view(b, int(sys.argv[1]), -1, h, w).transpose(1, 2).contiguous()\n"
         "        return x.view(b, -1, h, w)\n",
-        (11, "shuffles the channels, which no layer does"),
+        (11, "shuffles the channels in groups whose number is not known"),
     ),
     "shuffled channels by permute and flatten": (
-        MODULE + "        x = self.one(x).reshape(-1, 3, 1, 16, 16)\n"
+        MODULE + "        x = self.one(x).reshape(-1, int(sys.argv[1]), int(sys.argv[2]), 16, 16)\n"
         "        return x.permute(0, 2, 1, 3, 4).flatten(1, 2)\n",
-        (10, "shuffles the channels, which no layer does"),
+        (10, "shuffles the channels in groups whose number is not known"),
     ),
     "channels in another order": (
         MODULE + "        return self.one(x).view(-1, 3, 1, 16, 16).transpose(1, 2)\n",
