@@ -213,8 +213,13 @@ def test_data_list_shows_the_data_sets_and_their_folder(capsys: Output, home: Pa
     listing = json_of(capsys)
     assert [(entry["name"], entry["available"]) for entry in listing["datasets"]] == [
         ("cifar10", False),
+        ("cifar100", False),
+        ("fashion_mnist", False),
+        ("mnist", False),
         ("shapes", True),
+        ("stl10", False),
     ]
+    assert all(entry["license"] for entry in listing["datasets"] if entry["can_download"])
     assert listing["folder"] == str(home / "datasets")
     assert main(["data", "list"]) == 0
     assert "not downloaded" in capsys.readouterr().out
@@ -326,8 +331,8 @@ def test_data_add_of_an_empty_folder_shows_the_expected_structure(capsys: Output
 
 
 def test_data_info_of_an_unknown_data_set_lists_the_known_ones(capsys: Output) -> None:
-    assert main(["data", "info", "mnist"]) == 2
-    assert "cifar10, shapes" in error_line(capsys)
+    assert main(["data", "info", "mnisst"]) == 2
+    assert "cifar10, cifar100" in error_line(capsys)
 
 
 def test_a_wrong_archive_is_refused(capsys: Output, tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 
@@ -32,9 +32,15 @@ class Server:
     """A context that serves `data` at `url`. Each request uses the next behavior; the last one is reused."""
 
     def __init__(
-        self, data: bytes, behaviors: Sequence[Behavior] = (Behavior(),), certificate: Path | None = None
+        self,
+        data: bytes,
+        behaviors: Sequence[Behavior] = (Behavior(),),
+        certificate: Path | None = None,
+        files: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
+        """`files` are served by their names; every other address is `data`."""
         self.data = data
+        self.files = files
         self.behaviors = list(behaviors)
         self.requested_ranges: list[str | None] = []
         self.closing = threading.Event()
@@ -46,7 +52,8 @@ class Server:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.url = f"{scheme}://127.0.0.1:{self._server.server_port}/archive.tar.gz"
+        self.address = f"{scheme}://127.0.0.1:{self._server.server_port}"
+        self.url = f"{self.address}/archive.tar.gz"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -83,19 +90,18 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 if requested and behavior.ranges
                 else 0
             )
-            if start >= len(server.data) > 0:
+            data = server.files.get(self.path.rpartition("/")[2], server.data)
+            if start >= len(data) > 0:
                 self.send_error(416)
                 return
-            self._send(behavior, start)
+            self._send(behavior, data, start)
 
-        def _send(self, behavior: Behavior, start: int) -> None:
-            body = server.data[start:]
+        def _send(self, behavior: Behavior, data: bytes, start: int) -> None:
+            body = data[start:]
             self.send_response(206 if start else 200)
             if start:
                 claimed = start if behavior.range_start is None else behavior.range_start
-                self.send_header(
-                    "Content-Range", f"bytes {claimed}-{len(server.data) - 1}/{len(server.data)}"
-                )
+                self.send_header("Content-Range", f"bytes {claimed}-{len(data) - 1}/{len(data)}")
             if behavior.length:
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()

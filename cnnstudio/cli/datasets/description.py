@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cnnstudio.cli.output import two_columns
-from cnnstudio.core.formatting import as_printed, list_names, pluralize
+from cnnstudio.core.formatting import as_printed, format_bytes, list_names, pluralize
 
 _PARTS = (("train", "Training"), ("validation", "Validation"), ("test", "Test"))
 _MAX_CLASSES = 1_000
@@ -18,6 +18,10 @@ def state_of(entry: dict[str, Any]) -> str:
     """Whether it can be used."""
     if entry["available"]:
         return "ready"
+    if entry.get("downloaded_bytes"):
+        return (
+            f"{format_bytes(entry['downloaded_bytes'])} of {format_bytes(entry['download_bytes'])} downloaded"
+        )
     return "not downloaded" if entry["can_download"] else "missing"
 
 
@@ -25,6 +29,7 @@ def describe(entry: dict[str, Any]) -> str:
     """The facts of `Source.checked_info` in two columns."""
     rows = [("Name", entry["name"]), ("Title", entry["title"]), ("Description", entry["description"])]
     rows.append(("State", entry.get("problem") or state_of(entry)))
+    rows += [(key.capitalize(), entry[key]) for key in ("license", "citation", "homepage") if key in entry]
     return two_columns([*rows, *content_rows(entry)])
 
 

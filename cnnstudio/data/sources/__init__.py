@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,11 +24,18 @@ if TYPE_CHECKING:
 __all__ = ["Source", "add_folder", "current_fingerprint", "find_source", "register", "sources"]
 
 
+_LEFT_OUT = {
+    "svhn": "SVHN is not among the data sets, because its files can only be read with SciPy: save its images "
+    "as files in class folders and add that folder."
+}
+"""What one may look for, and why it is not there."""
+
+
 @cache
 def _kinds() -> tuple[type[Source], ...]:
     kinds = []
-    for found in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{found.name}")
+    for found in pkgutil.walk_packages(__path__, f"{__name__}."):
+        module = importlib.import_module(found.name)
         for value in vars(module).values():
             own = inspect.isclass(value) and value.__module__ == module.__name__
             if own and issubclass(value, Source) and not inspect.isabstract(value):
@@ -53,6 +61,9 @@ def find_source(name_or_folder: str) -> Source:
         if wanted in (source.name.lower(), source.title.lower()):
             return source
     for source in known:
+        if source.built_in and _letters(wanted) == _letters(source.name):
+            return source
+    for source in known:
         if as_printed(source.name) == name_or_folder:
             return source
     path = expand_home(name_or_folder)
@@ -61,6 +72,8 @@ def find_source(name_or_folder: str) -> Source:
     if exists(path) and is_table_name(path.name):
         return ImageTable(path)
     names = list_names(source.name for source in known)
+    if _letters(wanted) in _LEFT_OUT and not exists(path):
+        raise DataError(f"{_LEFT_OUT[_letters(wanted)]} Choose {names}, or a folder of images.")
     if exists(path) and not is_folder(path):
         if path.suffix.lower() == ".zip":
             raise DataError(f"{path} is a zip file: add it first (cnnstudio data add), or choose {names}.")
@@ -69,6 +82,11 @@ def find_source(name_or_folder: str) -> Source:
         f"There is no data set or folder “{shorten(name_or_folder, 200)}”: choose {names}, or a folder of "
         "images."
     )
+
+
+def _letters(name: str) -> str:
+    """`fashionmnist` for Fashion-MNIST."""
+    return re.sub(r"[\W_]+", "", name.lower())
 
 
 def current_fingerprint(fingerprint: str) -> str:

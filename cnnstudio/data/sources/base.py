@@ -25,6 +25,10 @@ class Source(ABC):
     """Whether it is part of the program, rather than added by the user."""
     can_download: ClassVar[bool] = False
     can_import: ClassVar[bool] = False
+    license: ClassVar[str] = ""
+    """As its authors state it, for published data sets; empty for others."""
+    citation: ClassVar[str] = ""
+    homepage: ClassVar[str] = ""
     former_fingerprints: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Fingerprints that earlier versions gave to the same images, with the ones that they have now."""
 
@@ -45,6 +49,7 @@ class Source(ABC):
 
     def info(self) -> dict[str, Any]:
         """What is known without loading the images, ready for JSON."""
+        terms = {"license": self.license, "citation": self.citation, "homepage": self.homepage}
         return {
             "name": self.name,
             "title": self.title,
@@ -52,6 +57,7 @@ class Source(ABC):
             "available": self.available(),
             "can_download": self.can_download,
             "can_import": self.can_import,
+            **{key: text for key, text in terms.items() if text},
         }
 
     def checked_info(

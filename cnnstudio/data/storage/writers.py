@@ -99,15 +99,21 @@ class DatasetWriter:
         self.reserve(dataset.title, sum(split.images.nbytes for split in dataset.splits.values()))
         if self.folder is None:
             return dataset
-        written = {}
-        for part, split in dataset.splits.items():
-            split_writer = self.split_writer(part, split.shape)
-            done = 0
-            for chunk in split.chunks():
-                split_writer.add(chunk, split.labels[done : done + len(chunk)])
-                done += len(chunk)
-            written[part] = split_writer.finish()
-        return dataset.with_splits(written)
+        return dataset.with_splits(
+            {part: self.write_split(part, split) for part, split in dataset.splits.items()}
+        )
+
+    def write_split(self, part: str, split: Split) -> Split:
+        """Writes one split that is in memory; returns it as it was written, channels last.
+
+        Raises DataError if there is no space for it.
+        """
+        split_writer = self.split_writer(part, split.shape)
+        done = 0
+        for chunk in split.chunks():
+            split_writer.add(chunk, split.labels[done : done + len(chunk)])
+            done += len(chunk)
+        return split_writer.finish()
 
     def split_writer(self, part: str, shape: tuple[int, int, int]) -> SplitWriter:
         """A writer for images of `shape` (C, H, W). An earlier split of that name is overwritten.

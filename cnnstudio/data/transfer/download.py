@@ -21,12 +21,14 @@ import queue
 import re
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from cnnstudio import __version__
 from cnnstudio.core.files import open_regular
+from cnnstudio.core.formatting import format_bytes, format_duration
 from cnnstudio.core.progress import (
     CancelFunction,
     Progress,
@@ -48,6 +50,8 @@ _MAX_UNKNOWN_SIZE = 10_000_000_000
 """Bytes after which a download ends of which neither the server nor we know the size."""
 _CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Other programs' names for a file or folder of trusted certificates; Python itself reads SSL_CERT_FILE."""
+_SPEED_SECONDS = 10
+"""The speed that is said is that of so many seconds."""
 _RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Status codes of errors that are likely to be temporary."""
 
@@ -78,6 +82,10 @@ class ExpectedFile:
     size: int | None = None
 
 
+class ServerError(DataError):
+    """A download that failed for a reason of the server or the network; another address may work."""
+
+
 class _Interrupted(Exception):
     """The transfer was interrupted. Another attempt may succeed, unless `final`."""
 
@@ -101,13 +109,13 @@ def download(
     """Downloads `url` to `path`.
 
     The data is collected in `<path>.part` until it is complete and its MD5 is right; a later call resumes
-    from there. Raises DataError or Cancelled.
+    from there. Raises ServerError, DataError if the file cannot be written, or Cancelled.
     """
     if not _is_address(url):
-        raise DataError(
+        raise ServerError(
             f"{url} is not a download address: it must start with https:// or http:// and a host."
         )
-    part = path.with_name(path.name + ".part")
+    part = part_file(path)
     report = throttled(progress)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +128,7 @@ def download(
             _fetch_with_retries(url, part, expected, report, cancelled, retry)
         if file_md5(part, cancelled) != expected.md5:
             part.unlink()
-            raise DataError(
+            raise ServerError(
                 f"The file from {_host(url)} is not {expected.title}, or was damaged in transit "
                 "(wrong checksum). It was deleted: download it again."
             )
@@ -128,6 +136,11 @@ def download(
         os.replace(part, path)
     except OSError as error:
         raise DataError(f"Cannot write {part}: {error.strerror or error}.") from error
+
+
+def part_file(path: Path) -> Path:
+    """Where a download of `path` is collected until it is complete."""
+    return path.with_name(path.name + ".part")
 
 
 def _is_address(url: str) -> bool:
@@ -179,7 +192,7 @@ def _fetch_with_retries(
             furthest = max(furthest, _size(part))
             if error.final or failures >= retry.max_attempts:
                 advice = "Download again to resume from there." if _size(part) else "Try again later."
-                raise DataError(f"{error}. {advice}") from error
+                raise ServerError(f"{error}. {advice}") from error
         _wait(retry.delay * 2 ** (failures - 1), cancelled)
 
 
@@ -235,7 +248,7 @@ def _offset_and_size(
         # 200: the server ignored the Range header and sends the file from the beginning.
         total = int(length)
     if total is not None and expected.size is not None and total != expected.size:
-        raise DataError(
+        raise ServerError(
             f"{_host(url)} offers {format_megabytes(total)} MB, "
             f"but {expected.title} has {format_megabytes(expected.size)} MB: "
             "it is a different file, or a login page."
@@ -254,21 +267,45 @@ def _copy(
 ) -> None:
     of_total = f" of {format_megabytes(total)}" if total is not None else ""
     limit = _MAX_UNKNOWN_SIZE if total is None else total
+    speed = _Speed(done, total)
     progress(Progress(done, total, f"Downloading {title}: {format_megabytes(done)}{of_total} MB"))
     while block := reader.read_block(cancelled):
         file.write(block)
         done += len(block)
         if done > limit:
-            raise DataError(
+            raise ServerError(
                 f"The server sent more than {format_megabytes(limit)} MB for {title}: it is a different file."
             )
-        progress(Progress(done, total, f"Downloading {title}: {format_megabytes(done)}{of_total} MB"))
+        text = f"Downloading {title}: {format_megabytes(done)}{of_total} MB{speed.text(done)}"
+        progress(Progress(done, total, text))
     # Onto the disk, because the rename that follows may otherwise survive a power failure that the data does
     # not.
     file.flush()
     os.fsync(file.fileno())
     if total is not None and done < total:
         raise _Interrupted(f"The connection was lost after {format_megabytes(done)}{of_total} MB")
+
+
+class _Speed:
+    """How fast the last seconds were, and how long the rest will take."""
+
+    def __init__(self, done: int, total: int | None) -> None:
+        self._total = total
+        self._marks = deque([(time.monotonic(), done)])
+
+    def text(self, done: int) -> str:
+        """`, 3.2 MB/s, 40 s left`; empty in the first second."""
+        now = time.monotonic()
+        if now - self._marks[-1][0] >= 1:
+            self._marks.append((now, done))
+            while len(self._marks) > 2 and now - self._marks[1][0] > _SPEED_SECONDS:
+                self._marks.popleft()
+        since, before = self._marks[0]
+        if now - since < 1 or done <= before:
+            return ""
+        rate = (done - before) / (now - since)
+        left = "" if self._total is None else f", {format_duration((self._total - done) / rate)} left"
+        return f", {format_bytes(round(rate))}/s{left}"
 
 
 class _ResponseReader:
@@ -381,15 +418,15 @@ class _ResponseReader:
             if error.code in _RETRYABLE_STATUSES:
                 return _Interrupted(status)
             if 300 <= error.code < 400:
-                return DataError(
+                return ServerError(
                     f"{host} redirects {self._url} without end: the file is currently unavailable."
                 )
-            return DataError(f"{status}: the file is currently unavailable.")
+            return ServerError(f"{status}: the file is currently unavailable.")
         if isinstance(error, DataError):
             return error
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         if isinstance(reason, ssl.SSLCertVerificationError):
-            return DataError(
+            return ServerError(
                 f"The certificate of {host} is not trusted ({reason.verify_message}): if a school or company "
                 "checks the traffic, set SSL_CERT_FILE to the file with its certificate, or download "
                 f"{self._url} with a browser and import the archive."

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import zipfile
 import zlib
 from pathlib import Path
@@ -27,6 +26,7 @@ from cnnstudio.core.progress import (
 from cnnstudio.core.zip_files import directory_size, harm_of
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources.folder_scan import is_ignored, is_image_name
+from cnnstudio.data.storage.free_space import require_space
 from cnnstudio.data.tables.label_table import is_table_name
 
 MAX_MEMBERS = 1_000_000
@@ -36,7 +36,6 @@ _FREE_BYTES = 2**28
 """A zip file that unpacks to less is not asked for its ratio: some images are one color."""
 _MAX_DIRECTORY_BYTES = 2**28
 _COPY_BYTES = 2**20
-_RESERVE = 100_000_000
 
 Members = list[zipfile.ZipInfo]
 
@@ -51,7 +50,7 @@ def unpack_images(path: Path, folder: Path, progress: ProgressFunction, cancelle
             _require_bounded_directory(path, file)
             with zipfile.ZipFile(file) as archive:
                 members = _wanted(path, archive.infolist(), os.fstat(file.fileno()).st_size)
-                _require_space(path, members, folder)
+                require_space(folder, sum(member.file_size for member in members), f"Unpacking {path}")
                 _write(path, archive, members, folder, throttled(progress), cancelled)
     except FileNotFoundError:
         raise DataError(f"There is no file {path}.") from None
@@ -109,15 +108,6 @@ def _is_wanted(entry: zipfile.ZipInfo) -> bool:
     parts = entry.filename.split("/")
     is_visible = not entry.is_dir() and not any(is_ignored(part) for part in parts)
     return is_visible and (is_image_name(parts[-1]) or is_table_name(parts[-1]))
-
-
-def _require_space(path: Path, members: Members, folder: Path) -> None:
-    total, free = sum(member.file_size for member in members), shutil.disk_usage(folder).free
-    if total + _RESERVE > free:
-        raise DataError(
-            f"{path} unpacks to {format_bytes(total)}, but only {format_bytes(free)} are free: free some "
-            "space, or set CNNSTUDIO_HOME to a folder on a larger disk."
-        )
 
 
 def _write(

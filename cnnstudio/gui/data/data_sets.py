@@ -29,7 +29,7 @@ from cnnstudio.gui.data.source_row import SourceRow
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.progress import ProgressLine
 
-_ARCHIVES = "Archives (*.tar.gz *.tgz);;All files (*)"
+_ARCHIVES = "Archives (*.gz *.tgz);;All files (*)"
 _FOLDER_HELP = "One subfolder of images per class, or train and test folders with such subfolders."
 
 

@@ -7,12 +7,17 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from cnnstudio.core.formatting import format_count
+from cnnstudio.core.formatting import format_bytes, format_count
 from cnnstudio.core.progress import Progress
 from cnnstudio.data.sources import Source
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel, Tone
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.gui.widgets.progress import ProgressLine
+
+
+def _terms(source: Source) -> str:
+    """License and citation of a published data set."""
+    return f"License: {source.license}. Cite: {source.citation}" if source.license else ""
 
 
 class SourceRow(Panel):
@@ -31,6 +36,9 @@ class SourceRow(Panel):
         self.setAccessibleName(plain_line(source.title))
         self._state = Label("", "help", "secondary")
         self._details = Label("", "help", "secondary", wrap=True)
+        self._terms = Label(_terms(source), "help", "secondary", wrap=True)
+        self._terms.setObjectName("terms")
+        self._terms.setVisible(bool(self._terms.text()))
         self._notes = Label("", "help", "secondary", wrap=True)
         self._notes.setObjectName("notes")
         self._notes.hide()
@@ -82,7 +90,7 @@ class SourceRow(Panel):
         column.setSpacing(6)
         column.addLayout(head)
         column.addWidget(Label(self.source.description, "help", "secondary", wrap=True))
-        for widget in (self._details, self._notes, self._message, self._progress, self._actions):
+        for widget in (self._details, self._terms, self._notes, self._message, self._progress, self._actions):
             column.addWidget(widget)
 
     def show_used(self, is_used: bool) -> None:
@@ -130,6 +138,12 @@ class SourceRow(Panel):
             facts.append(f"{format_count(info['validation'])} validation images")
         if info.get("test"):
             facts.append(f"{format_count(info['test'])} test images")
+        if not self.source.available() and info.get("downloaded_bytes"):
+            whole = format_bytes(info["download_bytes"])
+            facts.append(f"{format_bytes(info['downloaded_bytes'])} of {whole} downloaded")
+            self._buttons["download"].setText("Resume download")
+        else:
+            self._buttons["download"].setText("Download")
         self._details.setText(" · ".join(facts))
         self._details.setVisible(bool(facts))
         self._notes.setText("\n".join(info.get("notes", ())))

@@ -11,7 +11,7 @@ import pytest
 from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources import find_source
-from cnnstudio.data.sources.cifar10 import OFFICIAL, Cifar10
+from cnnstudio.data.sources.published.cifar10 import OFFICIAL, Cifar10
 from cnnstudio.data.transfer.download import RetryPolicy
 from tests.data.archives import small_cifar10, write_archive
 from tests.data.server import Behavior, Server
@@ -149,9 +149,10 @@ def test_an_archive_with_outside_paths_is_refused_even_with_the_right_checksum(t
     assert not source.available()
 
 
-@pytest.mark.parametrize("name", ["missing.tar.gz", "."])
+@pytest.mark.parametrize("name", ["missing.tar.gz", "folder"])
 def test_a_path_that_is_not_a_file_is_refused(source: Cifar10, tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match=r"Cannot read|is not the"):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError, match=r"Cannot read|does not have cifar-10-python"):
         source.import_archive(tmp_path / name)
 
 
@@ -175,13 +176,13 @@ def test_loading_can_be_cancelled(source: Cifar10, archive: Path) -> None:
 
 
 def test_a_source_can_be_imported_by_its_full_name() -> None:
-    import cnnstudio.data.sources.cifar10 as module
+    import cnnstudio.data.sources.published.cifar10 as module
 
     assert module.Cifar10 is Cifar10
 
 
 def test_the_official_release_is_the_published_one() -> None:
-    assert OFFICIAL.archive_md5 == "c58f30108f718f92721af3b95e74349a"
-    assert OFFICIAL.archive_size == 170_498_071
-    assert len(OFFICIAL.members()) == 7
-    assert all(name.startswith("cifar-10-batches-py/") for name in OFFICIAL.members())
+    (file,) = OFFICIAL.files
+    assert (file.md5, file.size) == ("c58f30108f718f92721af3b95e74349a", 170_498_071)
+    assert len(OFFICIAL.contents) == 7
+    assert all(name.startswith("cifar-10-batches-py/") for name in OFFICIAL.contents)

@@ -19,6 +19,8 @@ from cnnstudio.data.sources import add_folder, find_source, sources
 from cnnstudio.data.sources.folder_list import RegisteredSet, register_set, unregister_set
 from cnnstudio.data.sources.image_folder import ImageFolder
 
+BUILT_IN = ["cifar10", "cifar100", "fashion_mnist", "mnist", "shapes", "stl10"]
+
 
 def image(path: Path, value: int = 100, size: tuple[int, int] = (8, 6)) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -254,7 +256,7 @@ def test_an_added_folder_becomes_a_source(tmp_path: Path) -> None:
     folder = fill(tmp_path / "pets", COMPLETE)
     assert add_folder(folder).name == "pets"
     assert add_folder(folder / ".." / "pets").name == "pets"
-    assert [source.name for source in sources()] == ["cifar10", "shapes", "pets"]
+    assert [source.name for source in sources()] == [*BUILT_IN, "pets"]
     assert find_source("PETS").load().classes == ("cat", "dog")
 
 
@@ -274,7 +276,7 @@ def test_a_damaged_folder_list_is_ignored_but_not_overwritten(tmp_path: Path, ho
     folder_list.parent.mkdir(parents=True)
     for damage in ("{", "[1]", '{"folders": 3}'):
         folder_list.write_text(damage)
-        assert [source.name for source in sources()] == ["cifar10", "shapes"]
+        assert [source.name for source in sources()] == BUILT_IN
         with pytest.raises(Exception, match=r"folders\.json"):
             add_folder(fill(tmp_path / "pets", COMPLETE))
         assert folder_list.read_text() == damage
@@ -293,12 +295,12 @@ def test_a_moved_folder_stays_listed_as_unavailable(tmp_path: Path) -> None:
 def test_a_path_can_be_used_without_adding_it(tmp_path: Path) -> None:
     source = find_source(str(fill(tmp_path / "pets", COMPLETE)))
     assert source.load().name == "pets"
-    assert [source.name for source in sources()] == ["cifar10", "shapes"]
+    assert [source.name for source in sources()] == BUILT_IN
 
 
 def test_the_error_for_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"no data set or folder “cifar11”: choose cifar10, shapes, or a folder"
+        DataError, match=r"no data set or folder “cifar11”: choose cifar10, .*stl10, or a folder"
     ):
         find_source("cifar11")
     with pytest.raises(DataError, match="no data set or folder"):
@@ -313,7 +315,7 @@ def test_a_removed_folder_is_no_longer_a_source_but_keeps_its_images(tmp_path: P
     add_folder(folder)
     unregister_set("pets")
     unregister_set("pets")
-    assert [source.name for source in sources()] == ["cifar10", "shapes"]
+    assert [source.name for source in sources()] == BUILT_IN
     assert len(ImageFolder(folder).load().train) == 7
 
 
@@ -321,7 +323,7 @@ def test_the_error_for_an_unknown_name_stays_short(tmp_path: Path) -> None:
     for letter in "abc":
         register_set(letter * 5000, RegisteredSet(tmp_path))
     with pytest.raises(
-        DataError, match=r"There is no data set or folder “xx+…”: choose cifar10, shapes, a+"
+        DataError, match=r"There is no data set or folder “xx+…”: choose cifar10, .*stl10, a+"
     ) as error:
         find_source("x" * 5000)
     assert len(str(error.value)) < 800

@@ -18,11 +18,13 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, raise_if_cancelled
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources import find_source, sources
-from cnnstudio.data.sources.cifar10 import Cifar10
+from cnnstudio.data.sources.published.cifar10 import Cifar10
 from cnnstudio.gui.data.dialog import DataDialog
 from cnnstudio.gui.data.source_row import SourceRow
 from cnnstudio.gui.widgets.message_box import MessageBox
 from cnnstudio.gui.widgets.progress import ProgressLine
+
+BUILT_IN = ["cifar10", "cifar100", "fashion_mnist", "mnist", "shapes", "stl10"]
 
 
 @pytest.fixture
@@ -176,7 +178,7 @@ def test_a_folder_of_images_is_added_and_can_be_used_and_removed(
     qtbot.waitUntil(lambda: row(dialog, "flowers").findChild(QPushButton, "remove").isEnabled())
     assert buttons(dialog, "flowers") == {"use", "remove"}
     press(qtbot, dialog, "flowers", "remove")
-    assert [source.name for source in sources()] == ["cifar10", "shapes"]
+    assert [source.name for source in sources()] == BUILT_IN
     assert len(list(folder.rglob("*.png"))) == 6
 
 
@@ -202,7 +204,7 @@ def test_scanning_a_folder_can_be_cancelled(
     qtbot.mouseClick(adding.findChild(QPushButton, "cancel"), Qt.MouseButton.LeftButton)
 
     qtbot.waitUntil(lambda: not adding.isVisible())
-    assert [source.name for source in sources()] == ["cifar10", "shapes"]
+    assert [source.name for source in sources()] == BUILT_IN
     assert not dialog.findChild(QLabel, "dataMessage").isVisible()
     assert dialog.findChild(QPushButton, "addFolder").isEnabled()
 
@@ -291,7 +293,7 @@ def test_a_doubtful_folder_is_not_added_after_cancel(
     add(qtbot, dialog)
     qtbot.waitUntil(lambda: bool(texts))
     assert dialog.findChild(QPushButton, "addFolder").isEnabled()
-    assert [source.name for source in sources()] == ["cifar10", "shapes"]
+    assert [source.name for source in sources()] == BUILT_IN
 
 
 def test_what_was_noticed_about_a_folder_is_shown(

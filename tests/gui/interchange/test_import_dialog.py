@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.data.sources.cifar10 import Cifar10
+from cnnstudio.data.sources.published.cifar10 import Cifar10
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
 from cnnstudio.gui.designer.actions import design_actions

@@ -20,7 +20,7 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.progress import CancelFunction, ProgressFunction, raise_if_cancelled
 from cnnstudio.core.temporary import discard_temporary_folders, temporary_folder
-from cnnstudio.data.sources.cifar10 import Cifar10
+from cnnstudio.data.sources.published.cifar10 import Cifar10
 from cnnstudio.design.file import read_design
 from cnnstudio.export import ExportResult, exporters
 from cnnstudio.gui.compute.io_task import IoTask
