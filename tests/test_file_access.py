@@ -25,6 +25,7 @@ READING_FUNCTIONS |= {"gzip.open", "lzma.open", "bz2.open", "codecs.open", "toke
 GIVEN_A_FILE = {
     "core/zip_files.py": {"ZipFile"},
     "data/images/image_files.py": {"Image.open"},
+    "data/sources/published/idx_files.py": {"gzip.open"},
     "data/storage/memmap.py": {"mmap"},
     "data/storage/writers.py": {"fromfile"},
     "data/transfer/archive.py": {"tarfile.open"},

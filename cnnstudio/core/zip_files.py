@@ -16,6 +16,8 @@ _END, _END_SIZE, _MAX_COMMENT = b"PK\x05\x06", 22, 2**16
 _ZIP64_LOCATOR, _ZIP64_LOCATOR_SIZE = b"PK\x06\x07", 20
 _ZIP64_END, _ZIP64_END_SIZE = b"PK\x06\x06", 56
 _MAX_DIRECTORY_BYTES = 256 * 2**20
+_MAX_NAMED = 1_000_000
+_ENTRY, _ENTRY_SIZE = b"PK\x01\x02", 46
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -45,12 +47,38 @@ def directory_size(file: BinaryIO) -> tuple[int, bool] | None:
     return found, False
 
 
+def has_more_members(file: BinaryIO, most: int) -> bool:
+    """Whether a zip file lists more than `most` members, counted without keeping any of them.
+
+    The number that the file itself says need not be true. The position is at the start afterwards.
+    """
+    found = directory_size(file)
+    if found is None or found[0] <= most * _ENTRY_SIZE:
+        return False
+    size, is_zip64 = found
+    end = file.seek(0, os.SEEK_END)
+    tail_size = min(end, _END_SIZE + _MAX_COMMENT)
+    file.seek(end - tail_size)
+    end += file.read(tail_size).rfind(_END) - tail_size
+    position = end - size - (_ZIP64_END_SIZE + _ZIP64_LOCATOR_SIZE if is_zip64 else 0)
+    count = 0
+    file.seek(max(position, 0))
+    while count <= most:
+        entry = file.read(_ENTRY_SIZE)
+        if len(entry) < _ENTRY_SIZE or not entry.startswith(_ENTRY):
+            break
+        count += 1
+        file.read(sum(struct.unpack_from("<3H", entry, 28)))
+    file.seek(0)
+    return count > most
+
+
 def member_names(path: Path) -> list[str] | None:
     """The names in a zip file, to guess what it is; None if it is none, is damaged, or lists very many."""
     try:
         with open_regular(path, None) as file:
             size = directory_size(file)
-            if size is None or size[0] > _MAX_DIRECTORY_BYTES:
+            if size is None or size[0] > _MAX_DIRECTORY_BYTES or has_more_members(file, _MAX_NAMED):
                 return None
             with zipfile.ZipFile(file) as archive:
                 return archive.namelist()

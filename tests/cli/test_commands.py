@@ -16,7 +16,9 @@ from PIL import Image
 from cnnstudio import __version__
 from cnnstudio.cli.command import commands
 from cnnstudio.cli.main import main
-from cnnstudio.data.storage.decoded_cache import get_or_create
+from cnnstudio.data.sources import find_source
+from cnnstudio.data.sources.file_source import FileSource
+from cnnstudio.data.storage.decoded_cache import cache_key, get_or_create
 from cnnstudio.design.file import read_design, write_design
 from cnnstudio.design.network import IdGenerator, Network
 from cnnstudio.design.templates import template, templates
@@ -290,6 +292,41 @@ def test_labels_are_corrected_and_the_change_is_undone(capsys: Output, tmp_path:
     assert "--set takes FILE=CLASS" in error_line(capsys)
     assert main(["data", "label", "shapes", "--exclude", "x"]) == 2
     assert "no files of yours" in error_line(capsys)
+
+
+def test_a_class_may_have_an_equals_sign_in_its_name(capsys: Output, tmp_path: Path) -> None:
+    for name in ("a=b/1=2.png", "a=b/3.png", "a=b/5.png", "c/1.png", "c/2.png"):
+        path = tmp_path / "sums" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(path)
+    changes = ["c/1.png=a=b", "a=b/1=2.png=c"]
+    assert main(["data", "label", str(tmp_path / "sums"), "--json", "--set", *changes]) == 0
+    assert json_of(capsys)["labels"] == {"c/1.png": "a=b", "a=b/1=2.png": "c"}
+
+
+def test_a_removed_set_is_off_the_list_with_all_its_copies(
+    capsys: Output, tmp_path: Path, home: Path
+) -> None:
+    for number in range(8):
+        path = tmp_path / "pets" / ("cat" if number < 4 else "dog") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(path)
+    assert main(["data", "add", str(tmp_path / "pets"), "--json"]) == 0
+    source = find_source("pets")
+    assert isinstance(source, FileSource)
+    source.load()
+    get_or_create(cache_key("corrected", str(source.path)), "key", lambda writer: writer.write(colors()))
+    assert main(["data", "remove", "pets"]) == 0
+    assert "pets was removed from the list. Your files are as they were." in capsys.readouterr().out
+    assert not [path for path in (home / "datasets" / "decoded").rglob("*.pixels")]
+    assert len(list((tmp_path / "pets").rglob("*.png"))) == 8
+    assert main(["data", "remove", str(tmp_path / "pets")]) == 2
+    assert "is not in the list" in error_line(capsys)
+
+
+def test_an_empty_argument_is_not_the_current_folder(capsys: Output) -> None:
+    assert main(["data", "add", ""]) == 2
+    assert "it is empty" in error_line(capsys)
 
 
 def test_data_info_does_not_count_unreadable_files(capsys: Output, tmp_path: Path) -> None:

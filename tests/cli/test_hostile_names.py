@@ -114,6 +114,7 @@ CASES: dict[tuple[str, ...], list[list[str]]] = {
     ("data", "info"): [["IMAGES"], [f"registered{HOSTILE}"], ["RUN"]],
     ("data", "label"): [[f"registered{HOSTILE}"], [f"registered{HOSTILE}", "--exclude", f"no file{HOSTILE}"]],
     ("data", "list"): [[]],
+    ("data", "remove"): [[f"registered{HOSTILE}"], ["IMAGES"]],
     ("data", "versions"): [[f"registered{HOSTILE}"], []],
     ("evaluate",): [["RUN", *ON_CPU], ["RUN", "--data", "IMAGES", "--split", "train", *ON_CPU]],
     ("export",): [

@@ -23,6 +23,7 @@ class Data(Command):
         "cnnstudio data add labels.csv --name birds --groups '[^_]+'",
         "cnnstudio data check birds --run first-run",
         "cnnstudio data label birds --set train/jay/12.jpg=owl --exclude train/owl/7.jpg",
+        "cnnstudio data remove birds",
         "cnnstudio data clear",
     )
     order = 7
@@ -50,12 +51,16 @@ class Data(Command):
         checking.add_arguments(check)
         label = add_subcommand(actions, "label", help="correct labels or exclude images; no file is changed")
         labeling.add_arguments(label)
+        remove = add_subcommand(
+            actions, "remove", help="remove images of your own from the list; the files are kept"
+        )
+        remove.add_argument("data", metavar="NAME", help="a name from the list")
         history = add_subcommand(actions, "versions", help="list the versions of data sets, or compare two")
         versions.add_arguments(history)
         clear = add_subcommand(
             actions, "clear", help="delete the decoded copies of all images; they are recreated when needed"
         )
-        for action in (listing, info, download, add, check, label, history, clear):
+        for action in (listing, info, download, add, check, label, remove, history, clear):
             add_json_option(action)
 
     def run(self, options: argparse.Namespace) -> int:
@@ -66,6 +71,7 @@ class Data(Command):
             "add": adding.run_add,
             "check": checking.run_check,
             "label": labeling.run_label,
+            "remove": labeling.run_remove,
             "versions": versions.run_versions,
             "clear": _clear,
         }

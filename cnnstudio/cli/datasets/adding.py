@@ -19,7 +19,7 @@ def add_arguments(parser: Parser) -> None:
     """Declares the arguments of `data add`."""
     parser.add_argument(
         "images",
-        type=Path,
+        type=_path,
         metavar="FOLDER, FILE.csv or FILE.zip",
         help="a folder with train/<class>/… and test/<class>/…, or only <class>/…; a table with the columns "
         "file, label and perhaps split; or a zip file with either",
@@ -46,6 +46,13 @@ def add_arguments(parser: Parser) -> None:
         help="keeps images of one object in one split: those in whose file names this regular expression "
         "finds the same text, such as [^_]+ for cat7_left.jpg and cat7_right.jpg",
     )
+
+
+def _path(text: str) -> Path:
+    """An empty argument, such as that of an unset variable, does not mean the current folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must be a folder, a table or a zip file, but it is empty")
+    return Path(text)
 
 
 def run_add(options: argparse.Namespace) -> None:

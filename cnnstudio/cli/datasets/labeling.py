@@ -1,9 +1,10 @@
-"""`cnnstudio data label`: corrects labels and excludes images."""
+"""`cnnstudio data label` and `data remove`: corrects labels, excludes images, or forgets a whole set."""
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from cnnstudio.cli.command import Parser, UsageError
@@ -53,7 +54,8 @@ def run_label(options: argparse.Namespace) -> None:
     from cnnstudio.data.versions.relabeling import relabel, undo_relabeling
 
     source = file_source(options.data)
-    pairs = [_parsed(text) for text in options.set]
+    classes = source.listing().classes if options.set else ()
+    pairs = [_parsed(text, classes) for text in options.set]
     named = Counter([*(file for file, _ in pairs), *options.exclude, *options.reset])
     for file, times in named.items():
         if times > 1:
@@ -74,6 +76,22 @@ def run_label(options: argparse.Namespace) -> None:
         echo(_text(source, corrections))
 
 
+def run_remove(options: argparse.Namespace) -> None:
+    """Removes a data set from the list, and its decoded copies. Raises UserError."""
+    from cnnstudio.data.sources.folder_list import registered_sets, unpacked_folder, unregister_set
+
+    source = file_source(options.data)
+    if source.name not in registered_sets():
+        raise UsageError(f"{source.title} is not in the list, so it cannot be removed from it")
+    unregister_set(source.name)
+    if options.json:
+        print_json({"name": source.name, "path": str(source.path)})
+    else:
+        was_unpacked = unpacked_folder() in source.path.parents
+        kept = "The zip file that you added is as it was." if was_unpacked else "Your files are as they were."
+        echo(f"{source.title} was removed from the list. {kept}")
+
+
 def file_source(name: str) -> FileSource:
     """The data set of the user's own images with that name. Raises UserError."""
     from cnnstudio.data.sources import find_source
@@ -85,11 +103,13 @@ def file_source(name: str) -> FileSource:
     return source
 
 
-def _parsed(text: str) -> tuple[str, str]:
-    file, equals, label = text.rpartition("=")
-    if not equals or not file or not label:
+def _parsed(text: str, classes: Collection[str]) -> tuple[str, str]:
+    """File and class. Either may have “=” in its name: the longest class that there is counts."""
+    places = [place for place, character in enumerate(text) if character == "=" and 0 < place < len(text) - 1]
+    if not places:
         raise UsageError(f"--set takes FILE=CLASS, got “{text}”")
-    return file, label
+    place = next((each for each in places if text[each + 1 :] in classes), places[-1])
+    return text[:place], text[place + 1 :]
 
 
 def _facts(source: FileSource, corrections: Corrections) -> dict[str, object]:

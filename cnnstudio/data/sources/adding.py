@@ -91,8 +91,7 @@ def _add_zip(
                 folder = temporary / "images"
                 folder.mkdir()
                 unpack_images(path, folder, progress, cancelled)
-            inside = _set_inside(folder)
-            _source_at(inside, reading, plan).listing(cancelled)
+            inside = _set_inside(folder, reading, plan, cancelled)
             if folder != target:
                 os.replace(folder, target)
     except DataError as error:
@@ -109,8 +108,37 @@ def _add_zip(
         raise
 
 
-def _set_inside(folder: Path) -> Path:
-    """The only table at the top, or in the only folder there; otherwise the folder itself."""
+def _set_inside(
+    folder: Path, reading: Reading | None, plan: SplitPlan | None, cancelled: CancelFunction
+) -> Path:
+    """The data set in an unpacked folder: the folder itself, or a table of its images. Raises DataError.
+
+    A table counts if it names most of the images, or if the images alone are no data set: there may be a list
+    of something else beside them.
+    """
+    table = None if reading is not None else _only_table(folder)
+    if table is None:
+        _source_at(folder, reading, plan).listing(cancelled)
+        return folder
+    in_table, problem = _image_count(table, plan, cancelled)
+    in_folder, _ = _image_count(folder, plan, cancelled)
+    if problem is not None and not in_folder:
+        raise problem
+    return table if in_table * 2 >= in_folder else folder
+
+
+def _image_count(
+    path: Path, plan: SplitPlan | None, cancelled: CancelFunction
+) -> tuple[int, DataError | None]:
+    """How many images the data set at that path has; 0 with the reason if it is none."""
+    try:
+        return len(_source_at(path, None, plan).listing(cancelled).files), None
+    except DataError as error:
+        return 0, error
+
+
+def _only_table(folder: Path) -> Path | None:
+    """The only table at the top, or in the only folder there."""
     place = folder
     while True:
         entries = sorted(place.iterdir())
@@ -118,5 +146,5 @@ def _set_inside(folder: Path) -> Path:
         if len(tables) == 1:
             return tables[0]
         if len(entries) != 1 or not is_folder(entries[0]):
-            return folder
+            return None
         place = entries[0]

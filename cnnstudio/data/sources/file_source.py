@@ -219,13 +219,14 @@ class FileSource(Source):
         record_version(named, decoded.fingerprint, lambda: self._files_digest(listing), split, corrections)
         return named
 
-    def _files_digest(self, listing: Listing) -> str:
-        """A hash (hex) of the names and sizes of all files, the same wherever they are."""
-        digest = hashlib.sha256()
-        for path in sorted(path for path, _ in listing.files):
+    def _files_digest(self, listing: Listing) -> dict[str, str]:
+        """Hashes (hex) of all files' names and sizes, and of their labels, the same wherever they are."""
+        files, labels = hashlib.sha256(), hashlib.sha256()
+        for path, label in sorted(listing.files):
             size = os.path.getsize(path) if os.path.exists(path) else -1
-            digest.update(os.fsencode(f"{self.relative(path)}\0{size}\0"))
-        return digest.hexdigest()
+            files.update(os.fsencode(f"{self.relative(path)}\0{size}\0"))
+            labels.update(f"{listing.classes[label]}\0".encode("utf-8", "surrogateescape"))
+        return {"files": files.hexdigest(), "labels": labels.hexdigest()}
 
     def _state(self, listing: Listing) -> str:
         """A hash (hex) of all files' names, sizes and times, and of everything else the result depends on."""

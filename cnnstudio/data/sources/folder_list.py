@@ -56,7 +56,8 @@ def unregister_set(name: str) -> None:
     entry = sets.pop(name, None)
     if entry is not None:
         _write(sets)
-        discard(cache_key("folder", str(entry.path)))
+        for kind in ("folder", "corrected"):
+            discard(cache_key(kind, str(entry.path)))
         discard(cache_key("fitted", name))
         if (unpacked := _unpacked_below(entry.path)) is not None:
             shutil.rmtree(unpacked, ignore_errors=True)

@@ -81,6 +81,12 @@ def layout_of_table(path: Path, table: LabelTable, cancelled: CancelFunction) ->
         notes.append(f"{pluralize(repeated, 'line')} {_verb(repeated)[1]} what another line says already.")
     for each in contradicting:
         del chosen[each]
+    if not chosen:
+        name = shorten(os.path.relpath(min(contradicting), path.parent), _MAX_NAME)
+        raise DataError(
+            f"{path} lists every file more than once, with different labels or splits, such as “{name}”: "
+            "leave one line for each file."
+        )
     return _by_split(path, chosen, [*table.notes, *notes])
 
 

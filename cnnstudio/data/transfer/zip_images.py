@@ -23,7 +23,7 @@ from cnnstudio.core.progress import (
     raise_if_cancelled,
     throttled,
 )
-from cnnstudio.core.zip_files import directory_size, harm_of
+from cnnstudio.core.zip_files import directory_size, harm_of, has_more_members
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources.folder_scan import is_ignored, is_image_name
 from cnnstudio.data.storage.free_space import require_space
@@ -81,7 +81,7 @@ def _require_bounded_directory(path: Path, file: BinaryIO) -> None:
     found = directory_size(file)
     if found is None:
         raise DataError(f"{path} is not a zip file, or it is damaged.")
-    if found[0] > _MAX_DIRECTORY_BYTES:
+    if found[0] > _MAX_DIRECTORY_BYTES or has_more_members(file, MAX_MEMBERS):
         _refuse(path, f"it has more than {MAX_MEMBERS:,} files")
 
 

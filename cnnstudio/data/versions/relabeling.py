@@ -57,13 +57,39 @@ def relabel(
         for file in reset:
             name = file if file in known.entries else source.relative(names.find(file)[0])
             changes[name] = None
-        return _kept(source, known.changed(changes))
+        changed = known.changed(changes)
+        _require_images(source, listing, known, changed)
+        return _kept(source, changed)
 
 
 def undo_relabeling(source: FileSource) -> Corrections:
     """Takes the last change back. Raises DataError if there is none, FileError."""
     with _locked(source):
         return _kept(source, read_corrections(source.path).undone())
+
+
+def _require_images(source: FileSource, listing: Listing, before: Corrections, after: Corrections) -> None:
+    """Raises DataError if a class loses its last training or test image, as far as names can tell."""
+    from cnnstudio.data.sources.file_reader import FileReader
+
+    rows = FileReader(source, listing).rows(())
+    files = listing.files
+    had_labels, has_labels = (
+        {os.path.join(source.folder, file): entry.label for file, entry in each.entries.items()}
+        for each in (before, after)
+    )
+    for part in ("train", "test"):
+        own = [files[row] for row in rows[part].tolist()]
+        had, has = (
+            {labels.get(path, listing.classes[label]) for path, label in own}
+            for labels in (had_labels, has_labels)
+        )
+        if missing := [name for name in listing.classes if name in had - has]:
+            kind = "training" if part == "train" else part
+            raise DataError(
+                f"{source.title} would have no {kind} images of class “{shorten(missing[0], _MAX_NAME)}” any "
+                "more: nothing was changed."
+            )
 
 
 @contextmanager

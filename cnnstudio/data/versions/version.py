@@ -53,14 +53,15 @@ def versions_folder() -> Path:
 def record_version(
     dataset: Dataset,
     images: str,
-    files: Callable[[], str],
+    files: Callable[[], Mapping[str, str]],
     split: Any,
     corrections: Mapping[str, str | None],
 ) -> None:
     """Describes the data set's version, unless that was done. A home that cannot be written is no error.
 
-    `images` is the fingerprint of the images as they are in the files, `files` computes one of the
-    names and sizes. `split` is how test images were held out, None where the data set has its own.
+    `images` is the fingerprint of the images and labels as they are in the files. `files` computes two more:
+    one of the names and sizes (`files`), and one of the labels that the files have (`labels`). `split` is how
+    test images were held out, None where the data set has its own.
     """
     path = versions_folder() / f"{dataset.version}.json"
     if exists(path):
@@ -77,7 +78,7 @@ def record_version(
             for part, each in dataset.splits.items()
         },
         "images": images,
-        "files": files(),
+        **files(),
         "split": split,
         "corrections": dict(corrections),
     }
@@ -122,7 +123,7 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 
 def compare_versions(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """What differs between two versions: `same`, `files`, `split`, `counts` and `corrections`."""
+    """What differs between two versions: `same`, `files`, `labels`, `split`, `counts` and `corrections`."""
     old, new = before["corrections"], after["corrections"]
     changed = {
         file: [old.get(file, False), new.get(file, False)]
@@ -137,7 +138,9 @@ def compare_versions(before: Mapping[str, Any], after: Mapping[str, Any]) -> dic
     return {
         "same": before["id"] == after["id"],
         "files": before["files"] != after["files"],
-        "pixels": before["images"] != after["images"],
+        # Earlier versions did not note the labels: then they may be what differs.
+        "labels": before.get("labels") != after.get("labels"),
+        "pixels": before["images"] != after["images"] and before.get("labels") == after.get("labels"),
         "split": before["split"] != after["split"],
         "counts": {part: changes for part, changes in counts.items() if changes},
         "corrections": changed,
@@ -156,6 +159,8 @@ def describe_difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> 
     lines = []
     if found["files"]:
         lines.append("The image files differ.")
+    elif found["labels"]:
+        lines.append("The same files have other labels or classes.")
     elif found["pixels"] and not found["split"]:
         lines.append("The files have the same names and sizes, but some of the images differ.")
     if found["split"]:

@@ -12,10 +12,12 @@ import pytest
 from PIL import Image
 
 from cnnstudio.core.progress import Cancelled, ignore_progress
+from cnnstudio.core.zip_files import has_more_members
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources import find_source, sources
 from cnnstudio.data.sources.adding import add_images
 from cnnstudio.data.sources.folder_list import registered_sets, unpacked_folder, unregister_set
+from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.data.sources.image_table import ImageTable
 from cnnstudio.data.transfer import zip_images
 from cnnstudio.data.versions.split_plan import SplitPlan
@@ -169,6 +171,41 @@ def test_a_zip_file_may_have_a_table(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "b.zip", {**members, "birds/labels.csv": PLAIN.encode()})
     assert isinstance(add_images(path), ImageTable)
     assert find_source("b").load().classes == ("jay", "owl")
+
+
+@pytest.mark.parametrize("text", ["name,price\nfood,3\n", "file,label\ncat/0.png,cat\ndog/0.png,dog\n"])
+def test_a_stray_table_in_a_zip_file_does_not_hide_its_images(tmp_path: Path, text: str) -> None:
+    source = add_images(zip_of(tmp_path / "pets.zip", {**PETS, "pets/notes.csv": text.encode()}))
+    assert isinstance(source, ImageFolder)
+    assert len(source.listing().files) == 6
+
+
+def test_a_table_in_a_zip_file_that_cannot_be_used_is_the_reason_given(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "birds.zip", {"0.png": png(), "labels.csv": b"file,label\nmissing.png,owl\n"})
+    with pytest.raises(DataError, match=r"None of the 1 files of .*labels\.csv is there"):
+        add_images(path)
+
+
+def test_a_zip_file_with_too_many_members_is_refused_before_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = zip_of(tmp_path / "pets.zip", {f"a/{number}": b"" for number in range(60)})
+    data = bytearray(path.read_bytes())
+    end = data.rindex(b"PK\x05\x06")
+    data[end + 8 : end + 12] = bytes(4)  # it says that there are none
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        assert [has_more_members(file, most) for most in (59, 60, 61)] == [True, False, False]
+    monkeypatch.setattr(zip_images, "MAX_MEMBERS", 20)
+    monkeypatch.setattr(zip_images.zipfile, "ZipFile", None)
+    with pytest.raises(DataError, match="it has more than 20 files"):
+        add_images(path)
+
+
+def test_a_table_whose_lines_all_contradict_each_other_is_refused(tmp_path: Path) -> None:
+    lines = [f"images/{number}.png,{label}" for number in range(3) for label in ("owl", "jay")]
+    with pytest.raises(DataError, match=r"lists every file more than once, .* “images/0\.png”"):
+        add_images(table(tmp_path, "\n".join(["file,label", *lines])))
 
 
 def member(name: str, mode: int = 0, flags: int = 0) -> zipfile.ZipInfo:

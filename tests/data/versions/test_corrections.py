@@ -14,7 +14,8 @@ from cnnstudio.core.progress import ignore_progress, never_cancelled
 from cnnstudio.data.dataset import DataError, Dataset
 from cnnstudio.data.images.resizing import resize
 from cnnstudio.data.sources.image_folder import ImageFolder
-from cnnstudio.data.versions import correcting
+from cnnstudio.data.sources.image_table import ImageTable
+from cnnstudio.data.versions import correcting, relabeling
 from cnnstudio.data.versions.corrections import corrections_path, read_corrections
 from cnnstudio.data.versions.relabeling import relabel, undo_relabeling
 from cnnstudio.data.versions.version import (
@@ -128,7 +129,26 @@ def test_unknown_files_and_classes_are_refused_before_anything_changes(
     assert not corrections_path(source.path).exists()
 
 
-def test_a_class_without_images_after_corrections_is_named(source: ImageFolder) -> None:
+def test_the_last_image_of_a_class_in_a_split_is_kept(tmp_path: Path) -> None:
+    for name in ("train/cat/0", "train/cat/1", "train/dog/2", "test/cat/3", "test/dog/4"):
+        path = tmp_path / "pets" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (6, 6), (int(name[-1]), 50, 90)).save(path)
+    source = ImageFolder(tmp_path / "pets")
+    with pytest.raises(DataError, match="no test images of class “dog” any more: nothing was changed"):
+        relabel(source, {}, exclude=["test/dog/4.png"])
+    with pytest.raises(DataError, match="no training images of class “dog”"):
+        relabel(source, {"train/dog/2.png": "cat"})
+    assert not corrections_path(source.path).exists()
+    relabel(source, {"test/cat/3.png": "dog", "test/dog/4.png": "cat"}, exclude=["train/cat/0.png"])
+    assert len(source.load().train) == 2
+
+
+def test_a_class_without_images_after_corrections_is_named(
+    source: ImageFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if the other images could be read when these were excluded.
+    monkeypatch.setattr(relabeling, "_require_images", lambda *_: None)
     relabel(source, {}, exclude=[f"cat/{number}.png" for number in range(10)])
     with pytest.raises(DataError, match="no training images of class cat: undo the last one"):
         source.load()
@@ -176,6 +196,19 @@ def test_two_versions_can_be_compared(source: ImageFolder) -> None:
     assert [version["id"] for version in list_versions("pets")].count(third) == 1
 
 
+def test_other_labels_in_a_table_are_not_taken_for_other_images(tmp_path: Path) -> None:
+    for number in range(6):
+        Image.new("RGB", (6, 6), (number, 50, 90)).save(tmp_path / f"{number}.png")
+    versions = []
+    for swapped in ("owl", "jay"):
+        rows = [f"{number}.png,{'owl' if number % 2 else 'jay'}" for number in range(5)]
+        (tmp_path / "birds.csv").write_text("\n".join(["file,label", *rows, f"5.png,{swapped}"]))
+        versions.append(read_version(ImageTable(tmp_path / "birds.csv").load().version))
+    assert (compare_versions(*versions)["files"], compare_versions(*versions)["labels"]) == (False, True)
+    assert describe_difference(*versions)[0] == "The same files have other labels or classes."
+    assert "images differ" not in " ".join(describe_difference(*versions))
+
+
 def test_a_damaged_or_unknown_version_is_named(source: ImageFolder) -> None:
     version = source.load().version
     path = versions_folder() / f"{version}.json"
@@ -201,13 +234,15 @@ def test_images_that_an_earlier_version_decoded_are_named_all_the_same(
 
 
 def test_two_programs_that_correct_at_once_lose_nothing(source: ImageFolder) -> None:
-    def correct(numbers: range) -> None:
-        for number in numbers:
-            relabel(source, {f"cat/{number}.png": "dog"})
+    cats = [name for name in source.load_with_files()[1]["train"] if name.startswith("cat")]
 
-    threads = [threading.Thread(target=correct, args=(each,)) for each in (range(5), range(5, 10))]
+    def correct(names: list[str]) -> None:
+        for name in names:
+            relabel(source, {name: "dog"})
+
+    threads = [threading.Thread(target=correct, args=(each,)) for each in (cats[:3], cats[3:6])]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(read_corrections(source.path).entries) == 10
+    assert len(read_corrections(source.path).entries) == 6
