@@ -318,7 +318,7 @@ def test_a_removed_set_is_off_the_list_with_all_its_copies(
     get_or_create(cache_key("corrected", str(source.path)), "key", lambda writer: writer.write(colors()))
     assert main(["data", "remove", "pets"]) == 0
     assert "pets was removed from the list. Your files are as they were." in capsys.readouterr().out
-    assert not [path for path in (home / "datasets" / "decoded").rglob("*.pixels")]
+    assert not list((home / "datasets" / "decoded").rglob("*.pixels"))
     assert len(list((tmp_path / "pets").rglob("*.png"))) == 8
     assert main(["data", "remove", str(tmp_path / "pets")]) == 2
     assert "is not in the list" in error_line(capsys)
