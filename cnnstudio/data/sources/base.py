@@ -60,6 +60,13 @@ class Source(ABC):
             **{key: text for key, text in terms.items() if text},
         }
 
+    def unequal_sizes(self, cancelled: CancelFunction = never_cancelled) -> str:
+        """A sentence without its period if the classes are far apart in size; else empty.
+
+        Reads no images. Raises DataError or Cancelled.
+        """
+        return ""
+
     def checked_info(
         self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
     ) -> dict[str, Any]:

@@ -119,6 +119,9 @@ class FileSource(Source):
             f"{self.plan.seed}{groups if self.plan.groups else ''}."
         ]
 
+    def unequal_sizes(self, cancelled: CancelFunction = never_cancelled) -> str:
+        return self._corrected_listing(self.listing(cancelled)).unequal_sizes()
+
     def checked_info(
         self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
     ) -> dict[str, Any]:

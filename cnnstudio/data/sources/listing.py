@@ -46,10 +46,14 @@ class Listing:
         """The notes, with what was assumed where the names do not tell."""
         return (*self.notes, *_question_notes(self.question))
 
+    def unequal_sizes(self) -> str:
+        """A sentence without its period if the classes are far apart in size; else empty."""
+        counts = Counter(label for _, label in self.train)
+        return describe_unequal_sizes({name: counts[label] for label, name in enumerate(self.classes)})
+
     def balance_notes(self) -> Iterator[str]:
         """What a recipe offers for classes that are far apart in size. A training says it itself."""
-        counts = Counter(label for _, label in self.train)
-        unequal = describe_unequal_sizes({name: counts[label] for label, name in enumerate(self.classes)})
+        unequal = self.unequal_sizes()
         if unequal:
             yield (
                 f"{unequal}: with balanced class weights (class_weights in the recipe), all classes count "

@@ -47,6 +47,7 @@ from cnnstudio.gui.shell.menus import RecentMenu, fill_menu_bar
 from cnnstudio.gui.shell.page_actions import PAGE_ACTIONS, PageOwner, epoch_key
 from cnnstudio.gui.shell.saved_geometry import SavedGeometry
 from cnnstudio.gui.shell.status_line import StatusLine
+from cnnstudio.gui.training.class_weights_offer import ClassWeightsOffer
 from cnnstudio.gui.training.device_menu import DeviceMenu
 from cnnstudio.gui.training.diagnosis_messages import DiagnosisMessages
 from cnnstudio.gui.training.preflight.open_dialogs import PreflightDialogs
@@ -134,6 +135,7 @@ class MainWindow(QMainWindow):
         self.message_bar.float_over(self.pages, self)
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.tool_bar)
         self.diagnosis_messages = DiagnosisMessages(project, session, self.message_bar, self)
+        self.class_weights_offer = ClassWeightsOffer(project, self.message_bar, self.settings, self)
         self.runs = RunController(session, self.shown_run.follower, lambda: self.run_folder, self)
         self.preflight = PreflightDialogs(project, session, self)
         signals = (self.pages.turned, cursor.run_changed, cursor.epoch_changed, cursor.playing_changed)

@@ -48,6 +48,8 @@ class Message:
     """Whether it is shown below other notes and messages with a button, instead of in their place."""
     holds: Callable[[], bool] | None = None
     """Whether its reason is still there; asked by `refresh`. None: it stays until it is closed."""
+    closed: Callable[[], object] | None = None
+    """Called when the user closes it without pressing the button."""
 
 
 class MessageBar(QFrame):
@@ -72,7 +74,7 @@ class MessageBar(QFrame):
         self._close.setText("✕")
         self._close.setToolTip("Close this message")
         self._close.setAccessibleName("Close this message")
-        self._close.clicked.connect(self.dismiss)
+        self._close.clicked.connect(self._on_close)
         self._messages: list[Message] = []
         """What is shown, one below the other: several only if they are notes."""
         self._restore_focus_to: QWidget | None = None
@@ -204,6 +206,13 @@ class MessageBar(QFrame):
             target.setFocus(Qt.FocusReason.OtherFocusReason)
         self.hide()
 
+    def _on_close(self) -> None:
+        closed = self._messages
+        self.dismiss()
+        for each in closed:
+            if each.closed is not None:
+                each.closed()
+
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._reading.stop()
@@ -217,7 +226,7 @@ class MessageBar(QFrame):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # Called only if the focus is in the bar: elsewhere Escape has other uses.
         if event.key() == Qt.Key.Key_Escape:
-            self.dismiss()
+            self._on_close()
         else:
             super().keyPressEvent(event)
 
