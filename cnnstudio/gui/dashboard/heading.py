@@ -67,4 +67,4 @@ class Heading(QWidget):
 
 def latest_before(epoch: int) -> str:
     """Says that what is shown is of an earlier epoch than the one that is looked at, which kept nothing."""
-    return f"from epoch {epoch}, the latest before"
+    return f"latest kept: epoch {epoch}"

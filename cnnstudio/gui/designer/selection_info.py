@@ -16,7 +16,6 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.layers.catalog import snake_case
 
 _NO_LAYERS = "No layers yet: drag some in from the palette, or start from a template."
-_SPACE, _HYPHEN = "\N{NO-BREAK SPACE}", "\N{NON-BREAKING HYPHEN}"
 
 
 @dataclass(frozen=True)
@@ -97,12 +96,7 @@ def _result_text(report: LayerReport) -> str:
         parts.append(at_least(f"{format_compact(report.macs)} multiply-adds", is_exact=is_exact))
     if report.receptive_field_size is not None:
         parts.append("receptive field {} × {}".format(*report.receptive_field_size))
-    return _join_parts(parts)
-
-
-def _join_parts(parts: list[str]) -> str:
-    """The parts in one line that may wrap only between them."""
-    return f"{_SPACE}· ".join(part.replace(" ", _SPACE).replace("-", _HYPHEN) for part in parts)
+    return " · ".join(parts)
 
 
 def _multiple_info(project: Project) -> SelectionInfo:
@@ -157,7 +151,7 @@ def _network_info(project: Project) -> SelectionInfo:
         network.name,
         "the whole network",
         "Select a layer to see what it does and to edit it." if network.nodes else _NO_LAYERS,
-        _join_parts(parts),
+        " · ".join(parts),
         next(filter(project.is_error, analysis.problems), None),
     )
 

@@ -68,16 +68,23 @@ class PinnedImages(QObject):
     def is_full(self) -> bool:
         return len(self.images) >= MAX_PINNED
 
-    def find(self, fitted: Pixels) -> PinnedImage | None:
-        """The pinned image of which a network gets these pixels."""
+    def find(self, fitted: Pixels, whole: Pixels | None = None) -> PinnedImage | None:
+        """The pinned image of which a network gets these pixels; for another network, `whole` tells it.
+
+        `whole` is the image as it was given to `pin`, if it is known.
+        """
         same = (each for each in self.images if np.array_equal(each.fitted, fitted))
-        return next(same, None)
+        found = next(same, None)
+        if found is None and whole is not None and self.images:
+            small = _shrunken(whole)
+            found = next((each for each in self.images if np.array_equal(each.whole, small)), None)
+        return found
 
     def pin(self, name: str, whole: Pixels, fitted: Pixels) -> None:
         """Pins an image: uint8 (C, h, w), and what the network gets of it. Raises FileError."""
-        if self.is_full or self.find(fitted) is not None:
+        if self.is_full or self.find(fitted, whole) is not None:
             return
-        image = PinnedImage(clean_line(name)[:_MAX_NAME], preview_of(rgb_image(whole), _SIDE), fitted)
+        image = PinnedImage(clean_line(name)[:_MAX_NAME], _shrunken(whole), fitted)
         for pixels in (image.whole, image.fitted):
             write_atomically(self._folder / _file_name(pixels), _png(pixels), durable=False)
         self._keep((*self.images, image))
@@ -99,6 +106,11 @@ class PinnedImages(QObject):
         write_json(self._folder / _INDEX, {"format": _FORMAT, "version": _VERSION, "images": entries})
         self._images = images
         self.changed.emit()
+
+
+def _shrunken(whole: Pixels) -> Pixels:
+    """The image as it is kept."""
+    return preview_of(rgb_image(whole), _SIDE)
 
 
 def _read(folder: Path) -> tuple[PinnedImage, ...]:

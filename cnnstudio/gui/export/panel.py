@@ -31,6 +31,8 @@ from cnnstudio.interchange.interpreter.names import class_name
 from cnnstudio.runs.run import DESIGN_FILE, Run
 
 _LEAST_WIDTH = 400
+_HEAD_HEIGHT = 40
+"""As the heads of the other panels."""
 _DEFAULT_FORMATS = ("safetensors", "onnx")
 
 
@@ -135,6 +137,8 @@ class ExportPanel(Panel):
         foot.setContentsMargins(16, 8, 16, 10)
         foot.setSpacing(8)
         foot.addWidget(self._note, 1)
+        # Without a note too, the buttons stand at the right.
+        foot.addStretch()
         foot.addWidget(self._open)
         foot.addWidget(self._export)
         content = QWidget()
@@ -154,13 +158,15 @@ class ExportPanel(Panel):
         scroll.setWidget(content)
         scroll.viewport().setAutoFillBackground(False)
         content.setAutoFillBackground(False)
-        head = QHBoxLayout()
-        head.setContentsMargins(16, 10, 16, 8)
-        head.addWidget(self._title)
+        head = QWidget()
+        head.setFixedHeight(_HEAD_HEIGHT)
+        head_row = QHBoxLayout(head)
+        head_row.setContentsMargins(16, 0, 16, 0)
+        head_row.addWidget(self._title)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(1, 1, 1, 1)
         outer.setSpacing(0)
-        outer.addLayout(head)
+        outer.addWidget(head)
         outer.addWidget(scroll, 1)
         outer.addWidget(Line())
         outer.addLayout(foot)

@@ -29,6 +29,7 @@ from cnnstudio.gui.widgets.message_bar import Message
 
 if TYPE_CHECKING:
     from cnnstudio.training.preflight.profiling import TrainingEstimate
+    from cnnstudio.training.preflight.quick_estimate import QuickEstimate
 
 _KEY = "curves"
 _LEAST_WIDTH = 240
@@ -96,7 +97,7 @@ class CurvesPanel(Panel):
         buttons = (self.smoothing, self.show_button, self.help_button, self.menu_button)
         self._head = PanelHead("Curves", *buttons)
 
-    def show_estimate(self, estimate: TrainingEstimate) -> None:
+    def show_estimate(self, estimate: TrainingEstimate | QuickEstimate) -> None:
         """Says how long the training will take, until what would be trained changes."""
         self.learning.show_duration("" if estimate.seconds is None else format_duration(estimate.seconds))
 

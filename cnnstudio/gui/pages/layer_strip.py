@@ -12,7 +12,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QFocusEvent, QHideEvent, QPainter, QPen, QShowEvent
+from PySide6.QtGui import QFocusEvent, QHideEvent, QPainter, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -29,6 +29,7 @@ from cnnstudio.gui.runs.activity import Activities, ActivityLoader, LayerActivit
 from cnnstudio.gui.runs.shown_run import ShownRun
 from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import family_token, theme
+from cnnstudio.gui.widgets.canvas.marks import paint_focus
 from cnnstudio.gui.widgets.icon_button import IconButton
 from cnnstudio.gui.widgets.labels import Label, Panel
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
@@ -253,6 +254,15 @@ class StripView(QListView):
         if not has_current:
             self.selectionModel().clearCurrentIndex()
         self.selectionModel().blockSignals(blocked)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        first = self.visualRect(self.model().index(0, 0))
+        if self.hasFocus() and not self.currentIndex().isValid() and not first.isEmpty():
+            # No layer is chosen: the arrow keys start here.
+            painter = QPainter(self.viewport())
+            paint_focus(painter, QRectF(first).adjusted(5, 1, -5, -1))
+            painter.end()
 
     def _restyle(self, *_: object) -> None:
         # A new delegate: the view asks for the heights of the rows again.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
+from cnnstudio.gui.widgets.labels import ElidedLabel, Line, NameLabel, Panel
 
 HEAD_HEIGHT, FOOT_HEIGHT, SIDE = 40, 40, 16
 
@@ -15,7 +15,7 @@ class PanelHead(QWidget):
     def __init__(self, title: str, *buttons: QWidget) -> None:
         super().__init__()
         self.setFixedHeight(HEAD_HEIGHT)
-        self.title = Label(title, "title")
+        self.title = NameLabel(title, "title")
         self.secondary = ElidedLabel(role="help", tone="secondary")
         row = QHBoxLayout(self)
         row.setContentsMargins(SIDE, 0, SIDE, 0)

@@ -115,7 +115,7 @@ class LearningView(QWidget):
         chosen = [each.end for each in self.companions if each.overlay and not each.overlay.is_previous]
         epochs = self._end = max([epochs, *(math.ceil(end - 1e-9) for end in chosen)])
         others = tuple((id(each.history), each.history.version, each.factor) for each in self.companions)
-        version = (history, history.version, epochs, live, self.options, others)
+        version = (history, history.version, epochs, live, self.options, others, self._duration)
         marks = tuple(history.all_marks)
         for plot in self.shown_plots:
             name = plot.quantity.name
@@ -144,7 +144,7 @@ class LearningView(QWidget):
             return "Waiting for the first steps…"
         hint = _HINTS.get(name, "Press Train (F5) to see it")
         is_first = name == self.shown_plots[0].quantity.name
-        return f"{hint}: about {self._duration} here" if is_first and self._duration else hint
+        return f"Press Train (F5): about {self._duration} here" if is_first and self._duration else hint
 
     def show_duration(self, duration: str) -> None:
         """How long a training would take on this machine, such as `50 s`; empty if it is not known."""

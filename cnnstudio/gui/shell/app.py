@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -85,9 +86,18 @@ def create_window(path: str | Path | None = None) -> MainWindow:
     elif project.dataset_name == "shapes" and not settings.text("cifar10_offered"):
         settings.set_text("cifar10_offered", "yes")
         window.message_bar.show_text(
-            _CIFAR10_OFFER, button="Get CIFAR-10…", action=window.dialogs.show_data_sets
+            _CIFAR10_OFFER,
+            button="Get CIFAR-10…",
+            action=window.dialogs.show_data_sets,
+            holds=_still_new(window),
         )
     return window
+
+
+def _still_new(window: MainWindow) -> Callable[[], bool]:
+    """Whether the user still looks at the first design: later, the offer would only cover what they do."""
+    network, pages = window.project.network, window.pages
+    return lambda: window.project.network is network and pages.currentIndex() in (pages.DESIGN, pages.DATA)
 
 
 def _restore(window: MainWindow) -> None:

@@ -50,6 +50,7 @@ from cnnstudio.gui.shell.status_line import StatusLine
 from cnnstudio.gui.training.class_weights_offer import ClassWeightsOffer
 from cnnstudio.gui.training.device_menu import DeviceMenu
 from cnnstudio.gui.training.diagnosis_messages import DiagnosisMessages
+from cnnstudio.gui.training.preflight.background_estimate import BackgroundEstimate
 from cnnstudio.gui.training.preflight.open_dialogs import PreflightDialogs
 from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.gui.widgets.actions import ActionSet
@@ -138,6 +139,7 @@ class MainWindow(QMainWindow):
         self.class_weights_offer = ClassWeightsOffer(project, self.message_bar, self.settings, self)
         self.runs = RunController(session, self.shown_run.follower, lambda: self.run_folder, self)
         self.preflight = PreflightDialogs(project, session, self)
+        self.estimate = BackgroundEstimate(project, session, self._waits_for_first_run, self)
         signals = (self.pages.turned, cursor.run_changed, cursor.epoch_changed, cursor.playing_changed)
         self.page_actions = ActionSet[PageOwner](self, PAGE_ACTIONS, self, signals)
         self.page_actions.add_to(self)
@@ -183,6 +185,9 @@ class MainWindow(QMainWindow):
         self.preflight.message.connect(self.message_bar.show_message)
         self.preflight.estimated.connect(self.tool_bar.show_estimate)
         self.preflight.estimated.connect(self.pages.train.curves.show_estimate)
+        self.estimate.estimated.connect(self.tool_bar.show_estimate)
+        self.estimate.estimated.connect(self.pages.train.curves.show_estimate)
+        self.pages.turned.connect(self.estimate.consider)
         self.pages.explore.run_wanted.connect(self.show_runs)
         self.page_switch.chosen.connect(lambda number: self.pages.turn_to(int(number)))
         self.pages.turned.connect(self._on_page_turned)
@@ -207,6 +212,7 @@ class MainWindow(QMainWindow):
         cursor.advanced.connect(self.clock.schedule)
         self.clock.frame.connect(self.timeline.refresh)
         self.session.state_changed.connect(self._on_state_changed)
+        self.pages.turned.connect(self.message_bar.refresh)
         project, session = self.project, self.session
         reasons = (project.network_changed, project.recipe_changed, project.dataset_changed)
         for signal in (*reasons, project.file_changed, session.state_changed, cursor.run_changed):
@@ -301,6 +307,11 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"{plain_title(name)}[*] – CNN Studio")
         self.setWindowModified(self.project.is_modified)
 
+    def _waits_for_first_run(self) -> bool:
+        """Whether the user looks at the empty curves, which say how long a training takes."""
+        record = self.shown_run.record
+        return self.pages.currentIndex() == self.pages.TRAIN and not record.network.nodes
+
     @property
     def run_folder(self) -> Path | None:
         """The folder of the run on show."""
@@ -360,6 +371,7 @@ class MainWindow(QMainWindow):
         self.runs.close()
         self.run_commands.deletion.finish()
         self.opener.close()
+        self.estimate.close()
         self.runs_overlay.table.close_tasks()
         self.long_runs.close()
         self.pages.close_tasks()

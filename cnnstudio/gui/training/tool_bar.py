@@ -40,6 +40,7 @@ from cnnstudio.training.events import Event, Progress, SnapshotTaken, Warned, We
 
 if TYPE_CHECKING:
     from cnnstudio.training.preflight.profiling import TrainingEstimate
+    from cnnstudio.training.preflight.quick_estimate import QuickEstimate
 
 _PROGRESS_STEPS = 1000
 _UPDATE_SECONDS = 0.5
@@ -416,7 +417,7 @@ class TrainingToolBar(QToolBar):
         estimate = f" · {self._estimate}" if self._estimate_inputs == self._training_inputs() else ""
         return f"Ready to train{estimate} · {pluralize(self._project.recipe.epochs, 'epoch')}"
 
-    def show_estimate(self, estimate: TrainingEstimate) -> None:
+    def show_estimate(self, estimate: TrainingEstimate | QuickEstimate) -> None:
         """Shows the estimated cost of training the project, until the project changes."""
         self._estimate, self._estimate_inputs = estimate.summary, self._training_inputs()
         self._update()
@@ -437,7 +438,7 @@ TRAINING_ACTIONS: tuple[ActionSpec[TrainingToolBar], ...] = (
         TrainingToolBar.train,
         menu="Train",
         tooltip="Train the network",
-        shortcuts=("Ctrl+R", "F5"),
+        shortcuts=("F5", "Ctrl+R"),
         icon="train",
         enabled=lambda tool_bar: not tool_bar.is_training,
         dynamic_tooltip=_train_tooltip,

@@ -9,13 +9,21 @@ from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
 
 from cnnstudio.gui.theme.theme import Role, theme
-from cnnstudio.gui.widgets.plain_text import BREAK, breakable, plain_line, plain_text, plain_tooltip
+from cnnstudio.gui.widgets.plain_text import (
+    breakable,
+    plain_line,
+    plain_text,
+    plain_tooltip,
+    without_breaks,
+)
 
 Tone = Literal["text", "secondary", "wrong", "good"]
 
 
 _MAX_CHARACTERS = 2_000
 _BETWEEN_PARTS = " · "
+_LEAST_NAME = 48
+"""Pixels."""
 _MIN_HEAD = 2
 """Characters of a text that are worth showing before its tail."""
 
@@ -38,7 +46,7 @@ class Label(QLabel):
         self.setText(text)
 
     def text(self) -> str:
-        return super().text().replace(BREAK, "")
+        return without_breaks(super().text())
 
     def setText(self, text: str) -> None:
         shown = plain_text(text)
@@ -65,10 +73,10 @@ class ElidedLabel(Label):
     status would do several times a second.
     """
 
+    _full_text = _tail = _elided = ""
+
     def __init__(self, text: str = "", role: Role = "content", tone: Tone = "text") -> None:
         super().__init__(role=role, tone=tone)
-        self._full_text = self._tail = ""
-        self._elided = ""
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.set_full_text(text)
 
@@ -134,6 +142,29 @@ def elided(metrics: QFontMetrics, text: str, width: int, tail: str = "") -> str:
     return metrics.elidedText(tail.lstrip(" ·,"), right, width)
 
 
+class NameLabel(ElidedLabel):
+    """A name that gets the width it needs, and is elided where its panel is too narrow for that."""
+
+    def __init__(self, text: str = "", role: Role = "content", tone: Tone = "text") -> None:
+        super().__init__(text, role, tone)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+
+    def setText(self, text: str) -> None:
+        self.set_full_text(text)
+
+    def set_full_text(self, text: str, tail: str = "") -> None:
+        before = self.full_text
+        super().set_full_text(text, tail)
+        if self.full_text != before:
+            self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().horizontalAdvance(self.full_text) + 2, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(min(self.sizeHint().width(), _LEAST_NAME), super().sizeHint().height())
+
+
 class PartsLabel(ElidedLabel):
     """A line of parts such as `Epoch 1 of 2 · 26 s left · 75.4%`; those that do not fit are left out."""
 
@@ -159,6 +190,41 @@ class PartsLabel(ElidedLabel):
             if self.fontMetrics().horizontalAdvance(shown) <= width:
                 return shown
         return self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, width)
+
+
+class WrappedParts(Label):
+    """Parts such as `Output 64 × 6 × 6 · 8 parameters` on as many lines as they need, broken between parts.
+
+    A separator stands between parts of one line only.
+    """
+
+    _full_text = ""
+
+    def __init__(self, role: Role = "content", tone: Tone = "text") -> None:
+        # A part that is wider than the label is wrapped at its spaces.
+        super().__init__(role=role, tone=tone, wrap=True)
+
+    def text(self) -> str:
+        return self._full_text
+
+    def setText(self, text: str) -> None:
+        self._full_text = plain_line(text, _MAX_CHARACTERS)
+        self.setAccessibleName(self._full_text)
+        self._wrap()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._wrap()
+
+    def _wrap(self) -> None:
+        lines: list[str] = []
+        for part in self._full_text.split(_BETWEEN_PARTS) if self._full_text else ():
+            longer = f"{lines[-1]}{_BETWEEN_PARTS}{part}" if lines else part
+            if lines and self.fontMetrics().horizontalAdvance(longer) <= self.contentsRect().width():
+                lines[-1] = longer
+            else:
+                lines.append(part)
+        super().setText("\n".join(lines))
 
 
 class Line(QFrame):

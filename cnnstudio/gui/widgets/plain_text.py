@@ -16,6 +16,8 @@ _MAX_TOOLTIP_LINE = 100
 _LONG_WORD = re.compile(r"[^\s/-]{40}(?=[^\s/-])")
 """Qt breaks lines at spaces, slashes and hyphens only."""
 BREAK = "\N{ZERO WIDTH SPACE}"
+_SIZES = re.compile(r"(?<=\d) × (?=\d)")
+_JOINED_SIZES = "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"
 
 
 def plain_text(text: str, limit: int = _MAX_TEXT) -> str:
@@ -51,8 +53,15 @@ def plain_tooltip(text: str) -> str:
 
 
 def breakable(text: str) -> str:
-    """The text with places in long words where Qt may break them, so that they do not widen their widget."""
-    return _LONG_WORD.sub(rf"\g<0>{BREAK}", text)
+    """The text for several lines: with places in long words where Qt may break them, so that they do not
+    widen their widget, and without such places in shapes like 64 × 6 × 6.
+    """
+    return _LONG_WORD.sub(rf"\g<0>{BREAK}", _SIZES.sub(_JOINED_SIZES, text))
+
+
+def without_breaks(text: str) -> str:
+    """The text as it was before `breakable`."""
+    return text.replace(BREAK, "").replace(_JOINED_SIZES, " × ")
 
 
 def _limited(text: str, limit: int) -> str:

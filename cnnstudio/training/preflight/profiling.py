@@ -304,7 +304,7 @@ def _profile_size(prepared: PreparedTraining, size: int, cancelled: CancelFuncti
     """Measures batches of one size; None if the memory ran out, which is released then."""
     peak = PeakMemory(prepared.device)
     try:
-        rate = _measure_speed(prepared, size, cancelled)
+        rate = measure_speed(prepared, size, cancelled)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -315,7 +315,7 @@ def _profile_size(prepared: PreparedTraining, size: int, cancelled: CancelFuncti
     return None
 
 
-def _measure_speed(prepared: PreparedTraining, size: int, cancelled: CancelFunction) -> float:
+def measure_speed(prepared: PreparedTraining, size: int, cancelled: CancelFunction) -> float:
     """Images per second of training steps."""
     # A micro-batch costs what a whole batch of its size costs, apart from the update, which is made less
     # often: the speed of a recipe with accumulation is therefore a little underestimated.

@@ -265,9 +265,7 @@ def test_maps_are_labeled_with_the_epoch_at_which_they_were_saved(harness: Harne
 
     dashboard.timeline.slider.choose(1)
 
-    harness.qtbot.waitUntil(
-        lambda: dashboard.feature_maps.heading.details.startswith("from epoch 0, the latest before")
-    )
+    harness.qtbot.waitUntil(lambda: dashboard.feature_maps.heading.details.startswith("latest kept: epoch 0"))
 
 
 def test_the_same_maps_viewed_from_another_epoch_get_a_label(harness: Harness, run_folder: Path) -> None:
@@ -276,13 +274,11 @@ def test_the_same_maps_viewed_from_another_epoch_get_a_label(harness: Harness, r
     dashboard = harness.dashboard
     dashboard.show_run(read_run(run_folder))
     harness.until_title("Feature maps of Conv2D (layer 1)")
-    assert dashboard.feature_maps.heading.details == "from epoch 0, the latest before · 8 maps"
+    assert dashboard.feature_maps.heading.details == "latest kept: epoch 0 · 8 maps"
 
     dashboard.timeline.slider.choose(1)
 
-    harness.qtbot.waitUntil(
-        lambda: dashboard.feature_maps.heading.details.startswith("from epoch 0, the latest before")
-    )
+    harness.qtbot.waitUntil(lambda: dashboard.feature_maps.heading.details.startswith("latest kept: epoch 0"))
 
 
 def test_a_folder_without_a_run_is_refused(harness: Harness, tmp_path: Path) -> None:
@@ -311,9 +307,7 @@ def test_at_the_end_of_a_run_the_epoch_of_the_saved_maps_is_named(harness: Harne
 
     harness.until_title("Output of Dense (layer 4)")
     assert harness.dashboard.timeline.text.startswith("Best epoch: ")
-    assert harness.dashboard.feature_maps.heading.details.startswith(
-        "from epoch 0, the latest before · predicted: "
-    )
+    assert harness.dashboard.feature_maps.heading.details.startswith("latest kept: epoch 0 · predicted: ")
 
 
 def test_after_a_training_the_maps_that_it_sent_last_are_shown_if_none_newer_were_saved(

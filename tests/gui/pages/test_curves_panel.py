@@ -19,6 +19,7 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.pages.curves_panel import CurvesPanel
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.runs.run import runs_folder
+from cnnstudio.training.preflight.quick_estimate import QuickEstimate
 from tests.gui.canned import epoch_ended, progress, run_events, started
 from tests.gui.fakes import FakeSession
 from tests.gui.run_stage import RunStage
@@ -94,6 +95,15 @@ def test_what_is_chosen_is_remembered(harness: Harness, qtbot: QtBot) -> None:
     assert shown == ["lossPlot", "gradientNormPlot"]
     again.stage.hide()
     again.stage.close_run()
+
+
+def test_the_empty_curves_say_how_long_a_training_takes_until_it_would_be_another(harness: Harness) -> None:
+    harness.panel.draw()
+    assert harness.panel.learning.loss.plot.hint == "Press Train (F5) to see the loss fall"
+    harness.panel.show_estimate(QuickEstimate(230.0))
+    assert harness.panel.learning.loss.plot.hint == "Press Train (F5): about 3 m 50 s here"
+    harness.project.set_recipe(harness.project.recipe.replace(epochs=3))
+    assert harness.panel.learning.loss.plot.hint == "Press Train (F5) to see the loss fall"
 
 
 def test_the_last_plot_stays(harness: Harness) -> None:

@@ -392,6 +392,20 @@ def test_only_the_first_launch_offers_cifar10(open_window: OpenWindow) -> None:
     assert open_window().message_bar.text == ""
 
 
+def test_the_offer_of_cifar10_goes_when_the_user_goes_on(open_window: OpenWindow) -> None:
+    window = open_window()
+    window.pages.turn_to(window.pages.DATA)
+    assert "CIFAR-10" in window.message_bar.text
+    window.pages.turn_to(window.pages.TRAIN)
+    assert window.message_bar.text == ""
+
+
+def test_train_shows_the_key_that_its_hints_name(open_window: OpenWindow) -> None:
+    action = open_window().tool_bar.train_action
+    assert action.shortcut().toString() == "F5"
+    assert action.toolTip().endswith("(F5)")
+
+
 def test_an_unreadable_run_shows_an_error_and_keeps_the_design(
     open_window: OpenWindow, tmp_path: Path
 ) -> None:

@@ -173,7 +173,12 @@ def test_after_a_click_on_train_the_focus_is_in_the_list_of_layers(
     button.setFocus()
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert window.pages.current.title == "Train"
-    assert QApplication.focusWidget() is window.pages.train.strip.view
+    strip = window.pages.train.strip.view
+    assert QApplication.focusWidget() is strip
+    # No row is chosen: the list itself shows that it has the focus.
+    focused = strip.grab().toImage()
+    window.pages.train.curves.show_button.setFocus()
+    assert strip.grab().toImage() != focused
 
 
 @pytest.mark.parametrize("panel", ["palette", "inspector"])

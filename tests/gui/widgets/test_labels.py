@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.widgets.labels import ElidedLabel, PartsLabel
+from cnnstudio.gui.widgets.labels import ElidedLabel, NameLabel, PartsLabel, WrappedParts
 from cnnstudio.gui.widgets.plain_text import plain_tooltip
 
 
@@ -106,3 +106,36 @@ def test_a_shorter_text_stands_for_one_that_does_not_fit(qtbot: QtBot) -> None:
     assert "after batch 3" in label.toolTip()
     label.resize(label.fontMetrics().horizontalAdvance("Stopped in epoch 17 · "), 20)
     assert label.text() == "Stopped in epoch 17"
+
+
+def test_parts_are_wrapped_between_them_and_no_separator_ends_a_line(qtbot: QtBot) -> None:
+    label = WrappedParts("help")
+    qtbot.addWidget(label)
+    label.show()
+    label.setText("Output 10 · 7 layers · 315,722 parameters (1.3 MB) · 4.2 M multiply-adds")
+    label.resize(label.fontMetrics().horizontalAdvance("315,722 parameters (1.3 MB) · 4.2 M"), 80)
+    assert QLabel.text(label).split("\n") == [
+        "Output 10 · 7 layers",
+        "315,722 parameters (1.3 MB)",
+        "4.2 M multiply-adds",
+    ]
+    assert label.text() == "Output 10 · 7 layers · 315,722 parameters (1.3 MB) · 4.2 M multiply-adds"
+    label.resize(2_000, 80)
+    assert "\n" not in QLabel.text(label)
+
+
+def test_a_name_takes_the_width_that_it_needs_and_no_more(qtbot: QtBot) -> None:
+    row = QWidget()
+    qtbot.addWidget(row)
+    name, rest = NameLabel("Lesson CNN", "title"), ElidedLabel("7 layers")
+    layout = QHBoxLayout(row)
+    layout.addWidget(name)
+    layout.addWidget(rest, 1)
+    row.resize(400, 40)
+    row.show()
+    assert name.text() == "Lesson CNN"
+    assert name.width() < 200
+    name.setText("A name that is far too long for its place " * 3)
+    layout.activate()
+    assert name.text().endswith("…")
+    assert row.width() == 400

@@ -15,6 +15,7 @@ from cnnstudio.gui.widgets.plain_text import (
     plain_text,
     plain_title,
     plain_tooltip,
+    without_breaks,
 )
 
 
@@ -59,3 +60,9 @@ def test_a_label_returns_the_text_that_was_set(qtbot: QtBot) -> None:
     label.resize(QSize(300, 100))
     assert label.text() == "W" * 100
     assert label.heightForWidth(300) > 2 * label.fontMetrics().height()
+
+
+def test_shapes_are_not_broken_and_read_as_before() -> None:
+    text = "Dense takes a flat vector, but gets 64 × 6 × 6 from MaxPooling2D"
+    assert "64\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}6\N{NO-BREAK SPACE}×" in breakable(text)
+    assert without_breaks(breakable(text)) == text

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
-    QFocusEvent,
-    QHelpEvent,
     QImage,
     QKeyEvent,
     QMouseEvent,
@@ -18,12 +16,13 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy, QToolTip
+from PySide6.QtWidgets import QFrame, QSizePolicy
 
 from cnnstudio.gui.dashboard.maps.mosaic import EDGE, Grid, fit, mosaic, sharp, stretched, zoomed
 from cnnstudio.gui.theme.colormaps import color_map
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.canvas import ScrollingCanvas
 from cnnstudio.gui.widgets.canvas.keys import is_plain, zoom_factor
 from cnnstudio.gui.widgets.canvas.marks import paint_choice, paint_focus
 from cnnstudio.gui.widgets.plain_text import plain_line
@@ -35,7 +34,7 @@ _LABELED_WIDTH = 40
 """Pixels from which a dead map has a label."""
 
 
-class MapGrid(QAbstractScrollArea):
+class MapGrid(ScrollingCanvas):
     """Draws all visible maps as a single image: hundreds of separate draw calls would take too long.
 
     An arrow key chooses a map; a click chooses it too, and like Enter asks to enlarge it. Ctrl + wheel, + and
@@ -357,29 +356,10 @@ class MapGrid(QAbstractScrollArea):
         else:
             super().keyPressEvent(event)
 
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self.viewport().update()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.viewport().update()
-
     # Tooltips
 
-    def viewportEvent(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            text = self.text_at(event.pos())
-            if text:
-                QToolTip.showText(event.globalPos(), text, self.viewport())
-            else:
-                QToolTip.hideText()
-            return True
-        return bool(super().viewportEvent(event))
-
-    def text_at(self, position: QPoint) -> str:
-        """The tooltip for the map under a point of the viewport; empty if there is none."""
-        index = self._at(QPointF(position))
+    def tooltip_at(self, point: QPointF) -> str:
+        index = self._at(point)
         return "" if index is None else self.describe(index)
 
     def describe(self, index: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -68,8 +68,13 @@ def fit(
         if pixels is not None:
             grid = sharp(grid, *pixels)
         if grid.total_height <= height:
-            return grid
+            return grid if pixels is None else _widened(grid, width)
     return _with_columns(count, ratio, width, maximum, gap, largest)
+
+
+def _widened(grid: Grid, width: int) -> Grid:
+    """The grid with as many columns of its cells as there is room for: whole multiples leave some."""
+    return replace(grid, columns=max(min((width + grid.gap) // (grid.width + grid.gap), grid.count), 1))
 
 
 def zoomed(grid: Grid, width: int, zoom: float) -> Grid:

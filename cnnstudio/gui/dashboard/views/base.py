@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeVar
 
-from PySide6.QtCore import QPoint, QTimer, Signal
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QPixmap, QRegion, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
@@ -56,6 +56,10 @@ class View(QWidget):
 
     secondary_changed = Signal()
     """The sentence beside the title has changed."""
+    details_wanted = Signal(object)
+    """The object name of the view that shows more of what was chosen: see `show_details`."""
+    left = Signal()
+    """Escape was pressed, and there is nothing more to leave within the view."""
 
     def __init__(self, source: MomentSource, object_name: str = "") -> None:
         super().__init__()
@@ -108,6 +112,10 @@ class View(QWidget):
     def reset_zoom(self) -> None:
         """Shows the whole again."""
 
+    def show_details(self) -> None:
+        """Shows what is chosen, with the focus: another view led here."""
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def close_run(self) -> None:
         """Ends what the view does in the background by itself."""
 
@@ -118,9 +126,7 @@ class View(QWidget):
         """What is chosen, shared by all views."""
         return self.source.selection
 
-    def require(
-        self, kind: type[Kind], answer: Answer, readings: MomentReadings, waiting: str = ""
-    ) -> Kind | None:
+    def require(self, kind: type[Kind], answer: Answer, readings: MomentReadings) -> Kind | None:
         """The reading of an answer. If there is none, shows why, or that it is awaited, and returns None."""
         if isinstance(answer.reading, kind):
             return answer.reading
@@ -129,7 +135,7 @@ class View(QWidget):
         elif answer.problem:
             self.show_problem(answer.problem)
         else:
-            self._await(waiting or f"epoch {readings.epoch}…", answer.progress)
+            self._await(readings.epoch, answer.progress)
         return None
 
     def show_content(self, secondary: str, summary: str) -> None:
@@ -218,9 +224,9 @@ class View(QWidget):
 
     # Waiting
 
-    def _await(self, text: str, progress: float | None) -> None:
-        if progress is not None:
-            text = f"{text} {100 * progress:.0f}%"
+    def _await(self, epoch: int, progress: float | None) -> None:
+        share = "" if progress is None else f" {100 * progress:.0f}%"
+        text = f"Epoch {epoch}…{share}"
         self._pending_text = text
         if not self._has_content:
             self._veil.show_text(text)

@@ -41,8 +41,10 @@ class CalibrationView(View):
         self.diagram = ReliabilityDiagram()
         self.diagram.chosen.connect(self._on_bin_chosen)
         self.details = ElidedLabel(_LEGEND, "help", "secondary")
-        self.details.setContentsMargins(16, 0, 16, 0)
         self.details.setFixedHeight(36)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(16, 0, 16, 0)
+        foot.addWidget(self.details)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 4, 0, 0)
@@ -50,7 +52,7 @@ class CalibrationView(View):
         column.addLayout(head)
         column.addWidget(self.diagram, 1)
         column.addWidget(Line())
-        column.addWidget(self.details)
+        column.addLayout(foot)
         return content
 
     def draw(self, readings: MomentReadings) -> None:

@@ -114,6 +114,7 @@ class ConfusionView(View):
         self.top_list.itemClicked.connect(self._on_line_activated)
         self.images = ImageGrid("Images of the chosen cell")
         self.images.chosen.connect(self._on_image_chosen)
+        self.images.activated.connect(self._on_image_activated)
         self.images.left.connect(self.matrix.setFocus)
         self._foot = QStackedWidget()
         self._foot.setFixedHeight(self.images.sizeHint().height())
@@ -248,6 +249,17 @@ class ConfusionView(View):
     def _on_image_chosen(self, index: object) -> None:
         if self._cell_images is not None and isinstance(index, int):
             self.selection.choose_images((int(self._cell_images.mistake_index[index]),))
+
+    def _on_image_activated(self, index: object) -> None:
+        self._on_image_chosen(index)
+        self.details_wanted.emit("viewMistakes")
+
+    def show_details(self) -> None:
+        (self.images if self._chosen_cell_has_images else self.matrix).setFocus()
+
+    @property
+    def _chosen_cell_has_images(self) -> bool:
+        return self._is_built and self._foot.currentWidget() is self.images and bool(self.images.count)
 
     # For the panel
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import format_count, pluralize
@@ -32,6 +33,8 @@ class MistakesView(View):
 
     def build(self) -> QWidget:
         self._reading: MistakesReading | None = None
+        self._is_visited = False
+        """Whether another view led here, and the user has not chosen another list since."""
         self._shown: tuple[object, int] | None = None
         self.lists = Choice("List", ("Most confident", "Least certain", "Cell"), role="chip")
         self.lists.set_text(_CELL, "Cell", visible=False)
@@ -58,7 +61,7 @@ class MistakesView(View):
         is_cell = self.lists.index == _CELL
         answer = readings.ask("mistakes", cell=cell) if is_cell else readings.ask("mistakes")
         self._show_chip(readings, cell)
-        reading = self.require(MistakesReading, answer, readings, "Looking at all images…")
+        reading = self.require(MistakesReading, answer, readings)
         if reading is None:
             return
         self._reading = reading
@@ -97,6 +100,7 @@ class MistakesView(View):
         self.lists.set_text(_CELL, " → ".join(names))
 
     def _on_list_changed(self, _: object) -> None:
+        self._is_visited = False
         self.refresh()
 
     def _on_row_chosen(self, row: object) -> None:
@@ -104,13 +108,25 @@ class MistakesView(View):
         self.selection.choose_images((row.index,))
 
     def _on_left(self) -> None:
-        """Escape: back to the first list, then nothing is chosen."""
-        if self.lists.index != _CONFIDENT:
+        """Escape: back to the view that led here, or to the first list, then nothing is chosen."""
+        if self._is_visited:
+            self._is_visited = False
+            self.left.emit()
+        elif self.lists.index != _CONFIDENT:
             self.lists.choose(_CONFIDENT)
             self.refresh()
         else:
             self.list.choose(())
             self.selection.choose_images(())
+
+    def show_details(self) -> None:
+        """Shows the images of the chosen cell; Escape then leads back at once."""
+        self._is_visited = True
+        self._show_chip(self.source.readings(), self._cell(self.source.readings()))
+        if self._cell(self.source.readings()) is not None:
+            self.lists.choose(_CELL)
+        self.refresh()
+        self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def table(self) -> Table:
         rows: Table = [["image", "predicted", "score", "actual", "score of actual"]]

@@ -22,7 +22,7 @@ from cnnstudio.gui.dashboard.views.parts.help_card import QUESTION, HelpCard
 from cnnstudio.gui.dashboard.views.readings import MomentSource
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.images.saving import csv_bytes, png_bytes, save_file
-from cnnstudio.gui.widgets.labels import ElidedLabel, Panel
+from cnnstudio.gui.widgets.labels import Panel, PartsLabel
 
 HEAD_HEIGHT = 40
 
@@ -38,7 +38,7 @@ class ViewHead(QWidget):
         self.chooser.setProperty("role", "view_title")
         self.chooser.setFont(theme().font("title"))
         self.chooser.setToolTip("Choose what this panel shows")
-        self.secondary = ElidedLabel("", "help", "secondary")
+        self.secondary = PartsLabel("", "help", "secondary")
         self.help_button = RoundButton("viewHelpButton", "?", QUESTION)
         self.menu_button = RoundButton("viewMenuButton", "⋯", "Copy, save or reset this view")
         row = QHBoxLayout(self)
@@ -71,6 +71,8 @@ class ViewPanel(Panel):
         self._group = group
         self._view: View | None = None
         self._help: HelpCard | None = None
+        self._go_back: Callable[[], object] | None = None
+        """Leads back to the view from which the present one was opened; None if the user chose it."""
         self.head = ViewHead()
         self._place = QVBoxLayout()
         self._place.setContentsMargins(0, 0, 0, 0)
@@ -92,22 +94,49 @@ class ViewPanel(Panel):
 
     def choose(self, name: str) -> None:
         """Shows the view of that object name; if another panel of the group has it, both exchange views."""
+        self._go_back = None
         self._group.choose(self, name)
 
     def take(self, view: View) -> None:
         """Shows a view that no other panel shows. For the group."""
         if self._view is not None:
             self._view.secondary_changed.disconnect(self._on_secondary_changed)
+            self._view.details_wanted.disconnect(self._on_details_wanted)
+            self._view.left.disconnect(self._on_left)
             self._place.removeWidget(self._view)
             if self._view.parentWidget() is self:
                 self._view.hide()
         self._view = view
         self._place.addWidget(view, 1)
         view.secondary_changed.connect(self._on_secondary_changed)
+        view.details_wanted.connect(self._on_details_wanted)
+        view.left.connect(self._on_left)
         view.show()
         self.head.show_view(view)
         self.setAccessibleName(view.title)
         self.view_changed.emit(view.name)
+
+    def _on_details_wanted(self, name: object) -> None:
+        self._group.show_details(self, str(name))
+
+    def show_details(self, name: str, origin: ViewPanel) -> None:
+        """Shows the view of that name for what was chosen in `origin`, to which Escape leads back."""
+        came_from = origin.view.name
+        if name != self.view.name:
+            self.choose(name)
+
+        def go_back() -> None:
+            if origin.view.name != came_from:
+                origin.choose(came_from)
+            origin.view.show_details()
+
+        self._go_back = go_back
+        self.view.show_details()
+
+    def _on_left(self) -> None:
+        go_back, self._go_back = self._go_back, None
+        if go_back is not None:
+            go_back()
 
     def _on_secondary_changed(self) -> None:
         self.head.secondary.set_full_text(self.view.secondary)
@@ -217,6 +246,11 @@ class ViewGroup(QObject):
         """Ends what the views do in the background."""
         for view in self._views.values():
             view.close_run()
+
+    def show_details(self, panel: ViewPanel, name: str) -> None:
+        """Shows a view for what is chosen in `panel`: where it is shown already, else in that panel."""
+        seen = (each for each in self.panels if each.isVisible() and each.view.name == name)
+        next(seen, panel).show_details(name, panel)
 
     def choose(self, panel: ViewPanel, name: str) -> None:
         """Shows a view in a panel."""

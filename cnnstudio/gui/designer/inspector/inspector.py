@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from cnnstudio.core.parameters import parameters
 from cnnstudio.gui.designer import commands
@@ -16,15 +16,11 @@ from cnnstudio.gui.designer.quick_fix.finding_cards import AdviceColumn, Problem
 from cnnstudio.gui.designer.selection_info import InputSize, SelectionInfo, selection_info
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, NameLabel, Panel, WrappedParts
 from cnnstudio.gui.widgets.parameter_form import ParameterForm
-from cnnstudio.gui.widgets.plain_text import plain_tooltip
 
 if TYPE_CHECKING:
     from cnnstudio.design.findings import Advice
-
-_SHORT_TITLE = 24
-"""Characters that always fit."""
 
 
 class Inspector(Panel):
@@ -39,13 +35,13 @@ class Inspector(Panel):
         self._edit_session = 0
         """Edits of one parameter within a session merge into one undo step; see `_on_edited`."""
         self._icon = QLabel()
-        self._title = Label(role="title")
+        self._title = NameLabel(role="title")
         self._place = ElidedLabel(role="help", tone="secondary")
         self._description = Label(role="help", tone="secondary", wrap=True)
         self._problem = ProblemCard(project)
         self._advice = AdviceColumn(project)
         self._form_area = QVBoxLayout()
-        self._result = Label(role="help", wrap=True)
+        self._result = WrappedParts(role="help")
         self._later = QTimer(self)
         self._shown: tuple[object, ...] = ()
         self._compose()
@@ -66,9 +62,6 @@ class Inspector(Panel):
 
     def _compose(self) -> None:
         self._title.setObjectName("inspectorTitle")
-        # A long name is cut off at the edge of the panel, whose other contents it would widen.
-        self._title.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
-        self._title.setMinimumWidth(1)
         self._place.setObjectName("inspectorPlace")
         self._result.setObjectName("inspectorResult")
         self._description.setObjectName("inspectorDescription")
@@ -128,8 +121,7 @@ class Inspector(Panel):
 
     def _show_info(self, info: SelectionInfo) -> None:
         self._icon.setPixmap(theme().pixmap(info.icon, info.token, 17, self.devicePixelRatioF()))
-        self._title.setText(info.title)
-        self._title.setToolTip(plain_tooltip(info.title) if len(info.title) > _SHORT_TITLE else "")
+        self._title.set_full_text(info.title)
         self._place.set_full_text(info.subtitle)
         self._description.setText(info.description)
         self._result.setText(info.result)

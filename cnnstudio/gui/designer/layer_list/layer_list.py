@@ -5,8 +5,17 @@ from __future__ import annotations
 from itertools import pairwise
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPalette, QResizeEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionFrame,
+    QVBoxLayout,
+    QWidget,
+)
 
 from cnnstudio.core.formatting import at_least, format_bytes, format_compact, format_count, pluralize
 from cnnstudio.design.analysis.memory_estimate import estimate_memory
@@ -22,7 +31,7 @@ from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.gui.widgets.plain_text import plain_tooltip
 
 _FIELD_WIDTH, _FIELD_WIDTH_IN_HEAD = 256, 172
-_MAX_NAME_WIDTH = 320
+_MAX_NAME_WIDTH, _NAME_MARGINS = 320, 18
 _HEIGHT_FOR_FOOT = 110 + 14 * ROW_HEIGHT
 """Head, column headers, foot and lines, and 14 rows."""
 
@@ -164,8 +173,24 @@ class _NameField(QLineEdit):
             self.setText(self._project.network.name)
             self.setCursorPosition(0)
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """A line edit cuts off a name that is too long; here it is elided, while it is not edited."""
+        width = self.width() - _NAME_MARGINS
+        if self.hasFocus() or self.fontMetrics().horizontalAdvance(self.text()) <= width + 1:
+            super().paintEvent(event)
+            return
+        option = QStyleOptionFrame()
+        self.initStyleOption(option)
+        painter = QPainter(self)
+        self.style().drawPrimitive(QStyle.PrimitiveElement.PE_PanelLineEdit, option, painter, self)
+        painter.setPen(self.palette().color(QPalette.ColorRole.Text))
+        area = self.rect().adjusted(_NAME_MARGINS // 2, 0, -_NAME_MARGINS // 2, 0)
+        shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, area.width())
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), shown)
+        painter.end()
+
     def _fit(self) -> None:
-        width = self.fontMetrics().horizontalAdvance(self.text()) + 18
+        width = self.fontMetrics().horizontalAdvance(self.text()) + _NAME_MARGINS
         self.setFixedWidth(min(max(width, 60), _MAX_NAME_WIDTH))
         self.setToolTip(
             plain_tooltip(self.text()) if width > _MAX_NAME_WIDTH else "Click to rename the design"

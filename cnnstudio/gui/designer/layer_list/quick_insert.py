@@ -225,6 +225,9 @@ class QuickInsert(QFrame):
         return _preview_text(nodes, network, self._project)
 
 
+_LONG_HINT, _SHORT_HINT = "Type a layer: conv 64 3 relu", "Type a layer"
+
+
 class _Field(QLineEdit):
     """The text field itself; passes keys that are not for its text on to the card."""
 
@@ -232,7 +235,7 @@ class _Field(QLineEdit):
         super().__init__()
         self._card = card
         self.setAccessibleName("New layer")
-        self.setPlaceholderText("Type a layer: conv 64 3 relu" if card.is_inline else "Type a layer")
+        self.setPlaceholderText(_LONG_HINT if card.is_inline else _SHORT_HINT)
         self.setMaxLength(_MAX_LENGTH)
         self._key = Label("Ins", "axis", "secondary")
         self._key.setParent(self)
@@ -271,7 +274,13 @@ class _Field(QLineEdit):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         size = self._key.sizeHint()
+        if self._card.is_inline:
+            self.setPlaceholderText(self._hint_for(self.width() - size.width() - 32))
         self._key.move(self.width() - size.width() - 10, (self.height() - size.height()) // 2)
+
+    def _hint_for(self, width: int) -> str:
+        """The hint that fits beside the key."""
+        return _LONG_HINT if self.fontMetrics().horizontalAdvance(_LONG_HINT) <= width else _SHORT_HINT
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)

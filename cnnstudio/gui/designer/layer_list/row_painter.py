@@ -12,6 +12,7 @@ from cnnstudio.design.findings import Problem
 from cnnstudio.gui.designer.quick_fix.targets import RowButton
 from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.plain_text import breakable
 
 ROW_HEIGHT = 32
 INDENT = 20
@@ -303,4 +304,4 @@ class RowPainter:
         button = self.button_rect("fix", QRect(0, 0, width, 0), problem, False)
         right = button.left() - 8 if problem.fix else width - 20
         available = right - depth * INDENT - TITLE_LEFT
-        return self._small.wrapped(f"{problem.message}.", max(available, 60), _MAX_MESSAGE_LINES)
+        return self._small.wrapped(breakable(f"{problem.message}."), max(available, 60), _MAX_MESSAGE_LINES)

@@ -8,28 +8,22 @@ from dataclasses import dataclass
 from PySide6.QtCore import (
     QItemSelectionModel,
     QRectF,
-    QSize,
-    Qt,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent, QKeySequence, QPainter, QPen, QPixmap
+from PySide6.QtGui import QKeyEvent, QKeySequence, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QWidget,
 )
 
 from cnnstudio.core.formatting import format_percent
-from cnnstudio.gui.dashboard.views.parts.rows_model import Index, RowsModel
+from cnnstudio.gui.dashboard.views.parts.rows_list import RowsDelegate, RowsView
+from cnnstudio.gui.dashboard.views.parts.rows_model import Index
 from cnnstudio.gui.pages.try_image.sources import TriedImage
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.marks import paint_image
 from cnnstudio.gui.widgets.plain_text import plain_line
-from cnnstudio.gui.widgets.qimage import to_qimage
 
 ROW = 48
 _SIDE, _GAP, _MAX_NAME = 40, 8, 60
@@ -64,30 +58,16 @@ class TriedRow:
         return f"{name}: {'…' if self.answer is None else self.answer.text()}"
 
 
-class _Delegate(QStyledItemDelegate):
+class _Delegate(RowsDelegate[TriedRow]):
     """Thumbnail, prediction with its score, and below it the name of the file."""
 
-    def __init__(self, model: RowsModel[TriedRow], parent: QWidget) -> None:
-        super().__init__(parent)
-        self._model = model
-        self._pixmaps: dict[TriedImage, QPixmap] = {}
+    height = ROW
 
-    def forget(self) -> None:
-        self._pixmaps.clear()
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(160, ROW)
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        row = self._model.rows[index.row()]
+    def paint_row(self, painter: QPainter, row: TriedRow, area: QRectF) -> None:
         image, answer = row.image, row.answer
-        area = QRectF(option.rect)
-        painter.save()
-        self._paint_ground(painter, option, area)
-        if image not in self._pixmaps:
-            self._pixmaps[image] = QPixmap.fromImage(to_qimage(image.pixels))
         left = area.left() + 4
-        paint_image(painter, QRectF(left, area.top() + 4, _SIDE, _SIDE), self._pixmaps[image])
+        thumbnail = self.pixmap(image, image.pixels)
+        paint_image(painter, QRectF(left, area.top() + 4, _SIDE, _SIDE), thumbnail)
         left += _SIDE + _GAP
         self._paint_answer(painter, answer, QRectF(left, area.top() + 5, area.right() - left - 4, 20))
         small = text_metrics(theme().font("help"))
@@ -95,14 +75,6 @@ class _Delegate(QStyledItemDelegate):
         painter.setPen(theme().color("secondary"))
         name = small.elided(plain_line(image.source.name), int(area.right() - left - 4))
         painter.drawText(int(left), small.baseline(area.top() + 34), name)
-        painter.restore()
-
-    def _paint_ground(self, painter: QPainter, option: QStyleOptionViewItem, area: QRectF) -> None:
-        if option.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(area, theme().color("selection"))
-        if option.state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(QPen(theme().color("accent"), 2))
-            painter.drawRect(area.adjusted(1, 1, -1, -1))
 
     def _paint_answer(self, painter: QPainter, answer: Answered | None, area: QRectF) -> None:
         strong, digits = text_metrics(theme().font("strong")), text_metrics(theme().monospace())
@@ -119,30 +91,22 @@ class _Delegate(QStyledItemDelegate):
         painter.drawText(int(area.right()) - digits.width(score), digits.baseline(middle), score)
 
 
-class ImageList(QListView):
+class ImageList(RowsView[TriedRow]):
     """↑, ↓, Page up and Page down choose; Delete removes the chosen image."""
 
     chosen = Signal(object)
     """The index of the image that the user chose."""
     removed = Signal(object)
     """The index of the image that the user removes."""
+    _is_showing = False
+    """Whether the program chooses, not the user."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._is_showing = False
-        self.setObjectName("triedImages")
-        self.setAccessibleName("Images, with the prediction for each")
+        super().__init__("triedImages", "Images, with the prediction for each")
         self.setFrameShape(QListView.Shape.NoFrame)
-        self.setUniformItemSizes(True)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self._model = RowsModel[TriedRow](self)
-        self._delegate = _Delegate(self._model, self)
-        self.setModel(self._model)
+        self._delegate = _Delegate(self, self._model)
         self.setItemDelegate(self._delegate)
-        theme().changed.connect(self._on_theme_changed)
 
     def show_images(
         self, images: tuple[TriedImage, ...], answers: Sequence[Answered | None], index: int
@@ -150,7 +114,7 @@ class ImageList(QListView):
         """Shows the images with their answers, None for those that are awaited."""
         self._is_showing = True
         if not self._model.show_rows([TriedRow(*each) for each in zip(images, answers, strict=True)]):
-            self._delegate.forget()
+            self._delegate.forget_images()
         if images and self.currentIndex().row() != index:
             self.selectionModel().setCurrentIndex(
                 self._model.index(index), QItemSelectionModel.SelectionFlag.ClearAndSelect
@@ -167,6 +131,3 @@ class ImageList(QListView):
             self.removed.emit(self.currentIndex().row())
         else:
             super().keyPressEvent(event)
-
-    def _on_theme_changed(self, _: object) -> None:
-        self.viewport().update()

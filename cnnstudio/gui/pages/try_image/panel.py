@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QFileDialog, QPushButton, QStackedWidget
 from cnnstudio.core.files import FileError
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.gui.dashboard.views.readings import MomentReadings, MomentSource
+from cnnstudio.gui.document.pinned_images import PinnedImage
 from cnnstudio.gui.pages.panel_parts import SIDE, PanelFoot, PanelHead, fill
 from cnnstudio.gui.pages.try_image.answer_view import AnswerView
 from cnnstudio.gui.pages.try_image.answers import Answers
@@ -38,7 +39,7 @@ from cnnstudio.gui.pages.try_image.trials import (
 from cnnstudio.gui.pages.try_image.tried_images import TriedImages
 from cnnstudio.gui.widgets.images.file_filters import image_filters
 from cnnstudio.gui.widgets.images.saving import choose_file
-from cnnstudio.gui.widgets.labels import ElidedLabel, Panel
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.progress import ProgressLine
 
@@ -68,6 +69,8 @@ class TryPanel(Panel):
         self._answers = Answers(self)
         self._run: object = None
         self._maps_of: object = None
+        self._asked_pinned: object = None
+        self._found_pinned: PinnedImage | None = None
         self._compose()
         self._connect()
         self.refresh()
@@ -85,14 +88,17 @@ class TryPanel(Panel):
         self.progress = ProgressLine(self)
         self.progress.setContentsMargins(SIDE, 0, SIDE, 6)
         self._note = ElidedLabel(role="help", tone="secondary")
-        self._note.setObjectName("tryNote")
+        self._problem = Label(role="help", tone="wrong", wrap=True)
+        self._problem.setObjectName("tryNote")
+        self._problem.setContentsMargins(SIDE, 2, SIDE, 6)
+        self._problem.hide()
         self._save = _button("trySaveCsv", "Save as CSV…", "Save the scores of all images")
         self._clear = _button("tryClear", "Clear", "Remove all images from the list")
         self._pin = _button(
             "tryPin", "Pin", "Follow the scores of this image over the epochs, in Predictions"
         )
         self._foot = PanelFoot(self._note, self._save, self._clear, self._pin)
-        fill(self, self.head, self._stack, self.progress, self._foot, hero=self._stack)
+        fill(self, self.head, self._stack, self.progress, self._problem, self._foot, hero=self._stack)
         self.focus_target = self._open
 
     def _connect(self) -> None:
@@ -212,6 +218,7 @@ class TryPanel(Panel):
         is_empty = self.images.is_empty or readings.is_empty
         self._stack.setCurrentWidget(self.empty if is_empty else self.body)
         self._foot.setVisible(not is_empty)
+        self._problem.setVisible(not is_empty and bool(self.images.note))
         self._show_progress()
         if is_empty:
             self._show_empty(readings)
@@ -284,7 +291,7 @@ class TryPanel(Panel):
             self.head.secondary.set_full_text(readings.moment.record.title)
         else:
             self.body.show_waiting()
-            self.head.secondary.set_full_text(f"epoch {epoch_to_ask(readings.moment)}…")
+            self.head.secondary.set_full_text(f"Epoch {epoch_to_ask(readings.moment)}…")
 
     def _show_maps(self, chosen: TriedImage, readings: MomentReadings, epoch: int) -> None:
         layer, maps = self._source.selection.layer, self.body.maps
@@ -297,25 +304,38 @@ class TryPanel(Panel):
             self._maps_of = shown
         elif shown == self._maps_of and self._answers.may_stay:
             return
-        maps.show_answer(answer, readings.classes, f"epoch {epoch}…")
+        maps.show_answer(answer, readings.classes, f"Epoch {epoch}…")
 
     # What can be done with the images
 
     def _show_foot(self, images: tuple[TriedImage, ...]) -> None:
-        self._note.set_full_text(self.images.note or pluralize(len(images), "image"))
-        self._note.set_tone("wrong" if self.images.note else "secondary")
+        self._note.set_full_text(pluralize(len(images), "image"))
+        self._problem.setText(self.images.note)
         self._save.setEnabled(bool(images) and not self.saving.is_active)
         pinned, chosen = self._source.pinned, self.images.chosen
-        is_pinned = chosen is not None and pinned.find(chosen.pixels) is not None
+        is_pinned = self._pinned is not None
         self._pin.setText("Unpin" if is_pinned else "Pin")
-        self._pin.setEnabled(chosen is not None and (is_pinned or not pinned.is_full))
+        # What is pinned is the whole image, which other networks get at other sizes.
+        is_known = chosen is not None and self.previews.is_known(chosen.source)
+        self._pin.setEnabled(is_known and (is_pinned or not pinned.is_full))
+
+    @property
+    def _pinned(self) -> PinnedImage | None:
+        """The chosen image as it was pinned; None if it is not."""
+        chosen, images = self.images.chosen, self._source.pinned.images
+        if chosen is None or not images:
+            return None
+        asked = chosen, images, self.previews.is_known(chosen.source)
+        if asked != self._asked_pinned:
+            found = self._source.pinned.find(chosen.pixels, self.previews.get(chosen.source))
+            self._asked_pinned, self._found_pinned = asked, found
+        return self._found_pinned
 
     def _on_pin(self) -> None:
         pinned, chosen = self._source.pinned, self.images.chosen
         if chosen is None:
             return
-        found = pinned.find(chosen.pixels)
-        whole = self.previews.get(chosen.source)
+        found, whole = self._pinned, self.previews.get(chosen.source)
         try:
             if found is not None:
                 pinned.unpin(found)

@@ -40,6 +40,10 @@ class Previews(QObject):
             task.start()
         return None
 
+    def is_known(self, source: ImageSource) -> bool:
+        """Whether the image was read, or it is known that it cannot be read any more."""
+        return source in self._cache
+
     def close(self) -> None:
         """Ignores what is still being read."""
         if self._task is not None:

@@ -58,6 +58,8 @@ class TriedImages(QObject):
         """The chosen image."""
         self._shape: Shape | None = None
         self._waiting: list[ImageSource] = []
+        self._set_aside: list[ImageSource] = []
+        """Those for which there is no room at the input size of the network."""
         self._to_find: list[Path] = []
         self._notes: list[str] = []
         self._unreadable: list[tuple[str, str]] = []
@@ -77,7 +79,17 @@ class TriedImages(QObject):
     @property
     def note(self) -> str:
         """What was left out or could not be read, as sentences."""
-        return " ".join(filter(None, (*self._notes, describe_unreadable(self._unreadable))))
+        unreadable = describe_unreadable(self._unreadable)
+        return " ".join(filter(None, (*self._notes, self._room_note, unreadable)))
+
+    @property
+    def _room_note(self) -> str:
+        if not self._set_aside or self._shape is None:
+            return ""
+        tried = len(self.images) + len(self._waiting)
+        every = format_count(tried + len(self._set_aside))
+        _, height, width = self._shape
+        return f"Only {format_count(tried)} of {every} images fit into memory at {width} × {height} pixels."
 
     @property
     def is_empty(self) -> bool:
@@ -117,9 +129,10 @@ class TriedImages(QObject):
         self._next_index = len(self.images) + len(self._waiting)
 
     def choose(self, index: int) -> None:
-        """Chooses an image."""
+        """Chooses an image; what was said about others is read then."""
         if index != self.index and 0 <= index < len(self.images):
             self.index = index
+            self._notes, self._unreadable = [], []
             self.changed.emit()
 
     def remove(self, index: int) -> None:
@@ -137,19 +150,20 @@ class TriedImages(QObject):
             first = last
         self.batches = tuple(kept)
         self.index = max(min(self.index - (self.index > index), len(left) - 1), 0)
-        self.changed.emit()
+        self._continue()
 
     def clear(self) -> None:
         """Removes all images, and stops reading."""
         self.close()
         self.batches, self.index, self._next_index = (), 0, None
-        self._waiting, self._to_find, self._notes, self._unreadable = [], [], [], []
+        self._waiting, self._set_aside, self._to_find = [], [], []
+        self._notes, self._unreadable = [], []
         self.changed.emit()
 
     def stop_reading(self) -> None:
         """Keeps what was read and gives up the rest."""
         self.close()
-        self._waiting, self._to_find = [], []
+        self._waiting, self._set_aside, self._to_find = [], [], []
         self.changed.emit()
 
     def close(self) -> None:
@@ -166,8 +180,10 @@ class TriedImages(QObject):
             return
         self.close()
         self._shape = shape
-        self._waiting = [*(each.source for each in self.images), *self._waiting]
+        sources = [*(each.source for each in self.images), *self._waiting, *self._set_aside]
         self.batches, self._next_index = (), self.index
+        # Larger ones take more memory each: what there is no room for waits for a network with smaller ones.
+        self._waiting, self._set_aside = [], sources
         self._continue()
 
     # Reading
@@ -181,6 +197,9 @@ class TriedImages(QObject):
     def _work(self) -> None:
         if self._task is not None:
             return
+        room = self._room
+        self._waiting += self._set_aside[:room]
+        del self._set_aside[:room]
         if self._to_find:
             paths = tuple(self._to_find)
             self._start(partial(_find, paths, self._room), partial(self._on_found, len(paths)))

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
@@ -109,7 +109,7 @@ def test_a_scale_per_map_is_chosen_by_key_and_stays_for_the_next_maps(
     assert view.scale.text() == "Scale: each map ▾"
     assert view.scale.accessibleName() == "Scale: each map. Press to change."
     assert view.grid.accessibleDescription().endswith("2 maps, scale per map")
-    assert view.grid.text_at(QPoint(10, 10)) == "Map 1 of 2: 0 to 2"
+    assert view.grid.tooltip_at(QPointF(10, 10)) == "Map 1 of 2: 0 to 2"
 
     view.scale.findChild(QMenu).actions()[0].trigger()
     assert {40, 60} <= grays(view)
@@ -133,7 +133,7 @@ def test_the_most_active_map_is_first_and_dead_ones_are_last(view: FeatureMapsVi
 
     view.order.choose("index")
     assert view.grid.order == tuple(range(8))
-    assert view.grid.text_at(QPoint(10, 10)).startswith("Map 1 of 8")
+    assert view.grid.tooltip_at(QPointF(10, 10)).startswith("Map 1 of 8")
 
 
 def test_maps_do_not_jump_while_an_epoch_goes_on(view: FeatureMapsView) -> None:
@@ -241,23 +241,25 @@ def test_the_tooltip_describes_the_map(view: FeatureMapsView) -> None:
     view.order.choose("index")
     view.show_maps(feature_maps("conv2d_1", dead=(1,)), NETWORK, CLASSES)
 
-    assert view.grid.text_at(QPoint(10, 10)) == "Map 1 of 8: 0 to 0"
-    second = next(text for x in range(300) if (text := view.grid.text_at(QPoint(x, 10))).startswith("Map 2"))
+    assert view.grid.tooltip_at(QPointF(10, 10)) == "Map 1 of 8: 0 to 0"
+    second = next(
+        text for x in range(300) if (text := view.grid.tooltip_at(QPointF(x, 10))).startswith("Map 2")
+    )
     assert second.endswith("dead: always 0")
-    assert view.grid.text_at(QPoint(699, 219)) == ""
+    assert view.grid.tooltip_at(QPointF(699, 219)) == ""
 
 
 def test_hundreds_of_maps_can_be_scrolled_by_key(view: FeatureMapsView, qtbot: QtBot) -> None:
     view.resize(300, 160)
     view.order.choose("index")
     view.show_maps(feature_maps("conv2d_1", count=256), NETWORK, CLASSES)
-    assert view.grid.text_at(QPoint(10, 10)).startswith("Map 1 ")
+    assert view.grid.tooltip_at(QPointF(10, 10)).startswith("Map 1 ")
 
     for _ in range(10):
         qtbot.keyClick(view.grid, Qt.Key.Key_PageDown)
 
     bottom = view.grid.viewport().height() - 6
-    row = {view.grid.text_at(QPoint(x, bottom)).partition(" of")[0] for x in range(250)}
+    row = {view.grid.tooltip_at(QPointF(x, bottom)).partition(" of")[0] for x in range(250)}
     assert "Map 256" in row
 
 
@@ -265,7 +267,7 @@ def test_a_flat_layer_is_shown_as_activations(view: FeatureMapsView) -> None:
     view.show_maps(feature_maps("dense_1", count=12, side=1), NETWORK, CLASSES)
 
     assert view.heading.title == "Activations of Thinker (layer 3)"
-    assert view.grid.text_at(QPoint(5, 5)).startswith("Value 1 of 12")
+    assert view.grid.tooltip_at(QPointF(5, 5)).startswith("Value 1 of 12")
 
 
 def test_the_last_layer_shows_its_prediction(view: FeatureMapsView) -> None:
@@ -335,7 +337,7 @@ def test_the_tooltip_of_a_value_is_exact(view: FeatureMapsView) -> None:
 
     view.show_maps(maps, NETWORK, CLASSES)
 
-    assert view.grid.text_at(QPoint(5, 5)) == "Value 1 of 2: -3.25"
+    assert view.grid.tooltip_at(QPointF(5, 5)) == "Value 1 of 2: -3.25"
 
 
 @pytest.mark.parametrize(

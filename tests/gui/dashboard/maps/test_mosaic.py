@@ -89,3 +89,10 @@ def test_each_map_is_stretched_to_the_full_range() -> None:
 
     assert stretched(maps).tolist() == [[[0, 127, 255]], [[0, 0, 255]], [[7, 7, 7]]]
     assert stretched(maps).dtype == np.uint8
+
+
+def test_sharp_cells_leave_no_column_empty() -> None:
+    grid = fit(64, 1.0, 380, 450, pixels=(13, 13))
+    assert (grid.width, grid.columns) == (39, 8)
+    assert grid.total_height <= 450
+    assert fit(3, 1.0, 380, 450, pixels=(13, 13)).columns == 3

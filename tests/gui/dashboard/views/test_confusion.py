@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.compute.questions import Answer
 from cnnstudio.gui.dashboard.views.confusion import ConfusionView
+from cnnstudio.gui.dashboard.views.mistakes import MistakesView
 from cnnstudio.gui.dashboard.views.parts.matrix.content import Cell
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import tint
@@ -100,6 +101,53 @@ def test_enter_goes_to_the_images_of_the_cell_and_escape_back_to_the_matrix(harn
     assert harness.selection.images == (1,)
     harness.qtbot.keyClick(view.images, Qt.Key.Key_Escape)
     assert view.matrix.hasFocus()
+
+
+def test_enter_on_an_image_opens_it_where_there_is_one_panel_and_escape_leads_back(harness: Harness) -> None:
+    panel = harness.panel("viewConfusion")
+    harness.settle()
+    view = panel.view
+    assert isinstance(view, ConfusionView)
+    harness.window.activateWindow()
+    click(harness, view, (DOG, CAT))
+    harness.qtbot.keyClick(view.matrix, Qt.Key.Key_Return)
+    harness.qtbot.keyClick(view.images, Qt.Key.Key_Right)
+    harness.qtbot.keyClick(view.images, Qt.Key.Key_Return)
+    harness.settle()
+
+    mistakes = panel.view
+    assert isinstance(mistakes, MistakesView)
+    assert mistakes.lists.buttons[2].isChecked()
+    assert mistakes.list.hasFocus()
+    assert mistakes.list.current is not None
+    assert mistakes.list.current.index == harness.selection.images[0] == 1
+
+    harness.qtbot.keyClick(mistakes.list, Qt.Key.Key_Escape)
+    assert panel.view is view
+    assert view.images.hasFocus()
+    assert view.images.index == 1
+
+
+def test_a_double_click_on_an_image_opens_it_in_the_panel_that_shows_mistakes(harness: Harness) -> None:
+    panel, beside = harness.panel("viewConfusion"), harness.panel("viewMistakes")
+    harness.settle()
+    view, mistakes = panel.view, beside.view
+    assert isinstance(view, ConfusionView)
+    assert isinstance(mistakes, MistakesView)
+    harness.window.activateWindow()
+    click(harness, view, (DOG, CAT))
+
+    where = view.images.rect_of(2).center().toPoint()
+    harness.qtbot.mouseClick(view.images, Qt.MouseButton.LeftButton, pos=where)
+    harness.qtbot.mouseDClick(view.images, Qt.MouseButton.LeftButton, pos=where)
+    harness.settle()
+    assert (panel.view, beside.view) == (view, mistakes)
+    assert mistakes.list.hasFocus()
+    assert mistakes.list.current is not None
+    assert mistakes.list.current.index == 2
+
+    harness.qtbot.keyClick(mistakes.list, Qt.Key.Key_Escape)
+    assert view.images.hasFocus()
 
 
 def test_cells_show_counts_or_the_percentage_of_their_row(harness: Harness) -> None:

@@ -209,7 +209,7 @@ def test_an_earlier_epoch_is_named(harness: Harness, name: str) -> None:
     answers.respond = lambda question: Answer(answers.cached(question), 0)
     answers.changed.emit()
     harness.settle()
-    assert "from epoch 0, the latest before" in view.secondary
+    assert "latest kept: epoch 0" in view.secondary
 
 
 @pytest.mark.parametrize("name", ASKING)

@@ -29,6 +29,8 @@ from cnnstudio.gui.dashboard.views.readings import MomentSource
 from cnnstudio.gui.document.pinned_images import PinnedImages
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.pages.try_image.panel import TryPanel
+from cnnstudio.gui.pages.try_image.sources import ImageSource
+from cnnstudio.gui.pages.try_image.tried_images import TriedImages
 from cnnstudio.gui.runs.follower import read_run
 from cnnstudio.gui.runs.shown_run import ShownRun
 from cnnstudio.layers.base import Shape
@@ -229,6 +231,12 @@ def test_folders_and_unreadable_files(stage: Stage, run_folder: Path, tmp_path: 
     assert "There are no images in empty." in stage.panel.images.note
     assert "notes.txt cannot be read as an image" in stage.panel.images.note
     assert str(tmp_path) not in stage.panel.images.note
+    problem = stage.panel._problem
+    assert (problem.isVisible(), problem.text()) == (True, stage.panel.images.note)
+    assert problem.height() >= problem.heightForWidth(problem.width())
+    QTest.keyClick(stage.panel.body.list, Qt.Key.Key_Down)
+    assert not problem.isVisible()
+    QTest.keyClick(stage.panel.body.list, Qt.Key.Key_Up)
     QTest.keyClick(stage.panel.body.list, Qt.Key.Key_Delete)
     assert [row.split(":")[0] for row in stage.rows] == ["1.png", "2.png", "3.png"]
     stage.click("tryClear")
@@ -365,9 +373,11 @@ def test_pinned_images_are_kept_for_later_windows(stage: Stage, run_folder: Path
     stage.show_run(run_folder)
     stage.panel.try_paths([photo(tmp_path / "image.png")])
     stage.wait_for_answers(1)
+    stage.wait(stage.button("tryPin").isEnabled)
     stage.click("tryPin")
     assert stage.button("tryPin").text() == "Unpin"
     (image,) = PinnedImages(tmp_path / "pinned").images
+    assert image.whole.shape == (3, 30, 40)
     np.testing.assert_array_equal(image.fitted, stage.panel.images.images[0].pixels)
     stage.click("tryPin")
     assert PinnedImages(tmp_path / "pinned").images == ()
@@ -398,3 +408,47 @@ def test_the_chosen_image_is_answered_before_the_many_that_were_opened_with_it(
     stage.panel.try_paths([photo(tmp_path / f"{number}.png", number) for number in range(3)])
     stage.wait(lambda: bool(stage.panel.body.bars.scores))
     assert [row.endswith("…") for row in stage.rows] == [True, True, True]
+
+
+def test_a_pin_waits_for_the_whole_image_and_is_known_at_another_input_size(
+    stage: Stage, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = stage.panel.previews.get
+    monkeypatch.setattr(stage.panel.previews, "get", lambda source: None)
+    stage.show_run(run_folder)
+    stage.panel.try_paths([photo(tmp_path / "image.png")])
+    stage.wait_for_answers(1)
+    assert not stage.button("tryPin").isEnabled()
+    monkeypatch.setattr(stage.panel.previews, "get", loaded)
+    stage.panel.refresh()
+    stage.wait(stage.button("tryPin").isEnabled)
+    stage.click("tryPin")
+
+    stage.panel.images.set_shape((3, 12, 12))
+    stage.wait(lambda: len(stage.panel.images.images) == 1)
+    assert stage.panel.images.images[0].pixels.shape == (3, 12, 12)
+    assert stage.panel._pinned is stage.pinned.images[0]
+    assert stage.button("tryPin").text() == "Unpin"
+
+
+def test_images_that_a_larger_network_has_no_room_for_come_back(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnstudio.gui.pages.try_image.tried_images._MAX_BYTES", 4 * 3 * 8 * 8)
+    images = TriedImages()
+    images.set_shape((3, 8, 8))
+    for number in range(4):
+        images.add(ImageSource(f"{number}", np.full((3, 20, 20), number, np.uint8)))
+    qtbot.waitUntil(lambda: len(images.images) == 4)
+
+    images.set_shape((3, 16, 8))
+    qtbot.waitUntil(lambda: not images.is_reading)
+    assert [each.source.name for each in images.images] == ["0", "1"]
+    assert images.note == "Only 2 of 4 images fit into memory at 8 × 16 pixels."
+    images.remove(0)
+    qtbot.waitUntil(lambda: not images.is_reading)
+    assert [each.source.name for each in images.images] == ["1", "2"]
+
+    images.set_shape((3, 8, 8))
+    qtbot.waitUntil(lambda: not images.is_reading)
+    assert ([each.source.name for each in images.images], images.note) == (["1", "2", "3"], "")

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QHelpEvent, QImage, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy
 
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import mixed, ramp
+from cnnstudio.gui.widgets.canvas.canvas import Canvas
 from cnnstudio.gui.widgets.canvas.marks import round_ticks
 
 _LEVELS = 96
@@ -44,7 +45,7 @@ class Histogram:
         return np.diff(np.interp(edges, own_edges, below))
 
 
-class DistributionPlot(QWidget):
+class DistributionPlot(Canvas):
     """Epochs from left to right, values upwards; the darker, the more. At the right the cursor's epoch."""
 
     def __init__(self) -> None:
@@ -96,13 +97,9 @@ class DistributionPlot(QWidget):
         low, high = self._range
         return area.bottom() - (value - low) / (high - low) * area.height()
 
-    def event(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            found = self._at(QPointF(event.pos()))
-            text = "" if found is None else describe_histogram(found)
-            QToolTip.showText(event.globalPos(), text, self)
-            return True
-        return bool(super().event(event))
+    def tooltip_at(self, point: QPointF) -> str:
+        found = self._at(point)
+        return "" if found is None else describe_histogram(found)
 
     def _at(self, point: QPointF) -> Histogram | None:
         area, side = self._areas()

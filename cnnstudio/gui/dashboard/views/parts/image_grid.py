@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QFocusEvent,
-    QHelpEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -16,22 +14,25 @@ from PySide6.QtGui import (
     QPen,
     QPixmap,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy
 
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.canvas import Canvas
 from cnnstudio.gui.widgets.canvas.keys import is_plain
 from cnnstudio.gui.widgets.canvas.marks import paint_image
-from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
+from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.qimage import to_qimage
 
 _SIDE, _GAP, _MARGIN = 48, 7, 3
 
 
-class ImageGrid(QWidget):
-    """Shows as many images as fit; arrow keys choose one, Escape leaves the grid."""
+class ImageGrid(Canvas):
+    """Shows as many images as fit; arrow keys choose one, Enter opens it, Escape leaves the grid."""
 
     chosen = Signal(object)
     """The index of the image that the user chose."""
+    activated = Signal(object)
+    """The index of the image that was double-clicked, or on which Enter was pressed."""
     left = Signal()
     """Escape was pressed."""
 
@@ -104,6 +105,11 @@ class ImageGrid(QWidget):
         if event.button() == Qt.MouseButton.LeftButton and index >= 0:
             self._choose(index)
 
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        index = self._at(event.position())
+        if event.button() == Qt.MouseButton.LeftButton and index >= 0:
+            self.activated.emit(index)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps = {
             Qt.Key.Key_Left: -1,
@@ -113,6 +119,8 @@ class ImageGrid(QWidget):
         }
         if event.key() == Qt.Key.Key_Escape:
             self.left.emit()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and 0 <= self.index < self.shown:
+            self.activated.emit(self.index)
         elif event.key() in steps and self.shown and is_plain(event):
             target = self.index + steps[Qt.Key(event.key())] if self.index >= 0 else 0
             if 0 <= target < self.shown:
@@ -120,21 +128,9 @@ class ImageGrid(QWidget):
         else:
             super().keyPressEvent(event)
 
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self.update()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.update()
-
-    def event(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            index = self._at(QPointF(event.pos()))
-            text = plain_tooltip(self._captions[index]) if 0 <= index < len(self._captions) else ""
-            QToolTip.showText(event.globalPos(), text, self)
-            return True
-        return bool(super().event(event))
+    def tooltip_at(self, point: QPointF) -> str:
+        index = self._at(point)
+        return self._captions[index] if 0 <= index < len(self._captions) else ""
 
     def paintEvent(self, event: QPaintEvent) -> None:
         style = theme()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QFocusEvent,
-    QHelpEvent,
     QImage,
     QKeyEvent,
     QMouseEvent,
@@ -17,13 +15,13 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy, QToolTip
+from PySide6.QtWidgets import QFrame, QSizePolicy
 
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import diverging
+from cnnstudio.gui.widgets.canvas.canvas import ScrollingCanvas
 from cnnstudio.gui.widgets.canvas.keys import is_plain, zoom_factor
 from cnnstudio.gui.widgets.canvas.marks import paint_choice, paint_focus
-from cnnstudio.gui.widgets.plain_text import plain_tooltip
 
 _GAP, _BAR, _MARGIN = 8, 4, 4
 _SMALLEST, _LARGEST = 20, 200
@@ -31,7 +29,7 @@ _SMALLEST_FIT, _LARGEST_FIT = 32, 96
 """Without zoom, kernels are as large as they all fit into the view, within these limits."""
 
 
-class KernelGrid(QAbstractScrollArea):
+class KernelGrid(ScrollingCanvas):
     """Chooses a kernel by mouse or arrow keys; Escape chooses none. Ctrl + wheel, + and − zoom."""
 
     chosen = Signal(object)
@@ -234,21 +232,9 @@ class KernelGrid(QAbstractScrollArea):
         else:
             super().keyPressEvent(event)
 
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self.viewport().update()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.viewport().update()
-
-    def viewportEvent(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            index = self._at(QPointF(event.pos()))
-            text = "" if index is None else plain_tooltip(self._texts[index])
-            QToolTip.showText(event.globalPos(), text, self.viewport())
-            return True
-        return bool(super().viewportEvent(event))
+    def tooltip_at(self, point: QPointF) -> str:
+        index = self._at(point)
+        return "" if index is None else self._texts[index]
 
     # Drawing
 

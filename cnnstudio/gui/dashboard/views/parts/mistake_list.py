@@ -11,27 +11,17 @@ from PySide6.QtCore import (
     QPoint,
     QPointF,
     QRectF,
-    QSize,
     Qt,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent, QPainter, QPen, QPixmap
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QListView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QWidget,
-)
+from PySide6.QtGui import QKeyEvent, QPainter
 
 from cnnstudio.core.formatting import format_percent
-from cnnstudio.gui.dashboard.views.parts.rows_model import Index, RowsModel
+from cnnstudio.gui.dashboard.views.parts.rows_list import RowsDelegate, RowsView
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.marks import paint_image
 from cnnstudio.gui.widgets.plain_text import plain_line
-from cnnstudio.gui.widgets.qimage import to_qimage
 
 ROW_HEIGHT = 83
 _IMAGE, _MARGIN = 56, 16
@@ -84,39 +74,13 @@ class MistakeRow:
         return f"Image {self.index + 1}: {', '.join(parts)}"
 
 
-class _Delegate(QStyledItemDelegate):
-    def __init__(self, model: RowsModel[MistakeRow], parent: QWidget) -> None:
-        super().__init__(parent)
-        self._model = model
-        self._pixmaps: dict[int, QPixmap] = {}
+class _Delegate(RowsDelegate[MistakeRow]):
+    height = ROW_HEIGHT
 
-    def clear(self) -> None:
-        """Forgets the images, because there are others."""
-        self._pixmaps = {}
-
-    def _pixmap(self, row: int) -> QPixmap:
-        """The image of a row, converted when it is first seen."""
-        if row not in self._pixmaps:
-            self._pixmaps[row] = QPixmap.fromImage(to_qimage(self._model.rows[row].image))
-        return self._pixmaps[row]
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(200, ROW_HEIGHT)
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        style, row = theme(), self._model.rows[index.row()]
-        rect = QRectF(option.rect)
-        state = option.state
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(rect, style.color("selection"))
-        if state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(QPen(style.color("accent"), 2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(rect.adjusted(2, 2, -2, -3), 4, 4)
+    def paint_row(self, painter: QPainter, row: MistakeRow, rect: QRectF) -> None:
+        style = theme()
         area = QRectF(rect.left() + _MARGIN, rect.top() + 6, _IMAGE, _IMAGE)
-        paint_image(painter, area, self._pixmap(index.row()))
+        paint_image(painter, area, self.pixmap(row.key, row.image))
         small = text_metrics(theme().font("help"))
         painter.setFont(small.font)
         painter.setPen(style.color("secondary"))
@@ -125,7 +89,6 @@ class _Delegate(QStyledItemDelegate):
         self._paint_lines(painter, row, rect.adjusted(_MARGIN + _IMAGE + 16, 0, -_MARGIN, 0))
         painter.setPen(style.color("grid"))
         painter.drawLine(rect.bottomLeft(), rect.bottomRight())
-        painter.restore()
 
     def _paint_lines(self, painter: QPainter, row: MistakeRow, area: QRectF) -> None:
         lines = row.lines()
@@ -173,7 +136,7 @@ def paint_bar(painter: QPainter, bar: QRectF, share: float, token: str) -> None:
     painter.drawRoundedRect(QRectF(bar.left(), bar.top(), width, bar.height()), radius, radius)
 
 
-class MistakeList(QListView):
+class MistakeList(RowsView[MistakeRow]):
     """Arrow keys choose an image; Escape leaves the list."""
 
     chosen = Signal(object)
@@ -181,19 +144,11 @@ class MistakeList(QListView):
     left = Signal()
 
     def __init__(self) -> None:
-        super().__init__()
-        self.setObjectName("mistakeList")
-        self.setAccessibleName("Images")
-        self._model = RowsModel[MistakeRow](self)
-        self._delegate = _Delegate(self._model, self)
-        self.setModel(self._model)
+        super().__init__("mistakeList", "Images")
+        self._delegate = _Delegate(self, self._model)
         self.setItemDelegate(self._delegate)
-        self.setUniformItemSizes(True)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.verticalScrollBar().setSingleStep(ROW_HEIGHT // 3)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.clicked.connect(lambda _: self._on_current())
-        theme().changed.connect(self._on_theme_changed)
 
     @property
     def rows(self) -> Sequence[MistakeRow]:
@@ -205,15 +160,14 @@ class MistakeList(QListView):
         before = self.current
         if self._model.show_rows(rows):
             return
-        self._delegate.clear()
+        self._delegate.forget_images()
         if before is not None:
             self.choose((before.index,))
 
     @property
     def current(self) -> MistakeRow | None:
         """The chosen row."""
-        index = self.currentIndex()
-        return self._model.rows[index.row()] if index.isValid() else None
+        return self.current_row
 
     def center_of(self, row: int) -> QPoint:
         """The middle of a row in the viewport, for a click."""
@@ -241,6 +195,3 @@ class MistakeList(QListView):
     def _on_current(self) -> None:
         if self.current is not None:
             self.chosen.emit(self.current)
-
-    def _on_theme_changed(self, _: object) -> None:
-        self.viewport().update()

@@ -7,27 +7,26 @@ from dataclasses import dataclass
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QFocusEvent,
-    QHelpEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy
 
 from cnnstudio.core.formatting import format_percent, pluralize
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import mixed
+from cnnstudio.gui.widgets.canvas.canvas import Canvas
 from cnnstudio.gui.widgets.canvas.keys import is_plain
 from cnnstudio.gui.widgets.canvas.marks import paint_focus
 
 _LEFT, _BOTTOM, _TOP, _RIGHT = 48, 40, 10, 12
 _COUNTS = 48
 """The height of the bars that count the images."""
-_LARGEST_SIDE = 420
+_LARGEST_SIDE = 560
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +55,7 @@ class Bins:
         )
 
 
-class ReliabilityDiagram(QWidget):
+class ReliabilityDiagram(Canvas):
     """Accuracy by confidence as bars against the diagonal; below it how many images each stands for."""
 
     chosen = Signal(object)
@@ -148,21 +147,9 @@ class ReliabilityDiagram(QWidget):
         else:
             super().keyPressEvent(event)
 
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self.update()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.update()
-
-    def event(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            index = self._at(QPointF(event.pos()))
-            text = self._bins.describe(index) if self._bins is not None and index is not None else ""
-            QToolTip.showText(event.globalPos(), text, self)
-            return True
-        return bool(super().event(event))
+    def tooltip_at(self, point: QPointF) -> str:
+        index = self._at(point)
+        return self._bins.describe(index) if self._bins is not None and index is not None else ""
 
     # Drawing
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QFocusEvent,
-    QHelpEvent,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
@@ -19,14 +17,15 @@ from PySide6.QtGui import (
     QPolygonF,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy, QToolTip
+from PySide6.QtWidgets import QFrame, QSizePolicy
 
 from cnnstudio.core.formatting import format_percent
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.canvas import ScrollingCanvas
 from cnnstudio.gui.widgets.canvas.keys import is_plain
 from cnnstudio.gui.widgets.canvas.marks import paint_focus, paint_image
-from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
+from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.qimage import to_qimage
 
 _ROW, _LARGEST_ROW, _IMAGE, _MARGIN = 84, 132, 56, 16
@@ -86,7 +85,7 @@ class ScoreRow:
         return f"{start}, actual: {plain_line(self.actual, _MAX_NAME)}{score}"
 
 
-class ScoreCharts(QAbstractScrollArea):
+class ScoreCharts(ScrollingCanvas):
     """Chooses an image by mouse or by ↑ and ↓; Delete asks to remove it."""
 
     chosen = Signal(object)
@@ -193,21 +192,9 @@ class ScoreCharts(QAbstractScrollArea):
             self.viewport().update()
             self.chosen.emit(index)
 
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self.viewport().update()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.viewport().update()
-
-    def viewportEvent(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            index = self._at(QPointF(event.pos()))
-            text = "" if index is None else plain_tooltip(self._rows[index].text())
-            QToolTip.showText(event.globalPos(), text, self.viewport())
-            return True
-        return bool(super().viewportEvent(event))
+    def tooltip_at(self, point: QPointF) -> str:
+        index = self._at(point)
+        return "" if index is None else self._rows[index].text()
 
     # Drawing
 

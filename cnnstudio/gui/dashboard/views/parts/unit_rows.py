@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from PySide6.QtCore import (
     QPointF,
     QRectF,
-    QSize,
-    Qt,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent, QPainter, QPen
-from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtGui import QKeyEvent, QPainter
 
 from cnnstudio.core.formatting import format_count
-from cnnstudio.gui.dashboard.views.parts.rows_model import Index, RowsModel
+from cnnstudio.gui.dashboard.views.parts.rows_list import RowsDelegate, RowsView
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.plain_text import plain_line
@@ -54,25 +51,11 @@ class UnitRow:
         return f"{plain_line(self.title)}: {self.state()}"
 
 
-class _Delegate(QStyledItemDelegate):
-    def __init__(self, model: RowsModel[UnitRow], parent: QWidget) -> None:
-        super().__init__(parent)
-        self._model = model
+class _Delegate(RowsDelegate[UnitRow]):
+    height = _ROW_HEIGHT
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(200, _ROW_HEIGHT)
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        style, row = theme(), self._model.rows[index.row()]
-        rect = QRectF(option.rect)
-        state = option.state
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(rect, style.color("selection"))
-        if state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(QPen(style.color("accent"), 1.5))
-            painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), 4, 4)
+    def paint_row(self, painter: QPainter, row: UnitRow, rect: QRectF) -> None:
+        style = theme()
         names, small = text_metrics(style.font("content")), text_metrics(style.font("help"))
         inner, middle = rect.adjusted(16, 0, -16, 0), rect.center().y()
         columns = inner.width()
@@ -93,26 +76,18 @@ class _Delegate(QStyledItemDelegate):
         text_left = inner.left() + name_width + bar_width
         text = small.elided(row.state(), int(inner.right() - text_left))
         painter.drawText(QPointF(text_left, small.baseline(middle)), text)
-        painter.restore()
 
 
-class UnitList(QListView):
+class UnitList(RowsView[UnitRow]):
     """Arrow keys and the mouse choose a layer."""
 
     chosen = Signal(object)
     """The id of the layer that the user chose."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.setObjectName("unitList")
-        self.setAccessibleName("Dead and saturated units per layer")
-        self._model = RowsModel[UnitRow](self)
-        self.setModel(self._model)
-        self.setItemDelegate(_Delegate(self._model, self))
-        self.setUniformItemSizes(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        super().__init__("unitList", "Dead and saturated units per layer")
+        self.setItemDelegate(_Delegate(self, self._model))
         self.clicked.connect(lambda _: self._on_current())
-        theme().changed.connect(self._on_theme_changed)
 
     @property
     def rows(self) -> Sequence[UnitRow]:
@@ -134,8 +109,5 @@ class UnitList(QListView):
             self._on_current()
 
     def _on_current(self) -> None:
-        if self.currentIndex().isValid():
-            self.chosen.emit(self._model.rows[self.currentIndex().row()].layer)
-
-    def _on_theme_changed(self, _: object) -> None:
-        self.viewport().update()
+        if self.current_row is not None:
+            self.chosen.emit(self.current_row.layer)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QFocusEvent,
-    QHelpEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -14,16 +12,16 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy
 
 from cnnstudio.core.formatting import screen_reader_text
 from cnnstudio.gui.dashboard.views.parts.matrix.content import Cell, MatrixContent
 from cnnstudio.gui.dashboard.views.parts.matrix.layout import MatrixLayout
 from cnnstudio.gui.dashboard.views.parts.matrix.painter import MatrixPainter
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.canvas import Canvas
 from cnnstudio.gui.widgets.canvas.keys import is_plain, zoom_factor
 from cnnstudio.gui.widgets.canvas.marks import paint_focus
-from cnnstudio.gui.widgets.plain_text import plain_tooltip
 
 _STEPS = {
     Qt.Key.Key_Left: (0, -1),
@@ -33,7 +31,7 @@ _STEPS = {
 }
 
 
-class Matrix(QWidget):
+class Matrix(Canvas):
     """Chooses a cell by mouse or arrow keys. Enter looks at its images, Escape chooses none."""
 
     chosen = Signal(object)
@@ -229,24 +227,9 @@ class Matrix(QWidget):
 
     # Events
 
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self.update()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.update()
-
-    def event(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            cell = self.cell_at(QPointF(event.pos()))
-            if cell is None or self._content is None:
-                QToolTip.hideText()
-            else:
-                text = plain_tooltip(self._content.describe(cell))
-                QToolTip.showText(event.globalPos(), text, self)
-            return True
-        return bool(super().event(event))
+    def tooltip_at(self, point: QPointF) -> str:
+        cell = self.cell_at(point)
+        return "" if cell is None or self._content is None else self._content.describe(cell)
 
     def _on_theme_changed(self, _: object) -> None:
         self._painter.restyle()
