@@ -35,6 +35,29 @@ KNOWN_DATA: Mapping[str, KnownData] = MappingProxyType(
 )
 """Name, as in `NamedData`, -> what is known of it."""
 
+CLASS_COUNTS: Mapping[str, int] = MappingProxyType(
+    {
+        **{name: known.classes for name, known in KNOWN_DATA.items()},
+        **dict.fromkeys(("cats_vs_dogs", "cats_and_dogs", "cats_and_dogs_filtered", "dogs_vs_cats"), 2),
+        **dict.fromkeys(("horses_or_humans", "horse_or_human", "malaria", "hymenoptera_data"), 2),
+        **dict.fromkeys(("rock_paper_scissors", "rps", "beans"), 3),
+        **dict.fromkeys(("tf_flowers", "flower_photos"), 5),
+        **dict.fromkeys(("eurosat", "imagenette", "imagewoof"), 10),
+        **dict.fromkeys(("flowers102", "oxford_flowers102"), 102),
+        **dict.fromkeys(("oxford_iiit_pet", "oxfordiiitpet"), 37),
+        "food101": 101,
+        "gtsrb": 43,
+        "dtd": 47,
+        "imagenet": 1000,
+        "tiny_imagenet_200": 200,
+        "uc_merced": 21,
+        "plant_village": 38,
+        "stanford_dogs": 120,
+        "caltech256": 257,
+    }
+)
+"""Name of a data set, or of the archive that it is downloaded in, -> its number of classes."""
+
 _ALIASES = {"fashionmnist": "fashion_mnist", "svhn_cropped": "svhn", "digits": "mnist"}
 FOLDER = "folder"
 """The name of images in a folder of the user's own, one subfolder for each class."""
@@ -46,11 +69,24 @@ class NamedData:
 
     name: str
     line: int
+    downloaded: str = ""
+    """For a folder: the archive that the code downloads before, in CLASS_COUNTS."""
 
     @property
     def known(self) -> KnownData | None:
         """What is known of it; None for a data set that is not in the list above."""
         return KNOWN_DATA.get(self.name)
+
+    @property
+    def class_count(self) -> int | None:
+        """The number of classes; None if it is not known."""
+        return CLASS_COUNTS.get(self.downloaded or self.name)
+
+
+def archive_name(text: str) -> str:
+    """The usual name of a data set whose archive has this name or address; empty if it is not known."""
+    name = data_name(re.sub(r"(\.(tar|tgz|gz|bz2|zip|xz))+$", "", text.rstrip("/").rpartition("/")[2]))
+    return name if name in CLASS_COUNTS else ""
 
 
 def data_name(text: str) -> str:

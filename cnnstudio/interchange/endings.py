@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from cnnstudio.design.adaptation import adapt_to_classes, with_two_classes
+from cnnstudio.design.edits import EditError
 from cnnstudio.design.network import Network
 from cnnstudio.interchange.interpreter.graph import Items, iter_calls
-from cnnstudio.interchange.source import ImportedDesign, Notes
+from cnnstudio.interchange.source import ImportedDesign, Note, Notes
 
+_USUAL_CLASSES = 10
 UNTIL_RUN_TIME = "only known at run time"
 BINARY_LOSSES = frozenset(
     {"binary_crossentropy", "binarycrossentropy", "binaryfocalcrossentropy", "bceloss", "bcewithlogitsloss"}
@@ -33,6 +35,33 @@ def last_line(items: Items) -> int:
     calls = list(iter_calls(items))
     scores = [call for call in calls if call.name in ("Dense", "Linear", "LazyLinear")] or calls
     return scores[-1].line if scores else 0
+
+
+def with_classes_of_data(imported: ImportedDesign) -> ImportedDesign:
+    """The design with the number of classes of the data set that the code names, where it leaves it open.
+
+    That is where the last layer has as many scores as only the data tells: `Dense(len(class_names))`. Without
+    a known data set it has ten.
+    """
+    left_open = next((note for note in imported.notes if _is_about_classes(note, imported.last_line)), None)
+    if left_open is None:
+        return imported
+    known = imported.data.class_count if imported.data else None
+    try:
+        network = adapt_to_classes(imported.network, known or _USUAL_CLASSES)
+    except EditError:
+        return imported
+    used = f"{_USUAL_CLASSES} is used instead"
+    if imported.data is not None and known is not None:
+        used = f"{known:,} is used, as {imported.data.downloaded or imported.data.name} has so many classes"
+    text = f"{left_open.text.partition('; ')[0]}; {used}"
+    notes = (replace(note, text=text) if note == left_open else note for note in imported.notes)
+    return replace(imported, network=network, notes=tuple(sorted(notes)))
+
+
+def _is_about_classes(note: Note, line: int) -> bool:
+    is_of_scores = note.text.startswith(("Dense: units is ", "Linear: out_features is "))
+    return note.line == line and is_of_scores and UNTIL_RUN_TIME in note.text
 
 
 def with_classes(imported: ImportedDesign, classes: int) -> ImportedDesign:

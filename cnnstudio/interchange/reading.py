@@ -9,7 +9,10 @@ from dataclasses import replace
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.interchange.chain import CodeError
+from cnnstudio.interchange.effort import MAXIMUM_CHARACTERS
+from cnnstudio.interchange.endings import with_classes_of_data
 from cnnstudio.interchange.keras.reader import read_keras
+from cnnstudio.interchange.markdown import NO_PYTHON_BLOCK, code_of_markdown, has_fences
 from cnnstudio.interchange.notebooks import NOT_PYTHON
 from cnnstudio.interchange.pytorch.reader import read_pytorch
 from cnnstudio.interchange.source import MAXIMUM_NOTES, ImportedDesign, Language, Note, comments, parse
@@ -28,6 +31,7 @@ def read_code(text: str, network: str = "") -> ImportedDesign:
 
     `network` names the one to read, if the listing has several; the default is the one that it uses.
     """
+    text = _without_prose(text)
     language = detect_language(text)
     if language is None:
         raise CodeError("this is neither Keras nor PyTorch code")
@@ -36,7 +40,8 @@ def read_code(text: str, network: str = "") -> ImportedDesign:
         "pytorch": read_pytorch,
     }
     try:
-        return _with_skipped_cells(readers[language](text, network), text)
+        imported = with_classes_of_data(readers[language](text, network))
+        return _with_skipped_cells(imported, text)
     except RecursionError:
         raise CodeError("the network is nested too deeply") from None
     except UnsupportedCall as error:
@@ -49,11 +54,23 @@ def read_code(text: str, network: str = "") -> ImportedDesign:
         raise CodeError("the code cannot be read: it is unlike any listing of a network") from None
 
 
+def _without_prose(text: str) -> str:
+    """The code in a text: of a Markdown page, that of its blocks."""
+    if not has_fences(text) or len(text) > MAXIMUM_CHARACTERS:
+        return text
+    try:
+        parse(text)
+    except CodeError:
+        return code_of_markdown(text) or text
+    return text
+
+
 def _with_skipped_cells(imported: ImportedDesign, text: str) -> ImportedDesign:
-    """The design with a note on each cell of a notebook that cannot be read."""
-    if NOT_PYTHON not in text:
+    """The design with a note on each cell of a notebook or block of a page that cannot be read."""
+    marks = (NOT_PYTHON, NO_PYTHON_BLOCK)
+    if not any(mark in text for mark in marks):
         return imported
-    skipped = [Note(line, comment) for line, comment in comments(text) if comment == NOT_PYTHON]
+    skipped = [Note(line, comment) for line, comment in comments(text) if comment in marks]
     return replace(imported, notes=tuple(sorted([*imported.notes, *skipped])[:MAXIMUM_NOTES]))
 
 

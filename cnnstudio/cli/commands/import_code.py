@@ -30,7 +30,10 @@ class ImportCode(Command):
 
     def add_arguments(self, parser: Parser) -> None:
         parser.add_argument(
-            "code", metavar="CODE.py", type=Path, help="a Python file or notebook with the code of a network"
+            "code",
+            metavar="CODE.py",
+            type=Path,
+            help="a Python file, notebook or Markdown page with the code of a network",
         )
         parser.add_argument(
             "--out", required=True, metavar="DESIGN", type=Path, help="the design file to write"

@@ -51,7 +51,7 @@ _DELAY = 250
 """Milliseconds from the last change to the parsing of the code."""
 _SLOW = 500
 """Milliseconds of parsing after which a message says so; most code takes a few milliseconds."""
-_FILTER = "Python and notebooks (*.py *.ipynb);;All files (*)"
+_FILTER = "Python, notebooks and Markdown (*.py *.ipynb *.md);;All files (*)"
 _MAXIMUM_SETTINGS = 7
 _NO_CODE = "The layers, their output shapes and any problems appear here as you type."
 

@@ -7,7 +7,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.interpreter import folding
@@ -52,6 +52,9 @@ UNKNOWN_EXIT = "this condition is only known at run time, and what follows depen
 
 class Calls(Evaluator):
     """Evaluates expressions with calls in them."""
+
+    library: ClassVar[str] = ""
+    """What books call the library whose code is read: "pytorch" or "tensorflow"."""
 
     def __init__(self, notes: Notes) -> None:
         super().__init__(notes)
@@ -106,6 +109,10 @@ class Calls(Evaluator):
                 return self._call_built_in(name, [owner, *positional], keywords, line)
             case BoundMethod(owner=owner, name=name):
                 return self.on_method(owner, name, positional, keywords, line)
+            case Unknown(text="tab.selected") if positional:
+                # The textbook d2l.ai has a listing for each library in one; `tab` says which one is read.
+                names = (each if isinstance(each, list | tuple) else [each] for each in positional)
+                return any(self.library in inside for inside in names)
             case Unknown():
                 return self.on_unknown_call(positional, line)
         return self.on_apply(function, positional, keywords, line, direct)
@@ -189,7 +196,7 @@ class Calls(Evaluator):
             arguments = self._arguments(function, positional, keywords)
             missing = [name for name, value in arguments.items() if value == Unknown(name)]
             if missing:
-                self.on_missing_arguments(function, missing, line)
+                arguments |= self.on_missing_arguments(function, missing, line)
             inside = Scope(arguments, function.scope)
             if isinstance(function.node, ast.Lambda):
                 return self.evaluate(function.node.body, inside)

@@ -158,8 +158,9 @@ class Evaluator:
         """`owner[index]` for something that is not a list or dict of the program."""
         return UNKNOWN
 
-    def on_missing_arguments(self, function: Function, names: Sequence[str], line: int) -> None:
-        """Called when a function of the program is called without some of its arguments."""
+    def on_missing_arguments(self, function: Function, names: Sequence[str], line: int) -> Mapping[str, Any]:
+        """Called when a function of the program lacks some of its arguments: what is used in their place."""
+        return {}
 
     def on_rounding(self, function: str, number: Unknown) -> Any:
         """`int(number)`, `math.ceil(number)` and the like, for a number that is not known."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from cnnstudio.interchange.data_sets import FOLDER, NamedData, data_name
+from cnnstudio.interchange.data_sets import FOLDER, NamedData, archive_name, data_name
 from cnnstudio.interchange.interpreter.graph import Item, LayerCall, iter_calls
 from cnnstudio.interchange.interpreter.values import Scope
 from cnnstudio.interchange.keras.augmentation import read_layer
@@ -45,6 +45,8 @@ class DataReader(TensorReader):
         self.augmentation: list[Call] = []
         """Layers that augment images, inside of models and outside."""
         self.optimizers: list[Call] = []
+        self._downloaded = ""
+        """The last archive that the code downloads of which the classes are known."""
         self._balances = False
         """Whether the code computes class weights that are inversely proportional to the sizes."""
 
@@ -54,6 +56,9 @@ class DataReader(TensorReader):
         if call.name == "compute_class_weight":
             self._balances |= "balanced" in (*call.positional[:1], call.keywords.get("class_weight"))
             return Unknown("class weights")
+        if call.name in ("get_file", "urlretrieve", "download_and_extract_archive"):
+            names = [each for each in (*call.positional, *call.keywords.values()) if isinstance(each, str)]
+            self._downloaded = next(filter(None, map(archive_name, names)), self._downloaded)
         if call.name == "load_data" and "datasets" in parts:
             return load_data(self._name_data(data_name(parts[-2]), call.line))
         if parts[0] in ("tensorflow_datasets", "tfds") and call.name == "load":
@@ -73,7 +78,7 @@ class DataReader(TensorReader):
         return None
 
     def _name_data(self, name: str, line: int) -> NamedData:
-        found = NamedData(name, line)
+        found = NamedData(name, line, self._downloaded if name == FOLDER else "")
         self.data = self.data or found
         return found
 
@@ -146,7 +151,8 @@ class DataReader(TensorReader):
             else:
                 images = each.images
                 if isinstance(images, Data) and images.source is not None:
-                    self.data = images.source
+                    source = images.source
+                    self.data = self._name_data(FOLDER, source.line) if source.name == FOLDER else source
                 recipe |= read_fit(
                     each.name, each.positional, each.keywords, line, self.notes, balances=self._balances
                 )

@@ -128,6 +128,8 @@ def _no_layers(notes: Sequence[Note]) -> str:
 class _Reader(DataReader):
     """Finds the models, their layers and the training settings."""
 
+    library = "tensorflow"
+
     def __init__(self, notes: Notes, *, is_old: bool = False) -> None:
         """`is_old`: the code is written for Keras 1."""
         super().__init__(notes)

@@ -123,8 +123,7 @@ class _Choice:
         reader = self._reader
         before, notes = len(reader.modules), reader.notes
         reader.notes = Notes(reader.effort)
-        if isinstance(node, ast.FunctionDef) and has_required_arguments(node):
-            reader.notes.add(node.lineno, f"{node.name} needs arguments, which the code does not give")
+        reader.tried = node.name
         try:
             value = reader.call(reader.module.names.get(node.name), [], {}, node.lineno, False)
             return self._created(
@@ -137,7 +136,7 @@ class _Choice:
                 raise
             return []  # such as a function that calls itself without an end
         finally:
-            reader.notes = notes
+            reader.notes, reader.tried = notes, ""
 
     def _from_classes(self) -> _Candidate | None:
         """The largest network among the classes; if all need arguments, of what these then create."""

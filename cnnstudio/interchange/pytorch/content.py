@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,8 +22,9 @@ from cnnstudio.interchange.interpreter.graph import (
     items_between,
 )
 from cnnstudio.interchange.interpreter.syntax import returns_tuple
-from cnnstudio.interchange.interpreter.values import UNKNOWN, Copies, Function, Instance
+from cnnstudio.interchange.interpreter.values import REST, UNKNOWN, Copies, Function, Instance
 from cnnstudio.interchange.pytorch.assembly import bound_arguments, is_generated_name
+from cnnstudio.interchange.pytorch.missing import number_for
 from cnnstudio.interchange.pytorch.modules import (
     LAYER,
     NET,
@@ -63,6 +65,8 @@ class ContentReader(TensorReader):
         """id of a module -> how often the program uses it, as where it is trained."""
         self.submodules: set[int] = set()
         """ids of modules that are part of another one."""
+        self.tried = ""
+        """The function of the program that is called to see whether it builds a network."""
         self.given_names: dict[int, str] = {}
         """id of a module -> the attribute that it is assigned to."""
         self._changing: set[int] = set()
@@ -105,10 +109,19 @@ class ContentReader(TensorReader):
 
     # Calls
 
-    def on_missing_arguments(self, function: Function, names: Sequence[str], line: int) -> None:
-        if is_module(function.owner) and isinstance(function.owner, Instance):
-            kind = function.owner.kind.node.name
-            self.notes.add(line, f"{kind} needs {' and '.join(names)}, which the code does not give")
+    def on_missing_arguments(self, function: Function, names: Sequence[str], line: int) -> Mapping[str, Any]:
+        is_built = is_module(function.owner) and isinstance(function.owner, Instance)
+        is_tried = isinstance(function.node, ast.FunctionDef) and function.node.name == self.tried
+        if not is_built and not is_tried:
+            return {}
+        owner = function.owner.kind.node.name if isinstance(function.owner, Instance) else self.tried
+        found = {name: number_for(name, function.node) for name in names}
+        known = {name: number for name, number in found.items() if number is not None}
+        used = "" if len(names) > 1 else next((f"; {number} is used" for number in known.values()), "")
+        if len(names) > 1 and known:
+            used = "; " + " and ".join(f"{number} is used for {name}" for name, number in known.items())
+        self.notes.add(line, f"{owner} needs {' and '.join(names)}, which the code does not give{used}")
+        return known
 
     def on_apply(
         self, function: Any, positional: Sequence[Any], keywords: Mapping[str, Any], line: int, direct: bool
@@ -274,6 +287,9 @@ class ContentReader(TensorReader):
                 return self._between(start, end, name or "a function", line)
             case list() | tuple():
                 return tuple(item for each in module for item in self.items_of(each, line))
+        if module is REST:
+            self.notes.add(line, "more modules, whose number is only known at run time, are skipped")
+            return ()
         text = f"“{module.text}”" if isinstance(module, Unknown) and module.text else name or "a module"
         self.notes.add(line, f"{text} is only known at run time and is skipped")
         return ()

@@ -106,6 +106,8 @@ def is_module(value: Any) -> bool:
     """Whether this is a module of the program or of torch."""
     if isinstance(value, Instance):
         base = value.kind.library_base()
+        if base.startswith(("torch.utils.data.", "torch.autograd.", "torch.optim.")):
+            return False
         if base.startswith("torch.") or value.kind.find("forward")[1] is not None:
             return True
         return bool(base) and is_module(value.names.get(NET))

@@ -93,6 +93,8 @@ def read_pytorch(text: str, network: str = "") -> ImportedDesign:
 class _Reader(ContentReader):
     """Says what names and calls of torch mean; collects training settings and input shapes."""
 
+    library = "pytorch"
+
     def __init__(self, notes: Notes) -> None:
         super().__init__(notes)
         self.data: NamedData | None = None
