@@ -25,6 +25,7 @@ from cnnstudio.training.events import (
     UnitsChecked,
     ValidationSource,
     Warned,
+    WeightsLoaded,
     WeightsTransferred,
 )
 
@@ -75,6 +76,8 @@ class TextPrinter:
                 self._tell_threads(event)
             case WeightsTransferred():
                 self._print("\n".join((f"Continues from {event.run}", *event.lines)))
+            case WeightsLoaded():
+                self._print("\n".join(map(clean_line, event.lines)))
             case Paused() | Resumed() | SnapshotTaken() | UnitsChecked():
                 pass
             case Finished():

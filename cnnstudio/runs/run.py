@@ -284,6 +284,21 @@ class Run:
         restore_weights(model, checkpoints.load(which).weights)
         return model
 
+    @property
+    def normalization(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation per channel with which images are normalized. Raises RunError."""
+        mean, std = self._per_channel("mean"), self._per_channel("std")
+        if min(std) <= 0:
+            raise self._damaged("std")
+        return tuple(mean), tuple(std)
+
+    @property
+    def weights_notice(self) -> str:
+        """Under which terms the weights are that the run started from; empty for random ones."""
+        found = self.metadata.get("weights")
+        notice = found.get("notice") if isinstance(found, dict) else None
+        return shorten(notice, 300) if isinstance(notice, str) else ""
+
     def untrained_model(self) -> Model:
         """The network with initial weights, in evaluation mode. Raises RunError."""
         import torch
@@ -293,9 +308,7 @@ class Run:
         problems = analyze(self.network, classes=len(self.classes)).problems
         if problems:
             raise RunError(f"The run in {self.folder} is damaged: {problems[0].full_message}.")
-        mean, std = self._per_channel("mean"), self._per_channel("std")
-        if min(std) <= 0:
-            raise self._damaged("std")
+        mean, std = self.normalization
         # A training in the same thread must not miss the random numbers that initial weights take.
         with torch.random.fork_rng(devices=()):
             model = build_model(self.network)

@@ -26,6 +26,7 @@ from cnnstudio.runs.heartbeat import LOCK_FILE, is_beating, this_host
 from cnnstudio.runs.recorder import RunRecorder, timestamp
 from cnnstudio.runs.run import DESIGN_FILE, FORMAT, RUN_FILE, VERSION, Run, new_folder, runs_folder
 from cnnstudio.runs.signals import stopping_on_signals
+from cnnstudio.runs.start_weights import find_start_weights
 from cnnstudio.runs.thread_plan import ThreadPlan, plan_threads
 from cnnstudio.training.checkpoints.save_schedule import DEFAULT_INTERVAL, SaveInterval
 from cnnstudio.training.checkpoints.warm_start import ParentRun
@@ -66,6 +67,8 @@ class RunOptions:
 
     The designs may differ: layers whose weights still fit keep them.
     """
+    weights: str | None = None
+    """Start weights: a pretrained name, a run or a safetensors file; None for those that the design names."""
     interval: SaveInterval = DEFAULT_INTERVAL
     """How often checkpoints are written, besides at the ends of epochs, at pauses and at a stop."""
     keep_weights: bool = True
@@ -145,6 +148,8 @@ def _prepare(
     progress: ProgressFunction,
 ) -> PreparedTraining:
     validate_threads(options.threads)
+    is_new = not options.resume and options.continue_from is None
+    is_resumed = options.resume and options.folder is not None and exists(options.folder / RUN_FILE)
     return prepare(
         network,
         dataset,
@@ -153,6 +158,10 @@ def _prepare(
         # Each of several ranks computes a share of the batch, and how much memory all of them have is
         # unknown.
         check_memory=ranks.is_single_process,
+        start_weights=find_start_weights(options.weights, network) if options.weights and is_new else None,
+        loads_weights=is_new,
+        # Images stay normalized as they were, whatever weights the run started from.
+        normalization=Run.open(options.folder).normalization if is_resumed and options.folder else None,
         progress=progress,
         cancelled=control.stop.is_set,
     )
@@ -253,8 +262,15 @@ def _initial_metadata(
         "input": list(prepared.network.input.dims),
         "mean": list(prepared.mean),
         "std": list(prepared.std),
+        **_weights_metadata(prepared),
         **({} if options.continue_from is None else {"continues": options.continue_from.name}),
     }
+
+
+def _weights_metadata(prepared: PreparedTraining) -> dict[str, Any]:
+    """Where the start weights come from, and under which terms they are; nothing for random ones."""
+    start = prepared.start_weights
+    return {} if start is None else {"weights": {"source": start.source, "notice": start.notice}}
 
 
 def _parent_run(folder: Path | None) -> ParentRun | None:

@@ -248,6 +248,24 @@ class WeightsTransferred(Event):
 
 
 @dataclass(frozen=True)
+class WeightsLoaded(Event):
+    """The run starts from pretrained weights, a file's or another run's. Comes after Started."""
+
+    event_name = "WeightsLoaded"
+
+    source: str
+    """The name of pretrained weights, or a path."""
+    kept: tuple[str, ...]
+    """Ids of the layers that start from them."""
+    fresh: tuple[str, ...]
+    """Ids of the layers with random initial weights."""
+    lines: tuple[str, ...]
+    """The same as readable text."""
+    notice: str = ""
+    """Under which terms the weights are."""
+
+
+@dataclass(frozen=True)
 class UnitsChecked(Event):
     """How many units of each layer are dead, that is, output 0 for every sample image."""
 
@@ -308,7 +326,7 @@ class Finished(Event):
 _EVENT_TYPES: Mapping[str, type[Event]] = {
     event_type.event_name: event_type
     for event_type in (
-        *(Started, WeightsTransferred, Progress, EpochEnded, SnapshotTaken, Warned),
+        *(Started, WeightsTransferred, WeightsLoaded, Progress, EpochEnded, SnapshotTaken, Warned),
         *(Paused, Resumed, RecipeChanged, ThreadsChanged, UnitsChecked, Diagnosed, Recovered, Finished),
     )
 }

@@ -19,7 +19,7 @@ from cnnstudio.training.checkpoints.warm_start import ParentRun, WarmStart, load
 from cnnstudio.training.compilation import compile_if_faster
 from cnnstudio.training.distributed.ranks import Ranks
 from cnnstudio.training.distributed.sync_batch_norm import convert_sync_batch_norm
-from cnnstudio.training.events import EpochEnded, Event, RecipeChanged, Scores, Started, Warned
+from cnnstudio.training.events import EpochEnded, Event, RecipeChanged, Scores, Started, Warned, WeightsLoaded
 from cnnstudio.training.hardware.torch_state import set_random_state
 from cnnstudio.training.metrics import NO_SUMS, Meter, Stopwatch
 from cnnstudio.training.optimization.schedule import learning_rates
@@ -53,8 +53,11 @@ class _Outbox:
     def warn(self, message: str) -> None:
         self.put(Warned(message))
 
-    def start(self, started: Started) -> None:
+    def start(self, started: Started, *following: Event) -> None:
+        """Emits Started, the events that follow it, and then those that waited."""
         self._emit(started)
+        for event in following:
+            self._emit(event)
         events, self._waiting = self._waiting or [], None
         for event in events:
             self._emit(event)
@@ -177,6 +180,12 @@ class RunState:
         self.meter = Meter(
             self.emit, self.stopwatch, self.learning_rate, self.step, self.steps, len(self.batches)
         )
+        start = prepared.start_weights
+        loaded = (
+            [WeightsLoaded(start.source, start.kept, start.fresh, start.lines, start.notice)]
+            if start is not None and not self.step
+            else []
+        )
         self._outbox.start(
             Started(
                 run=str(self.folder) if self.folder else None,
@@ -196,7 +205,8 @@ class RunState:
                 first_epoch=self.epochs_done + 1,
                 steps_done=self.step,
                 ranks=self.ranks.world_size,
-            )
+            ),
+            *loaded,
         )
         # What a resumed run has diagnosed before its first step is in its log.
         for event in prepared.diagnosed if not self.step or self.warm_start else ():
@@ -207,8 +217,8 @@ class RunState:
 
         `images` gives normalized training images (N, C, H, W), the same on each call.
         """
-        found = self.warm_start
-        parent_weights = found.weights if found else {}
+        found, start = self.warm_start, self.prepared.start_weights
+        parent_weights = found.weights if found else start.weights if start else {}
         # Twice: data-dependent layers, such as Whitening, see the images through the layers above them, which
         # must have the parent's weights by then; but they may also keep the parent's weights themselves.
         self.model.load_state_dict(parent_weights, strict=False)

@@ -23,6 +23,8 @@ from cnnstudio.cli.launch import add_launch_options, launch_script
 from cnnstudio.cli.output import LiveLine, echo
 from cnnstudio.cli.preflight import AUTO, add_preflight_options, fit_batch_size, or_auto, run_preflight
 from cnnstudio.cli.ranks import run_on_ranks
+from cnnstudio.core.formatting import list_names
+from cnnstudio.core.parameters import shorten
 
 if TYPE_CHECKING:
     from cnnstudio.data.dataset import Dataset
@@ -42,6 +44,7 @@ class Train(Command):
     examples = (
         "cnnstudio train lesson-32 --data shapes --epochs 3",
         "cnnstudio train my.cnn.json --data cifar10 --recipe lesson --run first-run",
+        "cnnstudio train efficientnet-lite0 --data my-photos",
         "cnnstudio train --run first-run --resume",
     )
     order = 2
@@ -73,6 +76,19 @@ class Train(Command):
             "weights still fit keep them",
         )
         parser.add_argument(
+            "--weights",
+            metavar="NAME, RUN or FILE.safetensors",
+            help="start from these weights where they fit: pretrained (efficientnet-lite0), a run's best, "
+            "or a file's; what fits is listed first",
+        )
+        parser.add_argument(
+            "--freeze",
+            metavar="LAYER",
+            nargs="+",
+            default=(),
+            help="layers and groups that keep their weights, by id or name (see cnnstudio summary)",
+        )
+        parser.add_argument(
             "--checkpoint-every",
             metavar="N",
             help="save a checkpoint every N steps or seconds (such as 30s), and at the end of each epoch "
@@ -95,6 +111,11 @@ class Train(Command):
             raise UsageError(
                 "use either --resume, which continues a run, or --continue-from, which starts a new one"
             )
+        if options.weights is not None and (options.resume or options.continue_from is not None):
+            other = "--resume" if options.resume else "--continue-from"
+            raise UsageError(f"use either --weights or {other}, which starts from the run's own weights")
+        if options.freeze and options.resume:
+            raise UsageError("--freeze changes the design, but --resume continues a run with its own")
         _choose_device(options)
         return run_on_ranks(options, lambda ranks: _train(options, ranks))
 
@@ -106,9 +127,32 @@ def _read(options: argparse.Namespace) -> tuple[Network, Recipe, str | None, Sav
         network = _run_to_resume(options).network
     else:
         network = read_design_argument(options.design)
+    network = _with_options(network, options)
     require_trainable(network)
-    recipe, data = _recipe_and_data(options)
+    recipe, data = _recipe_and_data(options, network)
     return network, recipe, data, interval
+
+
+def _with_options(network: Network, options: argparse.Namespace) -> Network:
+    """The network with the locks and the pretrained weights that the options ask for. Raises UserError."""
+    from cnnstudio.design import edits
+    from cnnstudio.training.pretrained.catalog import PRETRAINED
+
+    if options.weights in PRETRAINED:
+        network = edits.set_weights(network, options.weights)
+    locked = [node_id for text in options.freeze for node_id in _find_layers(network, text)]
+    return edits.set_trainable(network, locked, False)
+
+
+def _find_layers(network: Network, text: str) -> list[str]:
+    """The ids of the layers and groups with that id or name. Raises UsageError if there are none."""
+    if text in network:
+        return [text]
+    found = [node.id for node in network.walk() if text in (node.name, node.title)]
+    if not found:
+        known = list_names([node.name or node.id for node in network.nodes[:12]])
+        raise UsageError(f"--freeze: there is no layer “{shorten(text)}”; the first ones are {known}")
+    return found
 
 
 def _run_to_resume(options: argparse.Namespace) -> Run:
@@ -159,7 +203,7 @@ def _metavar(parameter: Any) -> str:
     return "N" if isinstance(parameter, Integer) else "X"
 
 
-def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
+def _recipe_and_data(options: argparse.Namespace, network: Network) -> tuple[Recipe, str | None]:
     """The recipe and the data set; a resumed run keeps its own unless the options say otherwise."""
     from cnnstudio.core.parameters import parameters
     from cnnstudio.runs.run import find_run
@@ -172,7 +216,7 @@ def _recipe_and_data(options: argparse.Namespace) -> tuple[Recipe, str | None]:
         recipe = read_recipe(options.recipe) if options.recipe else run.recipe
         data = data or run.dataset_name
     else:
-        recipe = read_recipe(options.recipe or "studio")
+        recipe = read_recipe(options.recipe or ("studio" if network.weights is None else "pretrained"))
     given = {parameter.name: getattr(options, parameter.name) for parameter in parameters(Recipe)}
     if given["batch_size"] == AUTO:
         # The recipe's, which is fitted into memory later; for other fields, auto is a value like any other.
@@ -193,6 +237,7 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
     from cnnstudio.cli.seed_sweep import recipes_with_seeds, train_and_report
     from cnnstudio.cli.training_output import printer, stop_when_unread
     from cnnstudio.core.progress import Cancelled
+    from cnnstudio.design.adaptation import adapt_to_classes
     from cnnstudio.runs.run import launched_run
     from cnnstudio.runs.signals import stopping_on_signals
     from cnnstudio.runs.start import RunOptions, start_run
@@ -205,6 +250,9 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
     with stopping_on_signals(control):
         try:
             dataset = ranks.local_main_process_first(lambda: load_dataset(source, control.stop.is_set))
+            if network.weights is not None and not options.resume:
+                # The last layer of pretrained weights has the classes of pretraining.
+                network = adapt_to_classes(network, len(dataset.classes))
             if options.find_learning_rate or options.preflight:
                 run_preflight(
                     options, _prepare(options, network, dataset, recipe, control), control.stop.is_set
@@ -238,6 +286,7 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
                 resume=resume or launched is not None,
                 interval=interval,
                 continue_from=None if launched else parent,
+                weights=options.weights,
                 on_save_failure="retry",
             ),
             control=control,

@@ -36,7 +36,14 @@ from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.runs.seeds import MAX_SEEDS, SeedSweep
 from cnnstudio.runs.significance import format_accuracy
-from cnnstudio.training.events import Event, Progress, SnapshotTaken, Warned, WeightsTransferred
+from cnnstudio.training.events import (
+    Event,
+    Progress,
+    SnapshotTaken,
+    Warned,
+    WeightsLoaded,
+    WeightsTransferred,
+)
 
 if TYPE_CHECKING:
     from cnnstudio.training.preflight.profiling import TrainingEstimate
@@ -299,7 +306,7 @@ class TrainingToolBar(QToolBar):
         for event in events:
             if isinstance(event, Warned):
                 self.message.emit(Message(event.message, is_note=True))
-            elif isinstance(event, WeightsTransferred):
+            elif isinstance(event, WeightsTransferred | WeightsLoaded):
                 self.message.emit(Message(". ".join(event.lines) + "."))
         if any(not isinstance(event, _FREQUENT_EVENTS) for event in events) or self._is_update_due():
             self._update()

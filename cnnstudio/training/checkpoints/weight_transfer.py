@@ -161,6 +161,14 @@ def _tensors_by_address(network: Network) -> dict[_Address, _Tensor]:
     return found
 
 
+def tensors_by_layer(network: Network) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Layer id -> name in the model's state dict -> shape, of all layers with tensors, in their order."""
+    found: dict[str, dict[str, tuple[int, ...]]] = defaultdict(dict)
+    for address, tensor in _tensors_by_address(network).items():
+        found[address.node_id][tensor.name] = tensor.shape
+    return dict(found)
+
+
 def _split_owner(name: str, ids: set[str]) -> tuple[str, str]:
     """The innermost layer id in a tensor's name, and the part of the name that follows it.
 

@@ -40,6 +40,8 @@ from cnnstudio.training.hardware.device import choose_device, fastest_precision,
 from cnnstudio.training.hardware.device_memory import free_memory
 from cnnstudio.training.hardware.thread_policy import MAX_THREADS
 from cnnstudio.training.model import Model, build_model
+from cnnstudio.training.pretrained.catalog import pretrained
+from cnnstudio.training.pretrained.start_weights import Normalization, StartWeights, from_pretrained
 from cnnstudio.training.recipe.recipe import MAX_ACCUMULATE, Recipe
 from cnnstudio.training.sample_images import choose_sample_images
 from cnnstudio.training.train_step import micro_batch_size
@@ -86,7 +88,7 @@ class PreparedTraining:
     test: Split
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    """Of the training images, one number per channel, for pixel values from 0 to 1."""
+    """Of the training images, or those of pretraining: one number per channel, for pixels from 0 to 1."""
     sample_images: Split
     """A few test images for views of the model, of each class in turn."""
     evaluation_batch_size: int
@@ -94,6 +96,8 @@ class PreparedTraining:
     warnings: tuple[str, ...]
     diagnosed: tuple[Diagnosed, ...]
     """What the images show before the first step, with something to try."""
+    start_weights: StartWeights | None = None
+    """The weights that fresh models start from; None for random ones."""
 
     def batches(self, shard: Shard = WHOLE_BATCH) -> Batches:
         """The training images in the recipe's batches, or a shard of each batch."""
@@ -157,8 +161,10 @@ class PreparedTraining:
             yield images
 
     def fresh_model(self) -> Model:
-        """The network on the device, with initial weights from the current random numbers."""
+        """The network on the device, with the start weights, else random ones from the current numbers."""
         model = build_model(self.network)
+        if self.start_weights is not None:
+            model.load_state_dict(self.start_weights.weights, strict=False)
         # channels_last makes convolutions faster. The stub of `to` lacks an overload for a format alone.
         model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         model.set_normalization(self.mean, self.std)
@@ -172,6 +178,9 @@ def prepare(
     device: str = "auto",
     *,
     check_memory: bool = True,
+    start_weights: StartWeights | None = None,
+    loads_weights: bool = True,
+    normalization: Normalization | None = None,
     progress: ProgressFunction = ignore_progress,
     cancelled: CancelFunction = never_cancelled,
 ) -> PreparedTraining:
@@ -181,12 +190,18 @@ def prepare(
     do not depend on the seed. `check_memory=False` accepts batches that do not fit into the memory, for
     callers that look for a batch size that does. `progress` is called while images are resized.
 
-    Raises TrainingError, DeviceError or DataError, each with one sentence; Cancelled.
+    `start_weights` are by default the pretrained ones that the network names, unless `loads_weights` is
+    False, as for a run that is resumed. `normalization` is by default that of the weights, or else the mean
+    and standard deviation of the training images.
+
+    Raises TrainingError, DeviceError, DataError or PretrainedError, each with one sentence; Cancelled.
     """
     chosen = choose_device(device)
     analysis = analyze(network, classes=len(dataset.classes))
     if analysis.problems:
         raise TrainingError(f"{analysis.problems[0].full_message}.")
+    if start_weights is None and loads_weights and network.weights is not None:
+        start_weights = from_pretrained(network.weights, network)
     channels, height, width = network.input.dims
     resized = resize(dataset, (channels, height, width), progress, cancelled)
     train_rows, validation, validation_source = split_validation(resized, recipe)
@@ -201,7 +216,7 @@ def prepare(
     _check_batch_normalization(network, recipe)
     if check_memory:
         _check_memory(analysis, recipe, chosen)
-    mean, std = channel_statistics(resized.train)
+    mean, std = normalization or _normalization(network, resized, start_weights)
     return PreparedTraining(
         network=network,
         recipe=recipe,
@@ -212,13 +227,26 @@ def prepare(
         validation=validation,
         validation_source=validation_source,
         test=resized.test,
-        mean=tuple(map(float, mean)),
-        std=tuple(map(float, std)),
+        mean=mean,
+        std=std,
         sample_images=choose_sample_images(resized.test),
         evaluation_batch_size=evaluation_batch_size(analysis, chosen),
         warnings=warnings,
         diagnosed=tuple(_unequal_classes(resized, train_rows, recipe)),
+        start_weights=start_weights,
     )
+
+
+def _normalization(network: Network, dataset: Dataset, start_weights: StartWeights | None) -> Normalization:
+    """That of the start weights, or else of the training images."""
+    found = start_weights.normalization if start_weights is not None else None
+    if found is None and network.weights is not None:
+        known = pretrained(network.weights)
+        found = known.mean, known.std
+    if found is not None and len(found[0]) == network.input.channels:
+        return found
+    mean, std = channel_statistics(dataset.train)
+    return tuple(map(float, mean)), tuple(map(float, std))
 
 
 def split_validation(dataset: Dataset, recipe: Recipe) -> tuple[Rows, Split | Subset, ValidationSource]:

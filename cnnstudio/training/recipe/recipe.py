@@ -357,8 +357,40 @@ FAST_CPU = FAST_GPU.replace(
 All but the optimizer is from airbench94 (`FAST_GPU`): within few epochs Muon gets further than SGD.
 """
 
+PRETRAINED = Recipe(
+    "pretrained",
+    epochs=10,
+    batch_size=32,
+    optimizer="adamw",
+    learning_rate=0.002,
+    weight_decay=0.01,
+    schedule="cosine",
+    label_smoothing=0.1,
+    validation_share=0.1,
+)
+"""For a new last layer on a network that is locked up to there.
+
+Without augmentation, so that what the locked layers compute is computed once per image.
+"""
+
+FINE_TUNE = PRETRAINED.replace(
+    name="fine-tune",
+    epochs=8,
+    learning_rate=0.0002,
+    warm_up=0.1,
+    flip="random",
+)
+"""For the second stage, with the last blocks unlocked: a low rate, so that they keep what they know."""
+
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
-    {"studio": STUDIO, "lesson": LESSON, "fast-cpu": FAST_CPU, "fast-gpu": FAST_GPU}
+    {
+        "studio": STUDIO,
+        "lesson": LESSON,
+        "fast-cpu": FAST_CPU,
+        "fast-gpu": FAST_GPU,
+        "pretrained": PRETRAINED,
+        "fine-tune": FINE_TUNE,
+    }
 )
 """By name; the default first."""
 
@@ -368,6 +400,8 @@ PURPOSES: Mapping[str, str] = MappingProxyType(
         "lesson": "Exactly the lesson: Adam, batches of 32, 10 epochs",
         "fast-cpu": "For the template airbench-small on a CPU: high accuracy in few epochs",
         "fast-gpu": "For the template airbench94 on a GPU; other networks need a lower learning rate",
+        "pretrained": "For pretrained networks: trains the last layer, the rest stays locked",
+        "fine-tune": "For pretrained networks, after that: the unlocked last blocks at a low rate",
     }
 )
 """What each recipe is for."""

@@ -1,0 +1,139 @@
+"""`cnnstudio train` with pretrained weights, start weights and locked layers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnstudio.cli.main import main
+from cnnstudio.design import edits
+from cnnstudio.design.file import write_design
+from cnnstudio.design.network import Network
+from cnnstudio.design.templates import template
+from cnnstudio.layers.base import Shape
+from cnnstudio.runs.run import Run
+
+Output = pytest.CaptureFixture[str]
+CPU = ["--device", "cpu", "--threads", "1"]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Bright and dark images of different sizes, one of them gray; the class of each is its folder."""
+    random = np.random.default_rng(0)
+    for split, count in (("train", 6), ("test", 2)):
+        for name, low in (("bright", 150), ("dark", 0)):
+            folder = tmp_path / "photos" / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                shape = (20 + number, 24) if number == 1 else (20 + number, 24, 3)
+                Image.fromarray(random.integers(low, low + 100, shape).astype(np.uint8)).save(
+                    folder / f"{number}.png"
+                )
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """The beginning of the template, for images of 32 × 32, without its weights' name."""
+    network = template("efficientnet-lite0").network
+    cut = [node.id for node in network.nodes[3:-3]]
+    network = edits.remove(Network(Shape.of(3, 32, 32), network.nodes, "Small"), cut)
+    dense = network.nodes[-1]
+    network = edits.replace(network, dense.id, layer=dense.layer.with_values({"units": 2}))
+    path = tmp_path / "small.cnn.json"
+    write_design(path, edits.set_trainable(network, [node.id for node in network.nodes], True))
+    return path
+
+
+def _train(output: Output, *arguments: str) -> list[dict[str, object]]:
+    output.readouterr()
+    assert main(["train", *arguments, *CPU, "--json"]) == 0
+    return [json.loads(line) for line in output.readouterr().out.splitlines()]
+
+
+def test_the_template_trains_a_head_on_a_folder(photos: Path, tmp_path: Path, capsys: Output) -> None:
+    # One epoch and a place, only to be fast and to find the run: it needs no option but the data.
+    folder = ["--epochs", "1", "--run", str(tmp_path / "run")]
+    events = _train(capsys, "efficientnet-lite0", "--data", str(photos), *folder)
+    loaded = next(event for event in events if event["event"] == "WeightsLoaded")
+    assert loaded["fresh"] == ["dense_1"]
+    assert "Apache-2.0" in str(loaded["notice"])
+    started = next(event for event in events if event["event"] == "Started")
+    assert started["parameters"] == 2 * 1281
+    assert events[-1]["outcome"] == "completed"
+    run = Run.open(tmp_path / "run")
+    assert run.recipe.name == "pretrained"
+    assert run.network.weights == "efficientnet-lite0"
+    assert run.normalization[1] == (128 / 255,) * 3
+    assert run.weights_notice.startswith("pretrained on ImageNet")
+
+
+def test_weights_and_locks_are_listed_first_and_kept(
+    photos: Path, small: Path, tmp_path: Path, capsys: Output
+) -> None:
+    options = ["--data", str(photos), "--epochs", "1", "--batch-size", "4"]
+    frozen = ["--weights", "efficientnet-lite0", "--freeze", "Stem", "block_3"]
+    first = tmp_path / "first"
+    _train(capsys, str(small), *options, *frozen, "--run", str(first))
+    network = Run.open(first).network
+    assert {node.id for node in network.nodes if not node.trainable} == {"block_1", "block_3"}
+    # Another run's weights, by its folder.
+    events = _train(capsys, str(small), *options, "--weights", str(first), "--run", str(tmp_path / "second"))
+    loaded = next(event for event in events if event["event"] == "WeightsLoaded")
+    assert loaded["fresh"] == []
+    assert [event["event"] for event in events[:2]] == ["Started", "WeightsLoaded"]
+    assert Run.open(tmp_path / "second").normalization == Run.open(first).normalization
+
+
+def test_a_run_that_started_from_weights_resumes_without_them(
+    photos: Path, small: Path, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ["--data", str(photos), "--batch-size", "4", "--run", str(tmp_path / "run")]
+    _train(capsys, str(small), *options, "--weights", "efficientnet-lite0", "--epochs", "1")
+    monkeypatch.setattr("cnnstudio.training.pretrained.loading.locate", lambda weights: None)
+    monkeypatch.setenv("CNNSTUDIO_HOME", str(tmp_path / "other home"))
+    events = _train(capsys, *options[2:], "--data", str(photos), "--resume", "--epochs", "2")
+    assert "WeightsLoaded" not in [event["event"] for event in events]
+    assert events[-1]["outcome"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--weights", "weights.pt"], "There is no run"),
+        (["--weights", "missing.safetensors"], "there is no such file"),
+        (["--freeze", "Nothing\x1b[2J"], "there is no layer"),
+        (["--weights", "efficientnet-lite0", "--resume", "--run", "r"], "use either --weights or --resume"),
+        (["--freeze", "Stem", "--resume", "--run", "r"], "--freeze changes the design"),
+    ],
+)
+def test_wrong_weights_and_layers_are_one_sentence(
+    photos: Path, small: Path, capsys: Output, arguments: list[str], text: str
+) -> None:
+    capsys.readouterr()
+    assert main(["train", str(small), "--data", str(photos), *arguments]) == 2
+    errors = capsys.readouterr().err
+    assert [text in line for line in errors.splitlines() if line.startswith("cnnstudio: ")] == [True]
+    assert "\x1b" not in errors
+
+
+def test_a_hostile_file_offered_as_weights_is_refused(
+    photos: Path, small: Path, tmp_path: Path, capsys: Output
+) -> None:
+    hostile = tmp_path / "weights.pt"
+    hostile.write_bytes(b"cposix\nsystem\n(S'touch /tmp/never'\ntR.")
+    capsys.readouterr()
+    assert main(["train", str(small), "--data", str(photos), "--weights", str(hostile)]) == 2
+    assert "can contain programs" in capsys.readouterr().err
+
+
+def test_locking_everything_is_said_before_any_image_is_read(small: Path, capsys: Output) -> None:
+    capsys.readouterr()
+    layers = ["Stem", "block_3", "block_5", "dense_1"]
+    assert main(["train", str(small), "--data", "shapes", "--freeze", *layers]) == 2
+    assert "all of them are locked" in capsys.readouterr().err

@@ -1,0 +1,103 @@
+"""Start weights from files: what fits is taken, and nothing but safetensors is opened."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from cnnstudio.design import edits
+from cnnstudio.training.model import build_model
+from cnnstudio.training.pretrained.catalog import PretrainedError
+from cnnstudio.training.pretrained.start_weights import from_file
+from tests.training.networks import small_resnet, tiny
+
+
+class _Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return exec, ("raise AssertionError('the file was loaded')",)
+
+
+def _save(path: Path, tensors: dict[str, torch.Tensor]) -> Path:
+    safetensors.torch.save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+    return path
+
+
+def test_a_file_with_the_same_names_and_shapes_fits_completely(tmp_path: Path) -> None:
+    state = build_model(small_resnet()).state_dict()
+    start = from_file(_save(tmp_path / "w.safetensors", state), small_resnet())
+    assert not start.fresh
+    assert start.weights.keys() == state.keys()
+    assert all(torch.equal(start.weights[name], state[name]) for name in state)
+
+
+def test_other_names_fit_by_position_and_shape(tmp_path: Path) -> None:
+    state = build_model(tiny()).state_dict()
+    # Ten comes after two: names are sorted in files, but programs number layers.
+    names = {"conv2d_1": "features.2", "batch_normalization_1": "features.3", "conv2d_2": "features.10"}
+    renamed = {
+        f"{names.get(layer, 'classifier.0')}.{end}": value
+        for name, value in state.items()
+        for layer, _, end in [name.rpartition(".")]
+        if end != "num_batches_tracked"
+    }
+    start = from_file(_save(tmp_path / "w.safetensors", renamed), tiny())
+    assert not start.fresh
+    assert all(torch.equal(start.weights[name], state[name]) for name in start.weights)
+    assert len(start.weights) == len(renamed)
+
+
+def test_a_layer_of_another_shape_starts_afresh_as_a_whole(tmp_path: Path) -> None:
+    state = build_model(tiny(classes=5)).state_dict()
+    start = from_file(_save(tmp_path / "w.safetensors", state), tiny(classes=3))
+    assert start.fresh == ("dense_1",)
+    assert start.kept == ("conv2d_1", "batch_normalization_1", "conv2d_2")
+    assert not any(name.startswith("dense_1") for name in start.weights)
+    assert start.lines[0].endswith("3 layers of 4 (Conv2D, BatchNormalization, Conv2D)")
+    assert start.lines[1].startswith("Starts afresh: Dense (layer 6)")
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".pth", ".pkl", ".h5", ".bin", ""])
+def test_files_that_can_contain_programs_are_refused_without_being_opened(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"weights{suffix}"
+    path.write_bytes(pickle.dumps(_Bomb()))
+    monkeypatch.setattr("cnnstudio.training.pretrained.start_weights.read_regular", None)
+    with pytest.raises(PretrainedError, match="can contain programs"):
+        from_file(path, tiny())
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff" * 64, pickle.dumps(_Bomb())], ids=["empty", "noise", "pickle"]
+)
+def test_a_damaged_file_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(
+        PretrainedError, match=r"w\.safetensors: this is not a \.safetensors file, or it is damaged"
+    ):
+        from_file(path, tiny())
+
+
+def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    path = _save(tmp_path / "w.safetensors", {"conv2d_1.weight": torch.full((8, 3, 3, 3), torch.nan)})
+    with pytest.raises(PretrainedError, match="NaN or infinite"):
+        from_file(path, tiny())
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    path = _save(tmp_path / "w.safetensors", {"something.weight": torch.zeros(7, 7)})
+    with pytest.raises(PretrainedError, match="No layer of Tiny fits"):
+        from_file(path, tiny())
+    with pytest.raises(PretrainedError, match="there is no such file"):
+        from_file(tmp_path / "missing.safetensors", tiny())
+
+
+def test_locked_layers_take_weights_as_well(tmp_path: Path) -> None:
+    state = build_model(tiny()).state_dict()
+    locked = edits.set_trainable(tiny(), ["conv2d_1"], False)
+    assert "conv2d_1" in from_file(_save(tmp_path / "w.safetensors", state), locked).kept
