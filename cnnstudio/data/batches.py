@@ -67,8 +67,8 @@ class Batches:
         self._channels, self._height, self._width = split.shape
         self._storage_device = self._device if uploaded else torch.device("cpu")
         pixels = np.ascontiguousarray(as_channels_last(split.images))
-        self._pixels = _as_tensor(pixels).flatten(1).to(self._storage_device)
-        self._labels = _as_tensor(split.labels).to(self._storage_device)
+        self._pixels = as_tensor(pixels).flatten(1).to(self._storage_device)
+        self._labels = as_tensor(split.labels).to(self._storage_device)
         self._prefetcher = Prefetcher.for_array(pixels) if self._storage_device.type == "cpu" else None
         self._scale, self._offset = _scale_and_offset(mean, std, self._height * self._width, self._device)
         self._shuffle = shuffle
@@ -274,7 +274,7 @@ def _bounds(count: int, batch_size: int) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], count], strict=True))
 
 
-def _as_tensor(array: np.ndarray) -> Tensor:
+def as_tensor(array: np.ndarray) -> Tensor:
     """A tensor that shares the array's memory. torch warns of read-only arrays; nothing is written here."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")

@@ -96,7 +96,8 @@ def start_run(
     """Trains the network, writes the run and returns its last event. Blocks until the run has ended.
 
     Ctrl+C and SIGTERM stop the run after the current step, with a checkpoint from which it can be resumed.
-    `progress` reports the resizing of the images before training; a stop during it raises Cancelled.
+    `progress` reports the resizing of the images before training; a stop during it raises Cancelled. It also
+    reports how far the locked beginning of a network is computed.
     `background` is that of `train_prepared`.
 
     Raises a UserError (TrainingError, DeviceError, DataError, RunError, CheckpointError) for a run that
@@ -133,6 +134,7 @@ def start_run(
             require_own=recorder.require_own,
             on_save_failure=options.on_save_failure,
             adapt_threads=plan.adapt,
+            progress=progress,
         )
         # Which says, too, if the result could not be written.
         return recorder.finished or finished

@@ -26,7 +26,7 @@ from cnnstudio.layers.initializers import DataDependentInit
 _MONOTONIC = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.Sigmoid, nn.Tanh)
 
 
-class _NamedModule(NamedTuple):
+class NamedModule(NamedTuple):
     node_id: str
     name: str
     module: nn.Module
@@ -39,7 +39,7 @@ class LayerSequence(nn.Sequential):
     which computes the node's output.
     """
 
-    def __init__(self, named_modules: Sequence[_NamedModule], *, reorder: bool) -> None:
+    def __init__(self, named_modules: Sequence[NamedModule], *, reorder: bool) -> None:
         super().__init__(OrderedDict((entry.name, entry.module) for entry in named_modules))
         self.design_order = tuple(entry.name for entry in named_modules)
         self.run_order = _pooling_first(named_modules) if reorder else self.design_order
@@ -71,7 +71,7 @@ class Model(LayerSequence):
     `mean` and `std`, one number per channel for pixel values from 0 to 1, are those of the training images.
     """
 
-    def __init__(self, network: Network, named_modules: Sequence[_NamedModule], *, reorder: bool) -> None:
+    def __init__(self, network: Network, named_modules: Sequence[NamedModule], *, reorder: bool) -> None:
         super().__init__(named_modules, reorder=reorder)
         self.network = network
         self.mean: tuple[float, ...] = (0.0,) * network.input.channels
@@ -197,9 +197,9 @@ def build_model(network: Network, *, reorder: bool = True) -> Model:
     return Model(network, named_modules, reorder=reorder).train()
 
 
-def _build(nodes: Iterable[Node], shape: Shape, reorder: bool) -> tuple[list[_NamedModule], Shape]:
+def _build(nodes: Iterable[Node], shape: Shape, reorder: bool) -> tuple[list[NamedModule], Shape]:
     """The modules of a list of nodes for inputs of `shape`, and the output shape."""
-    named_modules: list[_NamedModule] = []
+    named_modules: list[NamedModule] = []
     for node in nodes:
         if not node.is_active:
             continue
@@ -207,12 +207,12 @@ def _build(nodes: Iterable[Node], shape: Shape, reorder: bool) -> tuple[list[_Na
         if isinstance(layer, Group):
             make = _build_branches if layer.has_branches else _build_body
             bodies, inside = make(node, layer, shape, reorder)
-            named_modules.append(_NamedModule(node.id, node.id, layer.build_group(shape, inside, bodies)))
+            named_modules.append(NamedModule(node.id, node.id, layer.build_group(shape, inside, bodies)))
             shape = layer.group_output_shape(shape, inside)
         else:
             for suffix, module in layer.build(shape):
                 named_modules.append(
-                    _NamedModule(node.id, f"{node.id}_{suffix}" if suffix else node.id, module)
+                    NamedModule(node.id, f"{node.id}_{suffix}" if suffix else node.id, module)
                 )
             shape = layer.output_shape(shape)
         if not node.trainable:
@@ -240,9 +240,9 @@ def _build_body(node: Node, group: Group, shape: Shape, reorder: bool) -> _Insid
     return [copies[0] if len(copies) == 1 else nn.Sequential(*copies)], [shape]
 
 
-def _pooling_first(named_modules: Iterable[_NamedModule]) -> tuple[str, ...]:
+def _pooling_first(named_modules: Iterable[NamedModule]) -> tuple[str, ...]:
     """The names, with each max-pooling moved before the monotonic activations that precede it."""
-    order: list[_NamedModule] = []
+    order: list[NamedModule] = []
     for entry in named_modules:
         place = len(order)
         if isinstance(entry.module, nn.MaxPool2d):

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from cnnstudio.core.progress import CancelFunction, ProgressFunction
+from cnnstudio.data.batches import Batches
 from cnnstudio.training.checkpoints.manager import CheckpointManager, all_finite
 from cnnstudio.training.checkpoints.position import Position
 from cnnstudio.training.checkpoints.save_schedule import SaveInterval, SaveSchedule
@@ -20,6 +22,7 @@ from cnnstudio.training.compilation import compile_if_faster
 from cnnstudio.training.distributed.ranks import Ranks
 from cnnstudio.training.distributed.sync_batch_norm import convert_sync_batch_norm
 from cnnstudio.training.events import EpochEnded, Event, RecipeChanged, Scores, Started, Warned, WeightsLoaded
+from cnnstudio.training.frozen.features import FrozenFeatures
 from cnnstudio.training.hardware.torch_state import set_random_state
 from cnnstudio.training.metrics import NO_SUMS, Meter, Stopwatch
 from cnnstudio.training.optimization.schedule import learning_rates
@@ -95,6 +98,8 @@ class RunState:
         """Of the epoch in which the run resumes."""
         self.history: list[EpochEnded] = []
         self.warm_start: WarmStart | None = None
+        self.features: FrozenFeatures | None = None
+        """What the locked beginning of the network gives for the images, if that is used in their place."""
         self.threads: int | None = None
         """CPU threads for the next step, if their number may change; saved with the position."""
         self.stopwatch = Stopwatch()
@@ -231,6 +236,33 @@ class RunState:
             self.training_step.load_state_dict(found.training_state)
             self._restore_random_state(found.random_state)
 
+    def use_features(self, progress: ProgressFunction, cancelled: CancelFunction) -> None:
+        """Computes the locked beginning of the network once for all images, if it has one. Raises Cancelled.
+
+        Not with several ranks, each of which has its own disk. They compute it with each step, without its
+        gradients.
+        """
+        if not self.ranks.is_single_process:
+            return
+        prepared = dataclasses.replace(self.prepared, recipe=self.recipe)
+        features = FrozenFeatures.of(prepared, self.model, progress, cancelled)
+        if features is not None:
+            self.batches = features.train_batches()
+            self.validation = features.unshuffled(prepared.validation)
+            self.training_step.forward = features.rest
+            self.features = features
+
+    @property
+    def evaluated_model(self) -> nn.Module:
+        """The module that takes what `validation` and `test_batches` give."""
+        return self.features.rest if self.features is not None else self.model
+
+    def test_batches(self) -> Batches:
+        """The test images, or this rank's shard of them. Raises Cancelled."""
+        if self.features is not None:
+            return self.features.unshuffled(self.prepared.test)
+        return self.prepared.unshuffled(self.prepared.test, self.ranks.shard)
+
     def try_compilation(self) -> None:
         """Compiles the model if that makes the remaining steps faster.
 
@@ -238,6 +270,8 @@ class RunState:
         trial steps are collectives that need all ranks.
         """
         left = self.steps - self.step
+        if self.features is not None:
+            return  # little is left to compute
         if self.prepared.device.type in _COMPILING_DEVICES and self.ranks.is_single_process and left:
             images, labels = next(self.batches.epoch(self.epochs_done + 1))
             self.training_step.forward = compile_if_faster(self.training_step, images, labels, left)
@@ -253,6 +287,11 @@ class RunState:
     def _apply_recipe(self, recipe: Recipe) -> None:
         if recipe.augmentation != self.recipe.augmentation:
             self.batches = dataclasses.replace(self.prepared, recipe=recipe).batches(self.ranks.shard)
+            if self.features is not None:
+                # From here on each epoch augments anew, so that the features of before are no longer true.
+                self.features = None
+                self.validation = self.prepared.unshuffled(self.prepared.validation, self.ranks.shard)
+                self.training_step.forward = self.model
         self.recipe = recipe
         self.steps = recipe.epochs * len(self.batches)
         self.learning_rate = learning_rates(recipe, self.steps)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from cnnstudio.core.errors import UserError
+from cnnstudio.core.progress import Cancelled, ProgressFunction, ignore_progress
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
 from cnnstudio.training import outcomes
@@ -100,6 +101,7 @@ def train_prepared(
     adapt_threads: ThreadRecord | None = None,
     after_validation: Callable[[Tensor], None] | None = None,
     background: BackgroundWork | None = None,
+    progress: ProgressFunction = ignore_progress,
 ) -> Finished:
     """The same for a prepared training.
 
@@ -112,6 +114,7 @@ def train_prepared(
     busy, after it has repeated the changes of that record. `after_validation` gets the logits of the
     validation images, float (N, classes) in their order, before `after_epoch`; of a single process only, and
     only if there are not too many to keep. `background` gets up to 28% of the time while it has work.
+    `progress` is called while the locked beginning of a network is computed.
 
     Raises, before any event, CheckpointError if it cannot resume, TrainingError if memory is short, and
     DeviceError if the device fails; what happens later is in Finished.
@@ -129,7 +132,7 @@ def train_prepared(
         if resume:
             run.resume()
         hooks = after_epoch, after_validation
-        training = _Training(run, control or Control(), probes, *hooks, on_save_failure, background)
+        training = _Training(run, control or Control(), probes, *hooks, on_save_failure, background, progress)
         if adapt_threads is not None and ranks.is_single_process and prepared.device.type == "cpu":
             training.threads = AdaptiveThreads(run, adapt_threads)
         else:
@@ -171,8 +174,10 @@ class _Training:
         after_validation: Callable[[Tensor], None] | None,
         on_save_failure: SaveFailurePolicy,
         background: BackgroundWork | None,
+        progress: ProgressFunction,
     ) -> None:
         self.run = run
+        self.progress = progress
         self.sync = RankSync(run.ranks, control)
         self.control = self.sync.control
         self.after_epoch = after_epoch
@@ -247,12 +252,13 @@ class _Training:
                 run.initialize_weights(self._first_images)
                 self.after_epoch(run.epochs_done, run.model)
                 run.save_if_needed()
+            run.use_features(self.progress, self.control.stop.is_set)
             run.try_compilation()
             ended = self._train_epochs()
             run.save_if_needed()
             self.hooks.wait_until_saved()
             return ended
-        except Stopped:
+        except (Stopped, Cancelled):
             # What was done is saved, unless the last losses turn out to be NaN.
             with contextlib.suppress(NotFiniteError):
                 run.save_if_needed()
@@ -355,7 +361,7 @@ class _Training:
         )
         with run.training_step.use_ema_weights():
             validation = mean_scores(
-                run.model,
+                run.evaluated_model,
                 run.validation.epoch(0),
                 self.sync.requested.stop.is_set,
                 run.recipe.test_time_flip,
@@ -422,5 +428,9 @@ class _Training:
             cancelled = after_deadline(time.monotonic() + _TEST_SECONDS_AFTER_STOP)
         else:
             cancelled = self.sync.requested.stop.is_set
-        batches = run.prepared.unshuffled(run.prepared.test, run.ranks.shard).epoch(0)
-        return mean_scores(run.model, batches, cancelled, run.recipe.test_time_flip, run.ranks)
+        try:
+            batches = run.test_batches().epoch(0)
+        except Cancelled:
+            return None
+        model = run.evaluated_model
+        return mean_scores(model, batches, cancelled, run.recipe.test_time_flip, run.ranks)

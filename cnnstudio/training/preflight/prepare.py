@@ -98,6 +98,14 @@ class PreparedTraining:
     """What the images show before the first step, with something to try."""
     start_weights: StartWeights | None = None
     """The weights that fresh models start from; None for random ones."""
+    fingerprint: str = ""
+    """That of the data set; only for a network with locked layers, whose results are kept by it."""
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The images by the name of their split."""
+        found = {"training": self.train, "test": self.test}
+        return found if isinstance(self.validation, Subset) else {**found, "validation": self.validation}
 
     def batches(self, shard: Shard = WHOLE_BATCH) -> Batches:
         """The training images in the recipe's batches, or a shard of each batch."""
@@ -234,6 +242,7 @@ def prepare(
         warnings=warnings,
         diagnosed=tuple(_unequal_classes(resized, train_rows, recipe)),
         start_weights=start_weights,
+        fingerprint=dataset.fingerprint if network.locked_ids else "",
     )
 
 

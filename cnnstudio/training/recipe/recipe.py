@@ -55,6 +55,7 @@ FIELD_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Images": (
             *("flip", "shift", "shift_border", "crop", "cutout"),
             *("brightness", "contrast", "saturation", "mixup", "cutmix", "test_time_flip"),
+            "feature_copies",
         ),
     }
 )
@@ -197,6 +198,16 @@ class Recipe:
     )
     cutmix: float = number(
         0.0, minimum=0.0, maximum=10.0, help="pastes a rectangle from another image (1 typical, 0 = off)"
+    )
+
+    feature_copies: int = integer(
+        0,
+        minimum=0,
+        maximum=64,
+        label="Augmented copies",
+        help="where the first layers are locked: augmented copies of each image for which these are computed "
+        "once (0 = each epoch augments anew)",
+        unit="copies",
     )
 
     label_smoothing: float = number(
@@ -367,6 +378,7 @@ PRETRAINED = Recipe(
     schedule="cosine",
     label_smoothing=0.1,
     validation_share=0.1,
+    precision="auto",
 )
 """For a new last layer on a network that is locked up to there.
 
@@ -379,6 +391,7 @@ FINE_TUNE = PRETRAINED.replace(
     learning_rate=0.0002,
     warm_up=0.1,
     flip="random",
+    feature_copies=2,
 )
 """For the second stage, with the last blocks unlocked: a low rate, so that they keep what they know."""
 

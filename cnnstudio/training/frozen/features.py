@@ -1,0 +1,141 @@
+"""The features of a training: what the locked beginning of its network gives for each image."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from cnnstudio.core.progress import (
+    CancelFunction,
+    Cancelled,
+    Progress,
+    ProgressFunction,
+    raise_if_cancelled,
+    throttled,
+)
+from cnnstudio.data.augmentation.augmentation import NO_AUGMENTATION, Augmentation
+from cnnstudio.data.batches import Batches
+from cnnstudio.data.dataset import Split, Subset
+from cnnstudio.training.frozen.batches import FeatureBatches
+from cnnstudio.training.frozen.frozen_part import FrozenPart, RestOfModel, frozen_length
+from cnnstudio.training.frozen.store import MAX_FILE_BYTES, Features, load_or_compute
+from cnnstudio.training.model import Model
+from cnnstudio.training.preflight.prepare import PreparedTraining
+from cnnstudio.training.recipe.recipe import Recipe
+
+__all__ = ["Cancelled", "FrozenFeatures", "can_use_features"]
+
+_BATCH = 32
+"""Images at a time: more are not faster, and take more memory."""
+
+
+def can_use_features(recipe: Recipe) -> bool:
+    """Whether each image has the same features in all epochs, or in turn those of a few copies of it."""
+    augmentation = recipe.augmentation
+    if augmentation.mixes_images or recipe.test_time_flip:
+        return False
+    return augmentation == _none_like(augmentation) or recipe.feature_copies > 0
+
+
+def _none_like(augmentation: Augmentation) -> Augmentation:
+    """No augmentation, with the border of this one, which means nothing without a shift."""
+    return Augmentation(shift_border=augmentation.shift_border)
+
+
+class FrozenFeatures:
+    """Features in place of images, and the rest of the model, which takes them."""
+
+    def __init__(
+        self, prepared: PreparedTraining, model: Model, progress: ProgressFunction, cancelled: CancelFunction
+    ) -> None:
+        length = frozen_length(model)
+        self.rest: nn.Module = RestOfModel(model, length)
+        self._prepared = prepared
+        self._progress, self._cancelled = throttled(progress), cancelled
+        # Figures are those of float32, as they are recomputed later; what is trained on may be less exact.
+        self._exact = FrozenPart(model, length)
+        is_half = prepared.recipe.precision == "bfloat16"
+        self._fast = FrozenPart(model, length, bfloat16=True) if is_half else self._exact
+        pixels = torch.zeros(1, *prepared.network.input.dims, device=prepared.device)
+        self._shape = tuple(self._exact(pixels).shape[1:])
+
+    @classmethod
+    def of(
+        cls, prepared: PreparedTraining, model: Model, progress: ProgressFunction, cancelled: CancelFunction
+    ) -> FrozenFeatures | None:
+        """Those of a training; None if its network has no locked beginning, or if they would be too large."""
+        if not can_use_features(prepared.recipe) or not frozen_length(model):
+            return None
+        found = cls(prepared, model, progress, cancelled)
+        images = max(len(split) for split in (prepared.train, prepared.test))
+        return found if 4 * images * math.prod(found._shape) <= MAX_FILE_BYTES else None
+
+    def train_batches(self) -> FeatureBatches:
+        """The training images in the recipe's batches, in the order of `PreparedTraining.batches`."""
+        prepared, recipe = self._prepared, self._prepared.recipe
+        is_augmented = recipe.augmentation != _none_like(recipe.augmentation)
+        numbers = range(1, recipe.feature_copies + 1) if is_augmented else (0,)
+        copies = [self._features(prepared.train, self._fast, number) for number in numbers]
+        rows = prepared.train_rows if len(prepared.train_rows) < len(prepared.train) else None
+        return FeatureBatches(
+            prepared.train,
+            copies,
+            self._shape,
+            prepared.device,
+            batch_size=recipe.batch_size,
+            shuffle=True,
+            classes=len(prepared.classes),
+            seed=recipe.seed,
+            rows=rows,
+        )
+
+    def unshuffled(self, images: Split | Subset) -> FeatureBatches:
+        """Images in their order, for an evaluation."""
+        return FeatureBatches(
+            images,
+            [self._features(images, self._exact)],
+            self._shape,
+            self._prepared.device,
+            batch_size=self._prepared.evaluation_batch_size,
+            shuffle=False,
+        )
+
+    def _features(self, images: Split | Subset, part: FrozenPart, number: int = 0) -> Features:
+        """(images, values), float32; `number` is that of an augmented copy, from 1.
+
+        Raises Cancelled, and DataError if the images cannot be read.
+        """
+        prepared, recipe = self._prepared, self._prepared.recipe
+        split, rows = (images.split, images.rows) if isinstance(images, Subset) else (images, None)
+        name = next(name for name, each in prepared.splits.items() if each is split)
+        augmentation, seed = (recipe.augmentation, recipe.seed) if number else (NO_AUGMENTATION, 0)
+        chosen = None if rows is None else hashlib.sha256(rows.tobytes()).hexdigest()
+        source = [prepared.fingerprint, prepared.network.input.dims, name, chosen]
+        key = repr([part.key, source, augmentation, number, seed])
+
+        def compute() -> Iterator[Features]:
+            batches = Batches(
+                split,
+                prepared.device,
+                torch.tensor(prepared.mean),
+                torch.tensor(prepared.std),
+                batch_size=_BATCH,
+                shuffle=False,
+                augmentation=augmentation,
+                seed=seed,
+                rows=rows,
+                uploaded=False,
+            )
+            done, copy = 0, f", copy {number} of {prepared.recipe.feature_copies}" if number else ""
+            for pixels, _ in batches.epoch(number):
+                raise_if_cancelled(self._cancelled)
+                yield part(pixels).flatten(1).cpu().numpy()
+                done += len(pixels)
+                text = f"Computing the locked layers{copy}: {done:,} of {len(images):,} {name} images"
+                self._progress(Progress(done, len(images), text))
+
+        return load_or_compute(key, (len(images), math.prod(self._shape)), compute)

@@ -1,0 +1,103 @@
+"""Where the locked beginning of a model ends, and the model without it.
+
+The beginning is as long as its output depends on nothing but the image: until the first module that learns,
+that draws random numbers during training, or that keeps statistics of the batches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+
+from cnnstudio.training.frozen.folding import folded
+from cnnstudio.training.model import LayerSequence, Model, NamedModule
+
+VERSION = 1
+"""Raised with every change to how features are computed, so that older ones are not used."""
+
+
+def frozen_length(model: Model) -> int:
+    """How many of the model's modules, in the order in which they run, belong to the locked beginning.
+
+    0 unless there is a locked layer with weights among them: what costs little is not worth keeping.
+    """
+    if not model.network.locked_ids:
+        return 0
+    training = model.training
+    model.train()
+    try:
+        length = 0
+        for name in model.run_order:
+            if any(map(_changes_in_training, model.get_submodule(name).modules())):
+                break
+            length += 1
+    finally:
+        model.train(training)
+    names = model.run_order[:length]
+    has_locked = any(
+        name in names and any(True for _ in model.get_submodule(name).parameters())
+        for node_id in model.network.locked_ids
+        for name in model.modules_by_node.get(node_id, ())
+    )
+    return length if has_locked else 0
+
+
+def _changes_in_training(module: nn.Module) -> bool:
+    """Whether training changes what this module computes, apart from the modules inside it."""
+    if any(weights.requires_grad for weights in module.parameters(recurse=False)):
+        return True
+    if isinstance(module, _DropoutNd):
+        return module.p > 0
+    return isinstance(module, _BatchNorm) and module.training
+
+
+class FrozenPart:
+    """The first `length` modules of a model, for images that are not trained on."""
+
+    def __init__(self, model: Model, length: int, *, bfloat16: bool = False) -> None:
+        self._device = model.device
+        self._bfloat16 = bfloat16
+        entries = [NamedModule("", name, model.get_submodule(name)) for name in model.run_order[:length]]
+        # The copy keeps the order of this model; its modules are not to be moved again.
+        self._module = folded(LayerSequence(entries, reorder=False))
+        self._module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stub lacks it
+        self.key = self._key(model, entries)
+        """Changes with everything that the output depends on besides the images."""
+
+    def _key(self, model: Model, entries: list[NamedModule]) -> str:
+        digest = hashlib.sha256(repr([VERSION, model.mean, model.std, self._bfloat16]).encode())
+        for entry in entries:
+            digest.update(repr(entry.module).encode())
+            for name, value in entry.module.state_dict().items():
+                if not name.endswith("num_batches_tracked"):
+                    digest.update(np.ascontiguousarray(value.detach().cpu().numpy()).data)
+        return digest.hexdigest()
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Normalized images, float32 (n, C, H, W) -> what the next module gets, float32 (n, …)."""
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16),
+        ):
+            result: Tensor = self._module(images.contiguous(memory_format=torch.channels_last))
+        return result.float()
+
+
+class RestOfModel(nn.Module):
+    """The model after its locked beginning; the same modules, so that training and evaluating it are one."""
+
+    def __init__(self, model: Model, length: int) -> None:
+        super().__init__()
+        self.model = model
+        self._names = model.run_order[length:]
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The output of the beginning, float (n, …) -> logits, float (n, classes)."""
+        for name in self._names:
+            features = self.model.get_submodule(name)(features)
+        return features

@@ -1,0 +1,90 @@
+"""Features on disk: one file for each set of images, mapped into memory; the oldest go first."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnstudio.core.files import FileError, atomic_writer
+from cnnstudio.core.paths import home
+from cnnstudio.data.dataset import DataError
+from cnnstudio.data.storage.memmap import map_pixels
+
+_log = logging.getLogger(__name__)
+
+Features = npt.NDArray[np.float32]
+"""(N, values), one row per image."""
+
+MAX_FILE_BYTES = 2**30
+"""Larger ones would not stay in memory."""
+MAX_BYTES = 4 * 2**30
+"""Of all features of the user together."""
+_MIN_FREE_BYTES = 2**30
+"""Left on the disk for everything else."""
+_SUFFIX = ".features"
+
+
+def features_folder() -> Path:
+    """Where features are kept; they can be deleted at any time."""
+    return home() / "features"
+
+
+def load_or_compute(key: str, shape: tuple[int, int], compute: Callable[[], Iterator[Features]]) -> Features:
+    """The features of that key, float32 of `shape` (N, values), mapped read-only.
+
+    `compute` gives them in parts, in order; they are then kept for the next time. If they cannot be, because
+    the disk is full, they stay in memory.
+    """
+    path = features_folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}{_SUFFIX}"
+    with contextlib.suppress(OSError, ValueError):
+        found = _map(path, shape)
+        os.utime(path)  # it was used: others are older
+        return found
+    rest, parts = compute(), list[Features]()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_room(4 * shape[0] * shape[1])
+        with atomic_writer(path, durable=False) as file:
+            for part in rest:
+                parts.append(part)
+                file.write(np.ascontiguousarray(part, "<f4").data)
+        return _map(path, shape)
+    except (OSError, FileError, ValueError) as error:
+        _log.info("Cannot keep features in %s: %s", path, error)
+        parts.extend(rest)
+    if sum(map(len, parts)) != shape[0]:
+        raise DataError("The images changed while they were read: load the data set again.")
+    return np.concatenate(parts)
+
+
+def _map(path: Path, shape: tuple[int, int]) -> Features:
+    """Raises OSError if there is no such file, ValueError if it has another size."""
+    pixels = map_pixels(path, (shape[0], 1, 1, 4 * shape[1]))
+    found: Features = pixels.reshape(shape[0], 4 * shape[1]).view("<f4")
+    return found
+
+
+def _make_room(size: int) -> None:
+    """Deletes the features that were not used for longest, until `size` bytes more are within the limit."""
+    files = []
+    for path in features_folder().glob(f"*{_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            found = path.stat()
+            files.append((found.st_mtime, found.st_size, path))
+    total = sum(bytes for _, bytes, _ in files) + size
+    for _, used, path in sorted(files):
+        if total <= MAX_BYTES:
+            break
+        with contextlib.suppress(OSError):
+            path.unlink()
+            total -= used
+    if shutil.disk_usage(features_folder()).free < size + _MIN_FREE_BYTES:
+        raise OSError("there is not enough space on the disk")

@@ -1,0 +1,168 @@
+"""Training on features that were computed once: the same run as without them, in a fraction of the time."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cnnstudio.core.progress import Cancelled, Progress
+from cnnstudio.design import edits
+from cnnstudio.design.network import Network
+from cnnstudio.training.control import Control
+from cnnstudio.training.events import EpochEnded, Event
+from cnnstudio.training.events import Progress as Trained
+from cnnstudio.training.frozen import features, store
+from cnnstudio.training.frozen.features import FrozenFeatures
+from cnnstudio.training.frozen.store import features_folder, load_or_compute
+from cnnstudio.training.preflight.prepare import prepare
+from cnnstudio.training.recipe.recipe import LESSON, Recipe
+from cnnstudio.training.trainer import train_prepared
+from tests.training.images import colors
+from tests.training.listeners import Listener
+
+RECIPE = LESSON.replace(epochs=3, batch_size=24, validation_share=0.2)
+AUGMENTED = RECIPE.replace(flip="random", shift=1, feature_copies=2)
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNNSTUDIO_HOME", str(tmp_path / "home"))
+
+
+def locked(network: Network | None = None) -> Network:
+    from tests.training.networks import tiny
+
+    return edits.set_trainable(network or tiny(), ["conv2d_1", "batch_normalization_1"], False)
+
+
+def _train(recipe: Recipe, monkeypatch: pytest.MonkeyPatch | None = None) -> Listener:
+    """A run; with the patch, one that computes all layers with every step."""
+    listener = Listener()
+    with pytest.MonkeyPatch.context() as patch:
+        if monkeypatch is not None:
+            patch.setattr(FrozenFeatures, "of", lambda *arguments: None)
+        train_prepared(prepare(locked(), colors(), recipe, "cpu"), emit=listener)
+    return listener
+
+
+def test_a_run_on_features_is_the_run_on_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast, slow = _train(RECIPE), _train(RECIPE, monkeypatch)
+    assert list(features_folder().iterdir())
+    assert fast.losses() == pytest.approx(slow.losses(), abs=1e-4)
+    figures = [
+        [(event.validation.loss, event.validation.accuracy) for event in each.of(EpochEnded)]
+        for each in (fast, slow)
+    ]
+    assert np.allclose(*figures, atol=1e-4)
+
+
+def test_the_second_run_computes_nothing_of_the_locked_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = _train(RECIPE)
+    monkeypatch.setattr("cnnstudio.training.frozen.store.atomic_writer", None)
+    assert _train(RECIPE).losses() == first.losses()
+
+
+def test_augmented_copies_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = prepare(locked(), colors(), AUGMENTED, "cpu")
+    found = FrozenFeatures.of(prepared, prepared.fresh_model(), lambda progress: None, lambda: False)
+    assert found is not None
+    batches = found.train_batches()
+    epochs = [torch.cat([images for images, _ in batches.epoch(number)]) for number in (1, 2)]
+    order = [torch.cat([labels for _, labels in prepared.batches().epoch(number)]) for number in (1, 2)]
+    assert all(
+        torch.equal(torch.cat([labels for _, labels in batches.epoch(number)]), order[number - 1])
+        for number in (1, 2)
+    )
+    sums = [set(each.sum((1, 2, 3)).tolist()) for each in epochs]
+    assert len(sums[0] & sums[1]) < len(sums[0]) / 2
+    again = torch.cat([images for images, _ in batches.epoch(3)])
+    assert set(again.sum((1, 2, 3)).tolist()) == sums[0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"flip": "random"}, {"mixup": 0.2, "feature_copies": 2}, {"test_time_flip": True}],
+    ids=["augmented anew", "mixed", "flipped in tests"],
+)
+def test_recipes_that_need_the_images_get_them(changes: dict[str, object]) -> None:
+    prepared = prepare(locked(), colors(), RECIPE.replace(**changes), "cpu")
+    model = prepared.fresh_model()
+    assert FrozenFeatures.of(prepared, model, lambda progress: None, lambda: False) is None
+
+
+def test_features_that_would_be_too_large_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "MAX_FILE_BYTES", 1000)
+    assert _train(RECIPE).of(EpochEnded)
+    assert not features_folder().exists()
+
+
+def test_computing_them_reports_progress_and_can_be_stopped() -> None:
+    control, seen = Control(), list[Progress]()
+
+    def stop(progress: Progress) -> None:
+        seen.append(progress)
+        control.stop.set()
+
+    listener = Listener()
+    finished = train_prepared(
+        prepare(locked(), colors(), RECIPE, "cpu"), emit=listener, control=control, progress=stop
+    )
+    assert finished.outcome == "stopped"
+    assert seen[0].text == "Computing the locked layers: 32 of 96 training images"
+    assert not listener.of(Trained)
+    assert not list(features_folder().glob("*"))
+
+
+def test_a_change_of_augmentation_while_it_trains_goes_back_to_images() -> None:
+    control = Control()
+
+    def change(event: Event) -> None:
+        if isinstance(event, EpochEnded) and event.epoch == 1:
+            control.request_change(flip="random")
+
+    listener = Listener(change)
+    finished = train_prepared(prepare(locked(), colors(), RECIPE, "cpu"), emit=listener, control=control)
+    assert finished.outcome == "completed"
+    assert len(listener.of(EpochEnded)) == 3
+
+
+def test_the_oldest_features_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MAX_BYTES", 1000)
+
+    def compute() -> list[np.ndarray]:
+        return [np.ones((10, 10), np.float32)]
+
+    for key in ("a", "b", "c"):
+        load_or_compute(key, (10, 10), lambda: iter(compute()))
+    kept = list(features_folder().iterdir())
+    assert len(kept) == 2
+
+
+def test_a_full_disk_costs_only_the_next_time(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    monkeypatch.setattr(store, "_MIN_FREE_BYTES", 2**70)
+    found = load_or_compute("key", (2, 3), lambda: iter([np.ones((2, 3), np.float32)]))
+    assert found.tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert not list(features_folder().iterdir())
+
+
+def test_features_of_another_size_are_computed_again() -> None:
+    load_or_compute("key", (2, 3), lambda: iter([np.ones((2, 3), np.float32)]))
+    found = load_or_compute("key", (2, 4), lambda: iter([np.zeros((2, 4), np.float32)]))
+    assert found.shape == (2, 4)
+
+
+def test_a_stop_leaves_nothing_behind() -> None:
+    def compute() -> object:
+        yield np.ones((1, 3), np.float32)
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        load_or_compute("key", (2, 3), compute)  # type: ignore[arg-type]  # a generator
+    assert not list(features_folder().iterdir())
