@@ -34,6 +34,8 @@ GIVEN_A_FILE = {
     "runs/archive/packing.py": {"ZipFile"},
     "runs/archive/unpacking.py": {"ZipFile"},
     "runs/snapshots.py": {"ZipFile"},
+    # The bytes of one known SHA-256, and nothing else; see docs/decisions/0007-files-are-data.md.
+    "training/pretrained/loading.py": {"torch.load"},
 }
 """Calls that read a file which `open_regular` has opened, or write into memory."""
 

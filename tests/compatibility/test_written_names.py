@@ -171,6 +171,7 @@ RECIPE = {
     "saturation": 0.0,
     "mixup": 0.0,
     "cutmix": 0.0,
+    "feature_copies": 0,
     "label_smoothing": 0.0,
     "class_weights": "none",
     "average_decay": 0.0,
