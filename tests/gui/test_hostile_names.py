@@ -406,7 +406,9 @@ def show_data(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
         row.begin(stranger.text)
         row.show_progress(DataProgress(0, None, stranger.text))
     dialog.data_sets._show_message(stranger.text)
-    dialog.data_sets._adding.begin(f"Scanning {stranger.file_name}")
+    yield dialog
+    dialog.adding.progress.begin(f"Scanning {stranger.file_name}")
+    dialog._stack.setCurrentWidget(dialog.adding)
     yield dialog
 
 

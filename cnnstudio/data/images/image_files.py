@@ -104,6 +104,18 @@ def image_size(path: Path) -> tuple[int, int]:
         raise DataError(f"{path} cannot be read as an image: {_reason(error)}.") from error
 
 
+def describe_file(path: Path) -> tuple[tuple[int, int], str, str, int]:
+    """((width, height) as stored, mode such as RGB, format such as JPEG, bytes), from the file's header.
+
+    Raises DataError.
+    """
+    try:
+        with _open(path) as image:
+            return image.size, image.mode, image.format or "", path.stat().st_size
+    except Exception as error:  # as in read_pixels
+        raise DataError(f"{path} cannot be read as an image: {_reason(error)}.") from error
+
+
 def resize_and_crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """`image` at `size` (width, height): center-cropped to the aspect ratio, resized with antialiasing."""
     if image.size == size:

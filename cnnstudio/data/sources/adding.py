@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from cnnstudio.core.files import exists, expand_home, is_folder
@@ -26,6 +27,29 @@ ZIP_SUFFIX = ".zip"
 _MAX_NAME = 200
 
 
+@dataclass(frozen=True, eq=False)
+class PreparedImages:
+    """A data set that was found, and is not added yet."""
+
+    source: FileSource
+    unpacked: Path | None = None
+    """The folder that was unpacked for it from a zip file."""
+
+    def read_as(self, reading: Reading | None, plan: SplitPlan | None) -> PreparedImages:
+        """The same images, understood or split in another way. Raises DataError."""
+        source = _source_at(self.source.path, reading, plan)
+        return PreparedImages(source.named(self.source.name), self.unpacked)
+
+    def add(self, name: str = "") -> FileSource:
+        """Adds them to the user's sources. Raises DataError or FileError; then `discard` or add again."""
+        return register(self.source, _checked_name(name))
+
+    def discard(self) -> None:
+        """Deletes what was unpacked: the images are not added."""
+        if self.unpacked is not None:
+            shutil.rmtree(self.unpacked, ignore_errors=True)
+
+
 def add_images(
     path: Path,
     name: str = "",
@@ -39,12 +63,31 @@ def add_images(
     Nothing is added or left behind if it is no data set. Raises DataError, FileError or Cancelled.
     """
     name = _checked_name(name)
+    prepared = prepare_images(path, reading, plan, progress, cancelled)
+    try:
+        return prepared.add(name)
+    except BaseException:
+        prepared.discard()
+        raise
+
+
+def prepare_images(
+    path: Path,
+    reading: Reading | None = None,
+    plan: SplitPlan | None = None,
+    progress: ProgressFunction = ignore_progress,
+    cancelled: CancelFunction = never_cancelled,
+) -> PreparedImages:
+    """Finds the data set in a folder, a table or a zip file, which is unpacked for that.
+
+    Raises DataError, FileError or Cancelled, and leaves nothing behind then.
+    """
     path = Path(os.path.abspath(expand_home(path)))
     if path.suffix.lower() == ZIP_SUFFIX and not is_folder(path):
-        return _add_zip(path, name, reading, plan, progress, cancelled)
+        return _prepare_zip(path, reading, plan, progress, cancelled)
     source = _source_at(path, reading, plan)
     source.listing(cancelled)
-    return register(source, name)
+    return PreparedImages(source)
 
 
 def _checked_name(name: str) -> str:
@@ -72,14 +115,13 @@ def _source_at(path: Path, reading: Reading | None, plan: SplitPlan | None) -> F
     return ImageTable(path, plan=plan)
 
 
-def _add_zip(
+def _prepare_zip(
     path: Path,
-    name: str,
     reading: Reading | None,
     plan: SplitPlan | None,
     progress: ProgressFunction,
     cancelled: CancelFunction,
-) -> FileSource:
+) -> PreparedImages:
     # Imported here, because few data sets come in zip files.
     from cnnstudio.data.transfer.zip_images import content_key, unpack_images
 
@@ -100,12 +142,7 @@ def _add_zip(
     except OSError as error:
         raise DataError(f"Cannot unpack {path}: {error.strerror or error}.") from None
     source = _source_at(target / inside.relative_to(folder), reading, plan)
-    try:
-        return register(source.named(path.stem), name)
-    except BaseException:
-        if folder != target:
-            shutil.rmtree(target, ignore_errors=True)
-        raise
+    return PreparedImages(source.named(path.stem), target if folder != target else None)
 
 
 def _set_inside(

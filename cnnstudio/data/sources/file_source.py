@@ -31,6 +31,7 @@ from cnnstudio.data.sources.listing import Listing
 from cnnstudio.data.storage.decoded_cache import cache_key, discard, get_or_create
 from cnnstudio.data.storage.writers import DatasetWriter
 from cnnstudio.data.versions.correcting import (
+    UncorrectedImages,
     ValidCorrections,
     correct_images,
     correct_listing,
@@ -171,6 +172,23 @@ class FileSource(Source):
         decoded = self._decoded(listing, progress, cancelled)
         return self._corrected(decoded, listing, cancelled)
 
+    def load_uncorrected(
+        self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
+    ) -> UncorrectedImages:
+        """The images as they are in the files, beside the corrections. Raises DataError or Cancelled."""
+        listing = self.listing(cancelled)
+        decoded = self._decoded(listing, progress, cancelled)
+        files = self._names_by_split(decoded, listing)
+        named = decoded.with_version(version_id(decoded.fingerprint, {}))
+        skipped = [self.relative(listing.files[index][0]) for index in decoded.skipped]
+        return UncorrectedImages(named, files, read_corrections(self.path), skipped)
+
+    def _names_by_split(self, decoded: Dataset, listing: Listing) -> dict[str, list[str]]:
+        rows = FileReader(self, listing).rows(decoded.skipped)
+        # Once, because the listing puts all of them together when it is asked.
+        names = [self.relative(path) for path, _ in listing.files]
+        return {part: [names[row] for row in rows[part].tolist()] for part in rows}
+
     def _decoded(self, listing: Listing, progress: ProgressFunction, cancelled: CancelFunction) -> Dataset:
         """The images as they are in the files."""
 
@@ -192,10 +210,7 @@ class FileSource(Source):
     def _corrected(
         self, decoded: Dataset, listing: Listing, cancelled: CancelFunction
     ) -> tuple[Dataset, dict[str, list[str]]]:
-        rows = FileReader(self, listing).rows(decoded.skipped)
-        # Once, because the listing puts all of them together when it is asked.
-        names = [self.relative(path) for path, _ in listing.files]
-        files = {part: [names[row] for row in rows[part].tolist()] for part in rows}
+        files = self._names_by_split(decoded, listing)
         valid = self._valid_corrections(listing)
         corrected = dataclasses.replace(decoded, notes=(*decoded.notes, *valid.notes()))
         corrected.preset_fingerprint(decoded.fingerprint)

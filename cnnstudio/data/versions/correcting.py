@@ -29,6 +29,19 @@ _MIN_CACHED_BYTES = 64_000_000
 _MAX_NAMED, _MAX_NAME = 3, 80
 
 
+@dataclass(frozen=True, eq=False)
+class UncorrectedImages:
+    """A data set as its files tell it, and what the user has changed about it."""
+
+    dataset: Dataset
+    files: Mapping[str, Sequence[str]]
+    """The name of each image, by split."""
+    corrections: Corrections
+    """All of them, whether or not their files are as they were."""
+    skipped: Sequence[str]
+    """The files that cannot be read."""
+
+
 @dataclass(frozen=True)
 class ValidCorrections:
     """The corrections that apply to the files as they are."""

@@ -78,6 +78,10 @@ class SplitPlan:
                 )
         return np.flatnonzero(chosen), np.flatnonzero(~chosen)
 
+    def count_groups(self, names: Sequence[str]) -> int:
+        """How many groups of two and more images the pattern finds in these file names."""
+        return int((np.bincount(self._group_numbers(names)) > 1).sum()) if len(names) else 0
+
     def _group_numbers(self, names: Sequence[str]) -> Rows:
         """The number of each image's group, intp (N,). One in which nothing is found is alone in its own."""
         pattern, numbers = re.compile(self.groups), dict[tuple[str, str], int]()

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -20,14 +20,10 @@ from PySide6.QtWidgets import (
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.data.sources import Source, sources
-from cnnstudio.data.sources.folder_layout import Question, Reading
 from cnnstudio.data.sources.folder_list import unregister_set
 from cnnstudio.gui.compute.io_task import IoFunction, IoTask
-from cnnstudio.gui.data.folder_offer import FolderOffer, ask_to_add, read_offer
-from cnnstudio.gui.data.layout_question import ask_for_layout
 from cnnstudio.gui.data.source_row import SourceRow
 from cnnstudio.gui.widgets.labels import Label
-from cnnstudio.gui.widgets.progress import ProgressLine
 
 _ARCHIVES = "Archives (*.gz *.tgz);;All files (*)"
 _FOLDER_HELP = "One subfolder of images per class, or train and test folders with such subfolders."
@@ -40,8 +36,8 @@ class DataSets(QWidget):
     """The name of the data set that the user wants to train on."""
     changed = Signal()
     """A data set was downloaded, added or removed."""
-    added = Signal(object)
-    """The name of a folder that was added, after `changed`."""
+    folder_chosen = Signal(object)
+    """The folder with images that the user wants to add."""
     details_loaded = Signal(object)
     """What each source says of itself: name -> `Source.info()`."""
 
@@ -55,9 +51,6 @@ class DataSets(QWidget):
         self._message = Label("", "help", "wrong", wrap=True)
         self._message.setObjectName("dataMessage")
         self._message.hide()
-        self._adding = ProgressLine()
-        self._adding.setObjectName("adding")
-        self._adding.cancelled.connect(lambda: self._on_cancel(None))
         self._compose()
         self._fill()
 
@@ -87,7 +80,6 @@ class DataSets(QWidget):
         column.setSpacing(12)
         column.addWidget(scroll, 1)
         column.addWidget(self._message)
-        column.addWidget(self._adding)
         column.addWidget(self._foot)
 
     # The list
@@ -185,72 +177,18 @@ class DataSets(QWidget):
         self._task.ended.connect(row.end)
         self._task.start()
 
-    def add_folder(self) -> None:
-        """Asks for a folder of images and adds it."""
-        self._on_add()
-
     def _on_add(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Add image folder")
-        if not folder:
-            return
-        self._scan(Path(folder), None)
+        if folder:
+            self.folder_chosen.emit(Path(folder))
 
-    def offer(self, folder: Path) -> None:
-        """Adds a folder, table or zip file after one question, which says what it is understood to be."""
-        if self._task is not None:
-            self._show_message(
-                f"{folder.name} was not added: wait for the data set in progress, or cancel it."
-            )
-        else:
-            self._scan(folder, None, asks=True)
-
-    def _scan(self, folder: Path, reading: Reading | None, *, asks: bool = False) -> None:
-        """Adds the folder, after a question if its layout is in doubt and `reading` does not tell.
-
-        With `asks`, also after a question if nothing is in doubt.
-        """
-
-        def add(progress: ProgressFunction, cancelled: CancelFunction) -> Source | Question | FolderOffer:
-            found = read_offer(folder, reading, cancelled)
-            return found if asks or isinstance(found, Question) else found.add(progress, cancelled)
-
-        self._begin_adding(folder, f"Scanning {folder.name or folder}", add)
-
-    def _begin_adding(self, folder: Path, text: str, add: IoFunction) -> None:
-        self._show_message("")
-        self._adding.begin(text)
-        self._start(add, self._on_progress, partial(self._on_scanned, folder))
-        assert self._task is not None
-        self._task.failed.connect(lambda text: self._show_message(str(text)))
-        self._task.ended.connect(self._adding.hide)
-        self._task.start()
-
-    def _on_scanned(self, folder: Path, result: object) -> None:
-        if isinstance(result, Question):
-            # When the task has ended: the answer may start the next one.
-            QTimer.singleShot(0, self, lambda: self._ask(folder, result))
-            return
-        if isinstance(result, FolderOffer):
-            QTimer.singleShot(0, self, lambda: self._ask_to_add(folder, result))
-            return
-        assert isinstance(result, Source)
-        self._only = self._only and result.name
+    def show_added(self, name: str) -> None:
+        """Lists a data set that was added elsewhere, and says so."""
+        self._only = self._only and name
         self._fill()
-        self.changed.emit()
-        self.added.emit(result.name)
-        self._rows[result.name].show_message(f"{result.title} was added.", is_error=False)
-
-    def _ask(self, folder: Path, question: Question) -> None:
-        reading = ask_for_layout(self, folder.name, question)
-        if reading is not None:
-            self._scan(folder, reading)
-
-    def _ask_to_add(self, folder: Path, offer: FolderOffer) -> None:
-        if ask_to_add(self.window(), offer):
-            self._begin_adding(folder, f"Adding {offer.title}", offer.add)
-
-    def _on_progress(self, progress: Progress) -> None:
-        self._adding.show_progress(progress.done, progress.total, progress.text)
+        if name in self._rows:
+            row = self._rows[name]
+            row.show_message(f"{row.source.title} was added.", is_error=False)
 
     def _on_removal(self, source: object) -> None:
         assert isinstance(source, Source)

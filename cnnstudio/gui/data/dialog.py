@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from pathlib import Path
 
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from cnnstudio.gui.data.adding.panel import AddImages
 from cnnstudio.gui.data.data_sets import DataSets
 from cnnstudio.gui.widgets.labels import Label
 
@@ -19,20 +22,45 @@ class DataDialog(QDialog):
         super().__init__(parent)
         self.setObjectName("dataDialog")
         self.setWindowTitle("Data sets")
-        self.resize(680, 560)
+        self.resize(760, 600)
         self.data_sets = DataSets()
         self.data_sets.chosen.connect(self._on_chosen)
+        self.data_sets.folder_chosen.connect(self._on_folder_chosen)
+        self.adding = AddImages()
+        self.adding.added.connect(self._on_added)
+        self.adding.closed.connect(lambda: self._stack.setCurrentIndex(0))
         close = QPushButton("Close")
         close.clicked.connect(self.reject)
         foot = QHBoxLayout()
         foot.addStretch(1)
         foot.addWidget(close)
-        column = QVBoxLayout(self)
+        first = QWidget()
+        column = QVBoxLayout(first)
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(12)
         column.addWidget(Label("Data sets", "title"))
         column.addWidget(self.data_sets, 1)
         column.addLayout(foot)
+        self._stack: QStackedWidget = QStackedWidget(self)
+        self._stack.addWidget(first)
+        self._stack.addWidget(self.adding)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self._stack)
+
+    def _on_folder_chosen(self, folder: object) -> None:
+        assert isinstance(folder, Path)
+        self._stack.setCurrentWidget(self.adding)
+        self.adding.look_at(folder)
+
+    def _on_added(self, added: object) -> None:
+        assert isinstance(added, tuple)
+        name, is_used = added
+        self._stack.setCurrentIndex(0)
+        self.data_sets.show_added(name)
+        self.data_sets.changed.emit()
+        if is_used:
+            self._on_chosen(name)
 
     def _on_chosen(self, name: object) -> None:
         self.chosen.emit(name)
@@ -40,4 +68,5 @@ class DataDialog(QDialog):
 
     def done(self, result: int) -> None:
         self.data_sets.close_tasks()
+        self.adding.close_tasks()
         super().done(result)

@@ -62,6 +62,7 @@ class Pages(QStackedWidget):
         for views in (self.train.views, self.explore.views):
             views.message.connect(self.message)
         self.use.try_panel.message.connect(self.message)
+        self.data.message.connect(self.message)
         self.train.curves.message.connect(self.message)
         self._shown = shown
         shown.saved_changed.connect(self._on_saved_changed)

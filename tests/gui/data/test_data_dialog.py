@@ -5,23 +5,23 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QFileDialog, QLabel, QPushButton, QRadioButton
+from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton, QRadioButton
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, raise_if_cancelled
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources import find_source, sources
 from cnnstudio.data.sources.published.cifar10 import Cifar10
+from cnnstudio.gui.data.adding.panel import AddImages
 from cnnstudio.gui.data.dialog import DataDialog
 from cnnstudio.gui.data.source_row import SourceRow
-from cnnstudio.gui.widgets.message_box import MessageBox
 from cnnstudio.gui.widgets.progress import ProgressLine
 
 BUILT_IN = ["cifar10", "cifar100", "fashion_mnist", "mnist", "shapes", "stl10"]
@@ -170,7 +170,7 @@ def test_a_folder_of_images_is_added_and_can_be_used_and_removed(
 ) -> None:
     folder = image_folder(tmp_path / "flowers")
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
-    qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
+    add(qtbot, dialog)
     qtbot.waitUntil(lambda: dialog.findChild(SourceRow, "source_flowers") is not None)
     qtbot.waitUntil(
         lambda: "2 classes · 6 images, some of them held out as the test set" in shown(dialog, "flowers")
@@ -205,8 +205,8 @@ def test_scanning_a_folder_can_be_cancelled(
 
     qtbot.waitUntil(lambda: not adding.isVisible())
     assert [source.name for source in sources()] == BUILT_IN
-    assert not dialog.findChild(QLabel, "dataMessage").isVisible()
-    assert dialog.findChild(QPushButton, "addFolder").isEnabled()
+    assert not dialog.findChild(QLabel, "addingMessage").isVisible()
+    assert dialog.findChild(QPushButton, "addFolder").isVisible()
 
 
 def grouped_folder(folder: Path) -> Path:
@@ -218,81 +218,58 @@ def grouped_folder(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def answer_with(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None, str], list[str]]:
-    """Sets the choice and the button for the next question; returns a list that gets its texts."""
-
-    def answer_with(layout: str | None, button: str) -> list[str]:
-        texts: list[str] = []
-
-        def answer(box: MessageBox) -> int:
-            box.show()
-            texts.extend(label.text() for label in box.findChildren(QLabel) if label.isVisible())
-            if layout is not None:
-                radio = box.findChild(QRadioButton, f"layout_{layout}")
-                qtbot.mouseClick(radio, Qt.MouseButton.LeftButton)
-            qtbot.mouseClick(box.findChild(QPushButton, button), Qt.MouseButton.LeftButton)
-            return 0
-
-        monkeypatch.setattr(QDialog, "exec", answer)
-        return texts
-
-    return answer_with
+def look_at_folder(qtbot: QtBot, dialog: DataDialog) -> AddImages:
+    """Chooses a folder and waits until it is said what it was understood to be."""
+    qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
+    page = dialog.findChild(AddImages)
+    qtbot.waitUntil(page.add.isEnabled)
+    return page
 
 
 def add(qtbot: QtBot, dialog: DataDialog) -> None:
-    qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(look_at_folder(qtbot, dialog).add, Qt.MouseButton.LeftButton)
 
 
 def test_a_doubtful_folder_is_asked_about(
-    dialog: DataDialog,
-    qtbot: QtBot,
-    monkeypatch: pytest.MonkeyPatch,
-    answer_with: Callable[[str | None, str], list[str]],
-    tmp_path: Path,
+    dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     folder = grouped_folder(tmp_path / "nature")
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
-    texts = answer_with("subfolders", "answerAdd")
-    add(qtbot, dialog)
-    qtbot.waitUntil(lambda: bool(texts))
-    assert "animals and plants hold folders in turn." in texts
+    page = look_at_folder(qtbot, dialog)
+    texts = [label.text() for label in page.findChildren(QLabel) if label.isVisible()]
+    assert "animals and plants hold folders in turn. What are they?" in texts
     assert "animals and plants are the classes" in texts
+    assert "2 classes" in page.summary.text()
+
+    qtbot.mouseClick(page.findChild(QRadioButton, "layout_subfolders"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "4 classes" in page.summary.text())
+    qtbot.mouseClick(page.add, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(
         lambda: "4 classes · 8 images, some of them held out as the test set" in shown(dialog, "nature")
     )
     assert find_source("nature").load().classes == ("cat", "dog", "oak", "rose")
 
 
-def test_enter_takes_what_is_likely(
-    dialog: DataDialog,
-    qtbot: QtBot,
-    monkeypatch: pytest.MonkeyPatch,
-    answer_with: Callable[[str | None, str], list[str]],
-    tmp_path: Path,
+def test_enter_takes_what_is_likely_and_uses_it(
+    dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     folder = grouped_folder(tmp_path / "nature")
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
-    answer_with(None, "answerAdd")
-    add(qtbot, dialog)
-    qtbot.waitUntil(
-        lambda: "2 classes · 8 images, some of them held out as the test set" in shown(dialog, "nature")
-    )
+    page = look_at_folder(qtbot, dialog)
+    with qtbot.waitSignal(dialog.chosen) as chosen:
+        qtbot.keyClick(page, Qt.Key.Key_Return)
+    assert chosen.args == ["nature"]
+    assert find_source("nature").info()["classes"] == ["animals", "plants"]
 
 
-def test_a_doubtful_folder_is_not_added_after_cancel(
-    dialog: DataDialog,
-    qtbot: QtBot,
-    monkeypatch: pytest.MonkeyPatch,
-    answer_with: Callable[[str | None, str], list[str]],
-    tmp_path: Path,
+def test_a_folder_is_not_added_after_cancel(
+    dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     folder = grouped_folder(tmp_path / "nature")
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
-    texts = answer_with(None, "answerCancel")
-    add(qtbot, dialog)
-    qtbot.waitUntil(lambda: bool(texts))
-    assert dialog.findChild(QPushButton, "addFolder").isEnabled()
+    page = look_at_folder(qtbot, dialog)
+    qtbot.mouseClick(page.cancel_button, Qt.MouseButton.LeftButton)
+    assert dialog.findChild(QPushButton, "addFolder").isVisible()
     assert [source.name for source in sources()] == BUILT_IN
 
 
@@ -301,7 +278,7 @@ def test_what_was_noticed_about_a_folder_is_shown(
 ) -> None:
     folder = image_folder(tmp_path / "box" / "flowers")
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder.parent))
-    qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
+    add(qtbot, dialog)
     qtbot.waitUntil(lambda: dialog.findChild(SourceRow, "source_box") is not None)
     qtbot.waitUntil(lambda: "The images are in flowers." in shown(dialog, "box"))
 
@@ -312,7 +289,7 @@ def test_a_folder_that_is_not_a_data_set_is_explained(
     folder = image_folder(tmp_path / "one", classes=1)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
     qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
-    message = dialog.findChild(QLabel, "dataMessage")
+    message = dialog.findChild(QLabel, "addingMessage")
     qtbot.waitUntil(message.isVisible)
     assert "has only one class" in message.text()
 

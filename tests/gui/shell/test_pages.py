@@ -311,26 +311,28 @@ def test_a_class_alone_and_an_image_are_chosen_by_mouse_and_keys(
 
 
 def test_a_hidden_data_page_loads_nothing_and_stays_with_what_is_looked_at(
-    open_window: OpenWindow, tmp_path: Path
+    open_window: OpenWindow, tmp_path: Path, qtbot: QtBot
 ) -> None:
     window, fetched = open_window(), list[str]()
     window.session.fetch = lambda name, *_: fetched.append(name)  # type: ignore[method-assign, assignment, return-value, func-returns-value]
     flowers = register(ImageFolder(image_folder(tmp_path / "flowers")))
     window.dialogs.data_sets_changed.emit()
     window.pages.turn_to(window.pages.DATA)
-    window.pages.data.sets.list.choose(flowers.name)
-    assert fetched == ["shapes", "flowers"]
+    page = window.pages.data
+    page.sets.list.choose(flowers.name)
+    assert fetched == ["shapes"]
+    qtbot.waitUntil(lambda: page.images.grid.counts == [2, 2])
 
     # What becomes known about the data set in use does not turn the page to it.
     window.project.set_dataset("shapes", 10, "Shapes in color")
-    assert window.pages.data.sets.list.chosen == "flowers"
+    assert page.sets.list.chosen == "flowers"
 
     window.pages.turn_to(window.pages.DESIGN)
     window.project.set_dataset("flowers", 2)
     window.project.set_dataset("shapes", 10)
-    assert fetched == ["shapes", "flowers"]
+    assert fetched == ["shapes"]
     window.pages.turn_to(window.pages.DATA)
-    assert fetched == ["shapes", "flowers", "shapes"]
+    assert fetched == ["shapes", "shapes"]
 
 
 def test_data_sets_that_are_added_appear_on_the_data_page(
@@ -346,9 +348,12 @@ def test_data_sets_that_are_added_appear_on_the_data_page(
 
     folder = image_folder(tmp_path / "birds")
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(folder))
-    qtbot.mouseClick(page.sets.add, Qt.MouseButton.LeftButton)
+    page.sets.add_menu.actions()[0].trigger()
+    qtbot.waitUntil(page.adding.add_and_use.isEnabled)
+    qtbot.mouseClick(page.adding.add_and_use, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.sets.list.chosen == "birds")
-    qtbot.waitUntil(lambda: page.details.sets._task is None)
+    assert window.project.dataset_name == "birds"
+    qtbot.waitUntil(lambda: page.runner.report is not None)
 
 
 # Before there is a run

@@ -179,33 +179,43 @@ def test_a_drag_over_a_text_field_is_one_over_the_window(
     assert field.text() == before
 
 
-def test_a_folder_of_class_folders_is_added_after_one_question(
-    window: MainWindow, things: dict[str, Path], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+def test_a_folder_of_class_folders_is_ready_two_clicks_after_the_drop(
+    window: MainWindow, things: dict[str, Path], qtbot: QtBot
 ) -> None:
-    asked = list[str]()
-
-    def ask(box: MessageBox) -> str:
-        asked.append(box.accessibleDescription())
-        return "add"
-
-    monkeypatch.setattr(MessageBox, "ask", ask)
     drag_and_drop(window, things["flowers"])
-    qtbot.waitUntil(lambda: "flowers" in [source.name for source in sources()])
-    qtbot.waitUntil(lambda: window.pages.data.sets.list.chosen == "flowers")
-    (text,) = asked
-    assert "3 classes: kind-0, kind-1 and kind-2." in text
-    assert "9 images, of which 20% become the test set." in text
-    assert window.pages.current.title == "Data"
+    qtbot.waitUntil(lambda: window.pages.current.title == "Data")
+    page = window.pages.data.adding
+    qtbot.waitUntil(page.add_and_use.isEnabled)
+    assert page.summary.text() == "3 classes, 9 images: 6 for training, 3 for testing."
+    qtbot.mouseClick(page.add_and_use, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.project.dataset_name == "flowers")
+    assert "flowers" in [source.name for source in sources()]
+    assert window.pages.data.sets.list.chosen == "flowers"
 
 
 def test_a_zip_file_of_images_becomes_a_data_set(
-    window: MainWindow, things: dict[str, Path], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    window: MainWindow, things: dict[str, Path], qtbot: QtBot
 ) -> None:
-    monkeypatch.setattr(MessageBox, "ask", lambda box: "add")
     drag_and_drop(window, things["pets.zip"])
     qtbot.waitUntil(lambda: window.pages.current.title == "Data")
+    page = window.pages.data.adding
+    qtbot.waitUntil(page.add.isEnabled, timeout=20_000)
+    qtbot.mouseClick(page.add, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.pages.data.sets.list.chosen == "pets", timeout=20_000)
-    qtbot.waitUntil(lambda: window.pages.data.details.sets._task is None)
+
+
+def test_a_zip_file_that_is_not_added_leaves_nothing_behind(
+    window: MainWindow, things: dict[str, Path], qtbot: QtBot
+) -> None:
+    drag_and_drop(window, things["pets.zip"])
+    page = window.pages.data
+    qtbot.waitUntil(lambda: bool(page.panels) and page.adding.add.isEnabled(), timeout=20_000)
+    unpacked = page.adding.found.prepared.unpacked
+    assert unpacked is not None
+    assert unpacked.is_dir()
+    qtbot.keyClick(page.adding, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: not unpacked.exists())
+    assert "pets" not in [source.name for source in sources()]
 
 
 def test_several_things_are_listed_before_anything_happens(

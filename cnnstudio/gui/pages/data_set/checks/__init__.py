@@ -1,0 +1,1 @@
+"""Checks of the data set that is looked at, run in the background."""

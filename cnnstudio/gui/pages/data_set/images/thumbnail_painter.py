@@ -1,0 +1,110 @@
+"""Draws the grid of thumbnails: images, badges, the chosen one, and names of classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPoint, QRect, QRectF, Qt
+from PySide6.QtGui import QPainter
+
+from cnnstudio.core.formatting import format_count
+from cnnstudio.gui.theme.text_metrics import text_metrics
+from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.marks import paint_choice, paint_focus
+from cnnstudio.gui.widgets.plain_text import plain_line
+
+if TYPE_CHECKING:
+    from cnnstudio.gui.pages.data_set.images.thumbnails import Thumbnails
+
+SIDE, GAP, ROW = 40, 4, 46
+"""Of a thumbnail, between two of them, and of the row of a class, in pixels."""
+LEFT, NAMES, TOP = 16, 112, 6
+_BADGE = 15
+
+
+def paint(grid: Thumbnails) -> None:
+    """Paints what is visible of the grid."""
+    painter = QPainter(grid.viewport())
+    if grid.split is None:
+        _paint_empty(painter, grid)
+    else:
+        images = grid.visible_images()
+        _paint_images(painter, grid, images)
+        if grid.sequence is None:
+            _paint_names(painter, grid)
+        if not images:
+            _paint_hint(painter, grid, "No images")
+    if grid.hasFocus() and grid.current is None:
+        paint_focus(painter, QRectF(grid.viewport().rect()).adjusted(4, 2, -4, -2))
+    painter.end()
+
+
+def _paint_images(painter: QPainter, grid: Thumbnails, images: list[tuple[QRect, int]]) -> None:
+    missing, tile = theme().color("grid"), grid.tiles.tile
+    for rect, row in images:
+        found = tile(row)
+        if found is None:
+            painter.fillRect(rect, missing)
+        else:
+            painter.drawPixmap(rect, *found)
+    marked, current = grid.marked, grid.current
+    if not marked and current is None:
+        return
+    for rect, row in images:
+        if row in marked:
+            _paint_badge(painter, rect.topRight())
+        if row == current:
+            paint_choice(painter, QRectF(rect).adjusted(-1, -1, 1, 1))
+
+
+def _paint_badge(painter: QPainter, corner: QPoint) -> None:
+    """A violet question mark at the upper right corner."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    circle = QRectF(corner.x() - _BADGE + 4, corner.y() - 4, _BADGE, _BADGE)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme().color("regularization"))
+    painter.drawEllipse(circle)
+    metrics = text_metrics(theme().font("axis"))
+    painter.setFont(metrics.font)
+    painter.setPen(theme().color("panel"))
+    painter.drawText(circle, int(Qt.AlignmentFlag.AlignCenter), "?")
+
+
+def _paint_names(painter: QPainter, grid: Thumbnails) -> None:
+    content, small = text_metrics(theme().font("content")), text_metrics(theme().font("axis"))
+    for kind, top, count in grid.visible_names():
+        painter.setFont(content.font)
+        painter.setPen(theme().color("text"))
+        name = content.elided(plain_line(grid.classes[kind]), NAMES - 12)
+        painter.drawText(LEFT, content.baseline(top + 12), name)
+        painter.setFont(small.font)
+        painter.setPen(theme().color("secondary"))
+        painter.drawText(LEFT, small.baseline(top + 30), format_count(count))
+
+
+def _paint_empty(painter: QPainter, grid: Thumbnails) -> None:
+    """Gray tiles of the final size, and the hint."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme().color("grid"))
+    for line in range((grid.viewport().height() - TOP) // ROW):
+        for column in range(grid.columns):
+            left = LEFT + NAMES + column * (SIDE + GAP)
+            painter.drawRoundedRect(QRectF(left, TOP + line * ROW, SIDE, SIDE), 3, 3)
+    _paint_hint(painter, grid, grid.hint)
+
+
+def _paint_hint(painter: QPainter, grid: Thumbnails, hint: str) -> None:
+    if not hint:
+        return
+    area = grid.viewport().rect()
+    metrics = text_metrics(theme().font("content"))
+    width = min(metrics.width(hint) + 32, area.width() - 32)
+    box = QRectF((area.width() - width) / 2, area.height() / 2 - 20, width, 40)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme().color("panel"))
+    painter.drawRoundedRect(box, 8, 8)
+    painter.setFont(metrics.font)
+    painter.setPen(theme().color("secondary"))
+    painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), metrics.elided(hint, round(width) - 16))

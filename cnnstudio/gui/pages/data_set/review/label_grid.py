@@ -1,0 +1,137 @@
+"""The classes to choose from while an image is reviewed: by digits, by first letters, or by a click."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
+
+from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label, set_role
+from cnnstudio.gui.widgets.plain_text import plain_entry, plain_line, plain_tooltip
+
+KEYS = "1234567890"
+"""The digits in the order of the buttons."""
+_MAX_NAME = 40
+
+
+class LabelGrid(QWidget):
+    """Up to ten buttons. With more classes they are the likeliest ones, or those that begin as typed."""
+
+    chosen = Signal(object)
+    """The class that the user chose."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("labelGrid")
+        self._classes: tuple[str, ...] = ()
+        self._likely: tuple[str, ...] = ()
+        self._current = self._suggested = ""
+        self.typed = ""
+        """The first letters that were typed so far."""
+        self._title = Label("Set the label", "strong")
+        self._hint = ElidedLabel(role="help", tone="secondary")
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(8)
+        self._grid.setVerticalSpacing(4)
+        head = QGridLayout()
+        head.setHorizontalSpacing(8)
+        head.addWidget(self._title, 0, 0)
+        head.addWidget(self._hint, 0, 1)
+        head.setColumnStretch(1, 1)
+        self._grid.addLayout(head, 0, 0, 1, 2)
+        self.buttons: list[_LabelButton] = []
+        for number in range(len(KEYS)):
+            button = _LabelButton()
+            button.setObjectName(f"label_{KEYS[number]}")
+            button.clicked.connect(lambda _, number=number: self._on_clicked(number))
+            self.buttons.append(button)
+            self._grid.addWidget(button, 1 + number // 2, number % 2)
+        for column in (0, 1):
+            self._grid.setColumnStretch(column, 1)
+        self._shown: list[str] = []
+
+    def show_classes(self, classes: Sequence[str]) -> None:
+        """Says which classes there are."""
+        self._classes = tuple(classes)
+        self.typed = ""
+
+    def show_item(self, current: str, suggested: str | None, likely: Iterable[str] = ()) -> None:
+        """Marks the label of an image and the suggested one. `likely` come first among many classes."""
+        self._current, self._suggested = current, suggested or ""
+        first = [*([suggested] if suggested else []), current, *likely]
+        self._likely = tuple(dict.fromkeys(name for name in first if name in self._classes))
+        self.typed = ""
+        self._show()
+
+    def _show(self) -> None:
+        if self.typed:
+            self._shown = self._beginning(self.typed)
+        elif len(self._classes) <= len(KEYS):
+            self._shown = list(self._classes)
+        else:
+            self._shown = list(dict.fromkeys((*self._likely, *self._classes)))
+        for number, button in enumerate(self.buttons):
+            name = self._shown[number] if number < len(self._shown) else ""
+            button.setVisible(bool(name))
+            if name:
+                mark = "now" if name == self._current else "suggested" if name == self._suggested else ""
+                button.show_label(KEYS[number], name, mark)
+        if self.typed:
+            self._hint.set_full_text(f"begins with “{self.typed}”")
+        else:
+            self._hint.set_full_text("digits or first letters")
+
+    def _beginning(self, text: str) -> list[str]:
+        return [name for name in self._classes if name.casefold().startswith(text.casefold())]
+
+    def type(self, text: str) -> bool:
+        """Takes a digit or a letter; whether it means anything. A single match chooses that class."""
+        if text in KEYS and KEYS.index(text) < min(len(self._shown), len(KEYS)):
+            self.chosen.emit(self._shown[KEYS.index(text)])
+            return True
+        if not text.isprintable() or text.isspace() or not text:
+            return False
+        found = self._beginning(self.typed + text)
+        if not found:
+            return False
+        exact = [name for name in found if name.casefold() == (self.typed + text).casefold()]
+        if len(found) == 1 or exact:
+            self.chosen.emit((exact or found)[0])
+        else:
+            self.typed += text
+            self._show()
+        return True
+
+    def clear_typed(self) -> bool:
+        """Forgets the typed letters; whether there were any."""
+        had, self.typed = bool(self.typed), ""
+        if had:
+            self._show()
+        return had
+
+    def _on_clicked(self, number: int) -> None:
+        self.chosen.emit(self._shown[number])
+
+
+class _LabelButton(QPushButton):
+    """`6  dog` with a mark at the right: now, or suggested."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("role", "label")
+        self.setFont(theme().font("help"))
+        # The keys act on the queue, which has the focus.
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def show_label(self, key: str, name: str, mark: str) -> None:
+        note = f"  · {mark}" if mark else ""
+        room = max(self.width() - self.fontMetrics().horizontalAdvance(f"{key}   {note}") - 20, 40)
+        shown = self.fontMetrics().elidedText(plain_line(name, _MAX_NAME), Qt.TextElideMode.ElideRight, room)
+        self.setText(plain_entry(f"{key}   {shown}{note}"))
+        self.setAccessibleName(plain_line(f"{name}, {mark}" if mark else name))
+        self.setToolTip(plain_tooltip(f"Set the label to {name} ({key})"))
+        set_role(self, {"now": "label_now", "suggested": "label_suggested"}.get(mark, "label"))

@@ -1,0 +1,264 @@
+"""The review queue: one image after the other, answered by single keys.
+
+Its answers are corrections beside the settings; the user's files are never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from cnnstudio.core.formatting import pluralize
+from cnnstudio.data.versions.review import ReviewItem
+from cnnstudio.gui.pages.data_set.images.label_overlay import LabelOverlay
+from cnnstudio.gui.pages.data_set.images.viewed_set import ViewedSet
+from cnnstudio.gui.pages.data_set.review.item_view import ItemView
+from cnnstudio.gui.pages.data_set.review.label_grid import LabelGrid
+from cnnstudio.gui.pages.data_set.review.review_list import Answer, ReviewList
+from cnnstudio.gui.pages.panel_parts import SIDE, PanelHead, fill
+from cnnstudio.gui.widgets.canvas.keys import is_plain
+from cnnstudio.gui.widgets.flow import FlowLayout
+from cnnstudio.gui.widgets.icon_button import QuietButton
+from cnnstudio.gui.widgets.labels import Label, Line, Panel
+from cnnstudio.gui.widgets.plain_text import plain_line
+
+_FILES = "Files stay as they are; labels go into a list."
+_BUILT_IN = "The labels of a built-in data set cannot be changed."
+
+
+class ReviewQueue(Panel):
+    """Hidden until `review`; its content is built then."""
+
+    closed = Signal()
+    """The user has closed the queue."""
+    shown = Signal(object)
+    """(split, row) of the image that is shown, or None at the end."""
+
+    def __init__(self) -> None:
+        super().__init__("reviewQueue")
+        self.setAccessibleName("Review queue")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.focus_target = self
+        self.list: ReviewList | None = None
+        self._viewed: ViewedSet | None = None
+        self._overlay: LabelOverlay | None = None
+        self._is_built = self._is_answering = False
+        self.hide()
+
+    def _ensure_built(self) -> None:
+        if self._is_built:
+            return
+        self._is_built = True
+        close = QuietButton("closeReview", "✕", "Close the review queue")
+        close.clicked.connect(self.closed)
+        self.head = PanelHead("Review", close)
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setFixedHeight(4)
+        self._bar.setAccessibleName("Reviewed images")
+        self.item_view, self.labels = ItemView(), LabelGrid()
+        self.labels.chosen.connect(self._on_label_chosen)
+        self._end = Label("", "content", wrap=True)
+        self._end.setObjectName("reviewEnd")
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(SIDE, 0, SIDE, 8)
+        column.setSpacing(8)
+        for each in (self._bar, self.item_view, self.labels, self._end):
+            column.addWidget(each)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(body)
+        scroll.setWidgetResizable(True)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.viewport().setAutoFillBackground(False)
+        body.setAutoFillBackground(False)
+        fill(self, self.head, scroll, self._build_foot(), hero=scroll)
+
+    def _build_foot(self) -> QWidget:
+        foot = QWidget()
+        self._acts: dict[str, QPushButton] = {}
+        row = FlowLayout(spacing=4)
+        acts = (
+            ("keep", "Enter", "keep", "Keep the label as it is (Enter)", self.keep),
+            (
+                "exclude",
+                "Del",
+                "exclude",
+                "Leave the image out of every training and evaluation",
+                self.exclude,
+            ),
+            ("undo", "Z", "undo", "Take the last correction back (Z)", self.undo),
+            ("skip", "→", "skip", "Decide later; ← goes back (→)", self.skip),
+        )
+        for name, key, text, tooltip, act in acts:
+            button = QPushButton(f"{key} {text}")
+            button.setObjectName(f"review_{name}")
+            button.setAccessibleName(text.capitalize())
+            button.setProperty("role", "small")
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            button.setToolTip(tooltip)
+            button.clicked.connect(act)
+            self._acts[name] = button
+            row.addWidget(button)
+        self._note = Label(_FILES, "help", "secondary", wrap=True)
+        column = QVBoxLayout(foot)
+        column.setContentsMargins(0, 0, 0, 8)
+        column.setSpacing(6)
+        column.addWidget(Line())
+        inner = QVBoxLayout()
+        inner.setContentsMargins(SIDE - 4, 2, SIDE - 4, 0)
+        inner.addLayout(row)
+        inner.addWidget(self._note)
+        column.addLayout(inner)
+        return foot
+
+    # What is reviewed
+
+    def show_set(self, viewed: ViewedSet | None, overlay: LabelOverlay | None) -> None:
+        """Says whose images are reviewed; what was reviewed before is closed."""
+        self._viewed, self._overlay = viewed, overlay
+        self.list = None
+
+    def review(self, title: str, items: Sequence[ReviewItem]) -> None:
+        """Shows the first of these images; those that are not in the data set are left out."""
+        assert self._viewed is not None, "no data set is shown"
+        self._ensure_built()
+        places = self._viewed.places
+        self.list = ReviewList(title, [item for item in items if item.file in places])
+        can_change = self._viewed.source is not None
+        self.labels.show_classes(self._viewed.classes)
+        self.labels.setEnabled(can_change)
+        for name in ("exclude", "undo"):
+            self._acts[name].setEnabled(can_change)
+        self._note.setText(_FILES if can_change else _BUILT_IN)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Shows the current image with its label as it is now."""
+        found, viewed, overlay = self.list, self._viewed, self._overlay
+        if found is None or viewed is None or overlay is None:
+            return
+        total, item = len(found.items), found.current
+        self.head.title.setText(plain_line(found.title, 40))
+        self._bar.setRange(0, max(total, 1))
+        self._bar.setValue(found.index)
+        for each in (self.item_view, self.labels):
+            each.setVisible(item is not None)
+        self._end.setVisible(item is None)
+        self._acts["undo"].setEnabled(viewed.source is not None and overlay.can_undo)
+        for name in ("keep", "skip"):
+            self._acts[name].setEnabled(item is not None)
+        self._acts["exclude"].setEnabled(item is not None and viewed.source is not None)
+        if item is None:
+            self.head.secondary.set_full_text(f"{total:,} of {total:,}")
+            self._end.setText(
+                f"All {pluralize(total, 'image')} reviewed: {found.describe()}."
+                if total
+                else "There is nothing to review."
+            )
+            self.shown.emit(None)
+            return
+        self.head.secondary.set_full_text(f"{found.index + 1:,} of {total:,}")
+        self._show(item, viewed, overlay)
+
+    def refresh_label(self) -> None:
+        """Shows the current image again, whose label was changed elsewhere."""
+        if not self._is_answering:
+            self.refresh()
+
+    def _show(self, item: ReviewItem, viewed: ViewedSet, overlay: LabelOverlay) -> None:
+        part, row = viewed.places[item.file]
+        neighbors = []
+        for each in item.neighbors:
+            place = viewed.places.get(each.file)
+            if place is not None:
+                name = overlay.label(each.file) or "excluded"
+                neighbors.append((viewed.dataset.splits[place[0]].images[place[1]], name))
+        label = overlay.label(item.file)
+        self.item_view.show_item(item, viewed.dataset.splits[part].images[row], label, neighbors)
+        self.labels.show_item(label or "", item.suggested, [name for _, name in neighbors])
+        self.shown.emit((part, row))
+
+    # Answers
+
+    def _on_label_chosen(self, label: object) -> None:
+        item = self.list.current if self.list is not None else None
+        if item is not None and self._overlay is not None:
+            before = self._overlay.label(item.file)
+            self._is_answering = True
+            self._overlay.set_label(item.file, str(label))
+            self._is_answering = False
+            self._answer("kept" if before == label else "labeled")
+
+    def keep(self) -> None:
+        """The label is right."""
+        self._answer("kept")
+
+    def exclude(self) -> None:
+        """The image is not to be used."""
+        item = self.list.current if self.list is not None else None
+        can_change = self._viewed is not None and self._viewed.source is not None
+        if item is not None and self._overlay is not None and can_change:
+            self._is_answering = True
+            self._overlay.exclude([item.file])
+            self._is_answering = False
+            self._answer("excluded")
+
+    def skip(self) -> None:
+        """Decided later."""
+        self._answer("skipped")
+
+    def undo(self) -> None:
+        """Takes the last correction back, and shows its image again."""
+        if self._overlay is None or self.list is None:
+            return
+        file = self._overlay.undo()
+        if file is not None:
+            self.list.go_to(file)
+        self.refresh()
+
+    def _answer(self, answer: Answer) -> None:
+        assert self.list is not None
+        if self.list.current is None:
+            return
+        self.list.answer(answer)
+        self.refresh()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if (
+            (not is_plain(event) and event.modifiers() != Qt.KeyboardModifier.ShiftModifier)
+            or not self._is_built
+            or self.list is None
+            or not self._take(Qt.Key(event.key()), event.text())
+        ):
+            super().keyPressEvent(event)
+
+    def _take(self, key: Qt.Key, text: str) -> bool:
+        """Does what a key means; whether it means anything."""
+        acts = {
+            Qt.Key.Key_Return: self.keep,
+            Qt.Key.Key_Enter: self.keep,
+            Qt.Key.Key_Delete: self.exclude,
+            Qt.Key.Key_Backspace: self.exclude,
+            Qt.Key.Key_Right: self.skip,
+        }
+        if key == Qt.Key.Key_Escape:
+            if not self.labels.clear_typed():
+                self.closed.emit()
+        elif key == Qt.Key.Key_Left and self.list is not None:
+            self.list.back()
+            self.refresh()
+        elif key in acts:
+            acts[key]()
+        elif key == Qt.Key.Key_Z and not self.labels.typed:
+            self.undo()
+        elif self.labels.isEnabled() and self.list is not None and self.list.current is not None:
+            return self.labels.type(text)
+        else:
+            return False
+        return True

@@ -1,0 +1,300 @@
+"""Connects what the checks found, the grid, the review queue and the details, over one data set."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from cnnstudio.core.formatting import pluralize
+from cnnstudio.data.checks.findings import Finding, findings
+from cnnstudio.data.versions.review import ReviewItem
+from cnnstudio.gui.pages.data_set.checks.check_runner import CheckRunner
+from cnnstudio.gui.pages.data_set.details.panel import FIGURES, DetailsPanel
+from cnnstudio.gui.pages.data_set.details.statistics import describe_leaks
+from cnnstudio.gui.pages.data_set.images.images_panel import ImagesPanel
+from cnnstudio.gui.pages.data_set.images.label_overlay import LabelOverlay
+from cnnstudio.gui.pages.data_set.images.viewed_set import ViewedSet
+from cnnstudio.gui.pages.data_set.review.panel import ReviewQueue
+from cnnstudio.gui.pages.data_set.sets_panel import SetsPanel
+from cnnstudio.gui.widgets.message_bar import Message
+
+_CORRECTED, _LEAKS, _GIVEN, _NEAR = "corrected", "leaks", "given", "near"
+_MAX_REVIEWED = 2_000
+"""Images that are opened from the grid, not from a chip."""
+
+
+class Reviewing(QObject):
+    """What is chosen in one place shows in the others."""
+
+    opened = Signal(object)
+    """Whether the queue is open."""
+    message = Signal(object)
+    """A Message for the user."""
+    changed = Signal()
+    """The labels have changed, or what was found."""
+
+    def __init__(
+        self,
+        images: ImagesPanel,
+        queue: ReviewQueue,
+        details: DetailsPanel,
+        sets: SetsPanel,
+        runner: CheckRunner,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._images, self._queue, self._details, self._sets = images, queue, details, sets
+        self._runner = runner
+        self._viewed: ViewedSet | None = None
+        self.overlay: LabelOverlay | None = None
+        self._findings: dict[str, Finding] = {}
+        self._given: dict[str, dict[str, Sequence[ReviewItem]]] = defaultdict(dict)
+        """What others have found: data set -> title -> images."""
+        self._wanted = ""
+        """The title of what is to be reviewed as soon as its data set is shown."""
+        self._reviews = False
+        images.chips.chosen.connect(self._on_chip_chosen)
+        images.image_chosen.connect(self._on_image_chosen)
+        images.review_requested.connect(self._on_review_requested)
+        images.split_shown.connect(self._on_split_shown)
+        queue.shown.connect(self._on_shown)
+        queue.closed.connect(self.close)
+        details.image.review_requested.connect(self._on_review_of_details)
+        sets.undo_all_requested.connect(self._on_undo_all)
+        runner.changed.connect(self._on_report_changed)
+        runner.failed.connect(lambda text: self.message.emit(Message(str(text), is_error=True)))
+
+    # The data set
+
+    def show_set(self, viewed: ViewedSet | None, *, checks: bool = False) -> None:
+        """Shows another data set; with `checks`, checks it unless that was done before."""
+        if self.overlay is not None:
+            self.overlay.finish()
+            self.overlay.deleteLater()
+        self._viewed, self.overlay = viewed, None
+        if viewed is not None:
+            self.overlay = LabelOverlay(viewed, self)
+            self.overlay.changed.connect(self._on_labels_changed)
+            self.overlay.failed.connect(lambda text: self.message.emit(Message(str(text), is_error=True)))
+        self._queue.show_set(viewed, self.overlay)
+        self._set_open(False)
+        self._details.show_set(viewed, self.overlay)
+        has_corrections = viewed is not None and viewed.source is not None
+        self._sets.show_corrections(self.overlay if has_corrections else None)
+        self._images.chips.choose(None)
+        if viewed is not None and self.overlay is not None:
+            self._images.show_set(viewed, self.overlay)
+        self._runner.show(viewed, checks=checks)
+        if self._wanted and viewed is not None and self._wanted in self._given[viewed.name]:
+            self.open_given(self._wanted)
+
+    def _on_labels_changed(self, _: object) -> None:
+        assert self.overlay is not None
+        self._sets.show_corrections(self.overlay)
+        self._images.arrange()
+        self._details.image.refresh()
+        self._details.statistics.refresh()
+        if self._queue.isVisible():
+            self._queue.refresh_label()
+        self._show_chips()
+        self.changed.emit()
+
+    def _on_undo_all(self) -> None:
+        if self.overlay is not None:
+            count = len(self.overlay.entries)
+            self.overlay.undo_all()
+            overlay = self.overlay
+            self.message.emit(
+                Message(f"{pluralize(count, 'correction')} undone.", button="Restore", action=overlay.undo)
+            )
+
+    # What was found
+
+    def give(self, name: str, title: str, items: Sequence[ReviewItem]) -> None:
+        """Keeps images of a data set that others have found, for a chip of that title."""
+        self._given[name][title] = tuple(items)
+        self._wanted = title
+        if self._viewed is not None and self._viewed.name == name:
+            self._show_chips()
+
+    def open_given(self, title: str) -> None:
+        """Opens the queue with what was given under that title."""
+        self._wanted = ""
+        self._show_chips()
+        key = self._given_key(title)
+        self._images.chips.choose(key)
+        self._on_chip_chosen(key)
+
+    def _given_key(self, title: str) -> str:
+        assert self._viewed is not None
+        return f"{_GIVEN}{list(self._given[self._viewed.name]).index(title)}"
+
+    def _on_report_changed(self) -> None:
+        report = self._runner.report
+        self._details.statistics.show_report(report)
+        self._show_chips()
+
+    def _show_chips(self) -> None:
+        """The chips of what others found, of the checks, and of the corrections."""
+        viewed, overlay, report = self._viewed, self.overlay, self._runner.report
+        if viewed is None or overlay is None:
+            self._findings = {}
+            return
+        found: list[Finding] = []
+        for title, items in self._given[viewed.name].items():
+            present = tuple(item for item in items if overlay.place(item.file) is not None)
+            found.append(Finding(self._given_key(title), title, present))
+        if report is not None:
+            found += findings(report, overlay.place)
+        if overlay.entries:
+            found.append(Finding(_CORRECTED, "Corrected", tuple(self._corrected(viewed, overlay))))
+        self._findings = {each.key: each for each in found}
+        chips: list[tuple[str, str, int | None, str]] = []
+        for each in found:
+            is_known = each.key != _NEAR or report is None or report.has_all_pairs
+            hint = each.consequence or f"Show these images and review them: {each.title.lower()}"
+            if not is_known:
+                hint = (
+                    "Look-alikes within a split were not looked for in so many images: press to compare all"
+                )
+            chips.append((each.key, each.title, len(each.items) if is_known else None, hint))
+        if report is not None:
+            chips.append((_LEAKS, "Leaks", len(report.leaks), describe_leaks(report)))
+        self._images.chips.version = overlay.version
+        self._images.chips.show_chips(chips)
+        self._images.chips.show_state()
+        self._mark()
+
+    def _corrected(self, viewed: ViewedSet, overlay: LabelOverlay) -> list[ReviewItem]:
+        items = []
+        for file, label in overlay.entries.items():
+            place = viewed.places.get(file)
+            if place is not None:
+                own = overlay.label_in_file(file)
+                reason = (
+                    f"Excluded by you; the file says {own}." if label is None else f"The file says {own}."
+                )
+                items.append(ReviewItem(file, label or own, own, None, reason, (), *place))
+        return items
+
+    def _mark(self) -> None:
+        """Puts a badge on the images that others doubt, such as those with suspected label errors."""
+        marked = {
+            item.row
+            for key, finding in self._findings.items()
+            if key.startswith(_GIVEN)
+            for item in self._located(finding.items)
+            if item.split == self._images.part
+        }
+        self._images.grid.mark(frozenset(marked))
+
+    def _located(self, items: Sequence[ReviewItem]) -> list[ReviewItem]:
+        """The items that are in the set, with the places that they have here."""
+        assert self._viewed is not None
+        places = self._viewed.places
+        found = []
+        for item in items:
+            place = places.get(item.file)
+            if place is not None:
+                found.append(
+                    ReviewItem(
+                        *(item.file, item.label, item.suggested, item.score, item.reason, item.neighbors),
+                        *place,
+                    )
+                )
+        return found
+
+    def _on_chip_chosen(self, key: object) -> None:
+        if key is None:
+            self._images.narrow(None)
+            self._set_open(False)
+            return
+        if key == _LEAKS:
+            self._images.narrow(None)
+            self._set_open(False)
+            self._details.show_page(FIGURES)
+            return
+        finding = self._findings.get(str(key))
+        report = self._runner.report
+        if finding is None:
+            return
+        if key == _NEAR and report is not None and not report.has_all_pairs:
+            self._images.chips.choose(None)
+            self._runner.start(all_pairs=True)
+            return
+        items = self._located(finding.items)
+        self._images.narrow(_rows_of(items))
+        self._open(finding.title, items)
+
+    # The queue
+
+    def _open(self, title: str, items: Sequence[ReviewItem]) -> None:
+        self._set_open(True)
+        self._queue.review(title, items)
+
+    def _set_open(self, is_open: bool) -> None:
+        if is_open != self._reviews:
+            self._reviews = is_open
+            self.opened.emit(is_open)
+
+    def close(self) -> None:
+        """Closes the queue and shows all images again."""
+        self._images.chips.choose(None)
+        self._images.narrow(None)
+        self._set_open(False)
+
+    def _on_shown(self, place: object) -> None:
+        if isinstance(place, tuple):
+            part, row = place
+            if part != self._images.part:
+                self._images.show_part(part)
+            self._images.grid.choose(row)
+
+    def _on_image_chosen(self, place: object) -> None:
+        assert isinstance(place, tuple)
+        assert self._viewed is not None
+        part, row = place
+        self._details.show_image(part, row)
+        found = self._queue.list
+        if self._reviews and found is not None and found.go_to(self._viewed.files[part][row]):
+            self._queue.refresh()
+
+    def _on_review_requested(self, place: object) -> None:
+        """Goes through the images of the grid in its order, from one on."""
+        assert isinstance(place, tuple)
+        viewed, overlay, (part, row) = self._viewed, self.overlay, place
+        if viewed is None or overlay is None or self._reviews:
+            return
+        sequence = self._images.grid.sequence
+        rows = [row] if sequence is None else sequence[np.flatnonzero(sequence == row)[0] :].tolist()
+        items = []
+        for each in rows[:_MAX_REVIEWED]:
+            file = viewed.files[part][each]
+            label = overlay.label(file) or overlay.label_in_file(file)
+            items.append(ReviewItem(file, label, split=part, row=each))
+        self._open("Review", items)
+
+    def _on_review_of_details(self) -> None:
+        file = self._details.image.file
+        if self._viewed is not None and file:
+            self._on_review_requested(self._viewed.places[file])
+
+    def _on_split_shown(self, part: object) -> None:
+        self._details.statistics.show_part(str(part))
+        if self._viewed is not None:
+            self._mark()
+
+    def close_tasks(self) -> None:
+        """Waits for the corrections to be written."""
+        if self.overlay is not None:
+            self.overlay.finish()
+
+
+def _rows_of(items: Sequence[ReviewItem]) -> Mapping[str, frozenset[int]]:
+    found: dict[str, set[int]] = defaultdict(set)
+    for item in items:
+        found[item.split].add(item.row)
+    return {part: frozenset(rows) for part, rows in found.items()}
