@@ -258,6 +258,7 @@ class AddImages(Panel):
         self._choices = LayoutChoices(found.question, _SETTINGS_WIDTH - 24)
         self._choices.changed.connect(self._on_reading_chosen)
         self._settings.insertWidget(1, self._choices)
+        self._choices.show()
 
     def _on_reading_chosen(self, reading: object) -> None:
         self._reading = reading  # type: ignore[assignment]  # one of Reading
