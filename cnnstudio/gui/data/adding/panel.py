@@ -203,7 +203,13 @@ class AddImages(Panel):
             self.progress.begin(plain_line(text, 100))
         self._task = task = IoTask(function, self, writes_files=True)
         task.progressed.connect(self._on_progressed)
-        task.done.connect(on_done)
+
+        def on_result(value: object) -> None:
+            # Before the buttons are enabled: a click may come before the thread has ended.
+            self._on_ended(task)
+            on_done(value)
+
+        task.done.connect(on_result)
         task.failed.connect(self._on_failed)
         task.ended.connect(lambda: self._on_ended(task))
         task.start()
