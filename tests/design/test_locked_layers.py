@@ -9,6 +9,7 @@ import pytest
 
 from cnnstudio.design import edits
 from cnnstudio.design.analysis.analysis import analyze
+from cnnstudio.design.analysis.memory_estimate import estimate_memory
 from cnnstudio.design.diff import diff
 from cnnstudio.design.file import DesignError, design_text, layers_from_text, layers_to_text, parse_design
 from cnnstudio.design.network import IdGenerator, Network
@@ -124,3 +125,16 @@ def test_a_copy_of_a_locked_layer_is_locked(network: Network) -> None:
     locked = edits.set_trainable(network, ["conv2d_2"], False)
     copied, (copy,) = edits.duplicate(locked, ["conv2d_2"])
     assert not copied.node(copy).trainable
+
+
+def test_a_locked_beginning_keeps_nothing_for_the_backward_pass(network: Network) -> None:
+    learning = estimate_memory(analyze(network), 8, optimizer_slots=2)
+    locked = edits.set_trainable(network, ["conv2d_2", "batch_normalization_1", "repeat_1"], False)
+    head = estimate_memory(analyze(locked), 8, optimizer_slots=2)
+    assert head.weights == learning.weights
+    assert head.gradients == 4 * HEAD
+    assert head.optimizer == 2 * 4 * HEAD
+    # Two outputs of 4 × 8 × 8 at a time, the input of one layer and its output, and the image.
+    assert head.activations == 4 * 8 * (3 * 8 * 8 + 2 * 4 * 8 * 8)
+    middle = edits.set_trainable(network, ["repeat_1"], False)
+    assert estimate_memory(analyze(middle), 8, 2).activations == learning.activations

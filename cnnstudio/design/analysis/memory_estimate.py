@@ -32,10 +32,27 @@ def estimate_memory(analysis: Analysis, batch_size: int, optimizer_slots: int) -
     so these are all kept at the same time (Chen et al. 2016, Training Deep Nets with Sublinear Memory Cost,
     section 3).
 
+    Of locked layers no gradients are kept, and at the beginning of the network no outputs either.
+
     Assumes float32, no recomputation, and that layers store activations independently: an output that two
     layers keep is counted once, and so is one that neither needs. Not included: torch itself, the workspace
     of its kernels, the copy of the best weights, and the data set.
     """
     weights = BYTES_PER_FLOAT * analysis.parameters
-    values = analysis.network.input.size + analysis.activations
-    return MemoryEstimate(BYTES_PER_FLOAT * batch_size * values, weights, weights, optimizer_slots * weights)
+    trained = BYTES_PER_FLOAT * analysis.trainable_parameters
+    values = analysis.network.input.size + _kept_activations(analysis)
+    return MemoryEstimate(BYTES_PER_FLOAT * batch_size * values, weights, trained, optimizer_slots * trained)
+
+
+def _kept_activations(analysis: Analysis) -> int:
+    """Values per image at a time: those that the backward pass needs, or those of the largest layer."""
+    if not analysis.network.locked_ids:
+        return analysis.activations
+    kept, largest = analysis.activations, 0
+    for node in analysis.network.nodes:
+        if analysis.trainable_parameters_of(node):
+            break
+        kept -= analysis[node.id].activations
+        outputs = (analysis[each.id].output for each in node.walk())
+        largest = max(largest, *(shape.size for shape in outputs if shape), 0)
+    return max(kept, 2 * largest)

@@ -221,7 +221,7 @@ _EDIT: tuple[ActionSpec[Project], ...] = (
         icon="cut",
         enabled=_is_selected,
         separator_before=True,
-        context_rank=13,
+        context_rank=14,
     ),
     ActionSpec(
         "actionCopy",
@@ -232,7 +232,7 @@ _EDIT: tuple[ActionSpec[Project], ...] = (
         shortcuts=("Ctrl+C",),
         icon="copy",
         enabled=_is_selected,
-        context_rank=11,
+        context_rank=12,
     ),
     ActionSpec(
         "actionPaste",
@@ -242,7 +242,7 @@ _EDIT: tuple[ActionSpec[Project], ...] = (
         tooltip="Paste layers, or Keras or PyTorch code, below the selection",
         shortcuts=("Ctrl+V",),
         icon="paste",
-        context_rank=12,
+        context_rank=13,
     ),
     ActionSpec(
         "actionDuplicate",
@@ -254,7 +254,7 @@ _EDIT: tuple[ActionSpec[Project], ...] = (
         icon="duplicate",
         enabled=_is_selected,
         separator_before=True,
-        context_rank=6,
+        context_rank=7,
     ),
     ActionSpec(
         "actionDelete",
@@ -290,7 +290,7 @@ _LAYERS: tuple[ActionSpec[Project], ...] = (
         shortcuts=("F2",),
         shortcut_scope=_IN_LIST,
         enabled=_is_one_selected,
-        context_rank=9,
+        context_rank=10,
     ),
     ActionSpec(
         "actionToggleEnabled",
@@ -303,6 +303,19 @@ _LAYERS: tuple[ActionSpec[Project], ...] = (
         enabled=_is_selected,
         dynamic_title=lambda project: "&Enable" if _are_all_disabled(project) else "&Disable",
         context_rank=5,
+    ),
+    ActionSpec(
+        "actionToggleLocked",
+        "&Lock",
+        commands.toggle_locked,
+        menu="Network",
+        tooltip="Lock or unlock the selected layers; training leaves locked weights as they are",
+        shortcuts=("Ctrl+L",),
+        shortcut_scope=_IN_LIST,
+        icon="lock",
+        enabled=_is_selected,
+        dynamic_title=lambda project: "Un&lock" if commands.are_all_locked(project) else "&Lock",
+        context_rank=6,
     ),
     ActionSpec(
         "actionMoveUp",
@@ -344,7 +357,7 @@ _LAYERS: tuple[ActionSpec[Project], ...] = (
         shortcuts=("Ctrl+[",),
         shortcut_scope=_IN_LIST,
         enabled=_is_in_group,
-        context_rank=10,
+        context_rank=11,
     ),
 )
 
@@ -357,7 +370,7 @@ _GROUPS: tuple[ActionSpec[Project], ...] = (
         tooltip="Replace the selected group with the layers inside it",
         shortcuts=("Ctrl+0", "Ctrl+Shift+G"),
         enabled=_is_group_selected,
-        context_rank=7,
+        context_rank=8,
     ),
     ActionSpec(
         "actionSelectAll",
@@ -369,7 +382,7 @@ _GROUPS: tuple[ActionSpec[Project], ...] = (
         shortcut_scope=_IN_LIST,
         enabled=lambda project: bool(project.network.nodes),
         separator_before=True,
-        context_rank=14,
+        context_rank=15,
     ),
     ActionSpec(
         "actionOpenGroups",
@@ -379,7 +392,7 @@ _GROUPS: tuple[ActionSpec[Project], ...] = (
         tooltip="Show the layers inside all groups",
         shortcuts=("Shift+Right",),
         shortcut_scope=_IN_LIST,
-        context_rank=15,
+        context_rank=16,
     ),
     ActionSpec(
         "actionCloseGroups",
@@ -389,7 +402,7 @@ _GROUPS: tuple[ActionSpec[Project], ...] = (
         tooltip="Show each group as a single row",
         shortcuts=("Shift+Left",),
         shortcut_scope=_IN_LIST,
-        context_rank=16,
+        context_rank=17,
     ),
 )
 
@@ -413,7 +426,7 @@ def _wraps() -> Iterator[ActionSpec[Project]]:
             icon=snake_case(name),
             enabled=_is_selected,
             separator_before=number == 1,
-            context_rank=8,
+            context_rank=9,
             context_submenu="&Wrap in a group",
         )
 

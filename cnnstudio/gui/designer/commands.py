@@ -240,6 +240,24 @@ def toggle_enabled(project: Project) -> None:
         project.edit(f"{'enable' if enabled else 'disable'} {describe_nodes(nodes)}", network)
 
 
+def toggle_locked(project: Project) -> None:
+    """Locks the selected layers, or unlocks them if all of them are locked."""
+    nodes = edits.outermost(project.network, project.selection)
+    if nodes:
+        trainable = are_all_locked(project)
+        network = edits.set_trainable(project.network, [node.id for node in nodes], trainable)
+        project.edit(f"{'unlock' if trainable else 'lock'} {describe_nodes(nodes)}", network)
+
+
+def are_all_locked(project: Project) -> bool:
+    """Whether none of the selected layers learns."""
+    network = project.network
+    nodes = [network.node(node_id) for node_id in project.selection]
+    return bool(nodes) and all(
+        node.id in network.locked_ids or not getattr(node.layer, "trainable", True) for node in nodes
+    )
+
+
 def rename(project: Project, node_id: str, name: str) -> None:
     """Renames a layer; an empty name restores the name of its type."""
     node = project.network.node(node_id)

@@ -71,6 +71,10 @@ def _layer_info(network: Network, report: LayerReport) -> SelectionInfo:
         subtitle = f"{node.layer.type_name()}, {subtitle}"
     if not node.enabled:
         subtitle += ", disabled"
+    if not node.trainable:
+        subtitle += ", locked"
+    elif node.id in network.locked_ids:
+        subtitle += ", locked by its group"
     return SelectionInfo(
         snake_case(node.layer.type_name()),
         family_token(node.layer.family),

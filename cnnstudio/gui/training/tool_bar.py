@@ -40,6 +40,7 @@ from cnnstudio.training.events import (
     Event,
     Progress,
     SnapshotTaken,
+    Started,
     Warned,
     WeightsLoaded,
     WeightsTransferred,
@@ -304,6 +305,10 @@ class TrainingToolBar(QToolBar):
     def _on_events(self, events: Iterable[Event]) -> None:
         self._status.feed(events)
         for event in events:
+            if isinstance(event, Started | Progress):
+                # What is reported from here on, such as the locked layers being computed, is shown instead of
+                # the epoch until the first step.
+                self._loading_text = ""
             if isinstance(event, Warned):
                 self.message.emit(Message(event.message, is_note=True))
             elif isinstance(event, WeightsTransferred | WeightsLoaded):
@@ -404,7 +409,7 @@ class TrainingToolBar(QToolBar):
         if state is State.STOPPING:
             return "Stopping after the current step"
         if state is not State.IDLE:
-            return f"{self._position_prefix()}{self._status.text or self._loading_text}"
+            return f"{self._position_prefix()}{self._loading_text or self._status.text}"
         return self._failure or self._outcome or self._status.text or self._ready_text()
 
     def _position_prefix(self) -> str:

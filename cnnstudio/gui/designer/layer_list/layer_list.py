@@ -126,9 +126,13 @@ class LayerList(Panel):
         analysis = self._project.analysis
         layers = pluralize(self._project.network.layer_count, "layer")
         is_exact = analysis.has_known_costs
-        costs = (
-            f"{pluralize(analysis.parameters, 'parameter')} · {format_compact(analysis.macs)} multiply-adds"
-        )
+        trainable = analysis.trainable_parameters
+        parts = [
+            pluralize(analysis.parameters, "parameter"),
+            *([f"{format_count(trainable)} trainable"] if self._project.network.locked_ids else []),
+            f"{format_compact(analysis.macs)} multiply-adds",
+        ]
+        costs = " · ".join(parts)
         self._totals.set_full_text(f"{layers} · {at_least(costs, is_exact=is_exact)}")
         recipe = self._project.recipe
         memory = estimate_memory(analysis, recipe.batch_size, recipe.optimizer_slots)

@@ -48,6 +48,7 @@ def layer_row(
         not all(network.node(above).enabled for above in (node.id, *network.ancestors(node.id))),
         branch_number(network, node.id),
         has_advice or project.hint_of(report) is not None,
+        node.id in network.locked_ids,
     )
 
 
@@ -100,6 +101,8 @@ def accessible_row_text(project: Project, report: LayerReport | None, is_expande
         parts += [f"output {output}", f"{count} parameters"]
     else:
         parts.append("disabled")
+    if node.id in project.network.locked_ids:
+        parts.append("locked")
     error, hint = project.error_of(report), project.hint_of(report)
     parts.append(f"problem: {error.full_message}" if error else "no problems")
     parts += [f"still missing: {hint.missing}"] if hint else []

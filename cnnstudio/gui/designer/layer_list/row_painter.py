@@ -22,6 +22,7 @@ TITLE_LEFT = 54
 
 _ICON_LEFT = 27
 _ICON_SIZE = 17
+_LOCK_SIZE = 14
 _LINE_HEIGHT = 17
 _MAX_MESSAGE_LINES = 3
 _FIX_HEIGHT = 26
@@ -75,6 +76,8 @@ class Row:
     branch: int | None = None
     """The number of the layer among the branches of its group; None if its group has no branches."""
     has_advice: bool = False
+    is_locked: bool = False
+    """Whether the layer does not learn, by its own lock or by that of a group around it."""
 
 
 class RowPainter:
@@ -254,11 +257,16 @@ class RowPainter:
         elif row.has_advice:
             right -= _ADVICE_SIZE + 4
         x = left + TITLE_LEFT
-        title = self._strong.elided(row.title, right - x)
+        locked = _LOCK_SIZE + 4 if row.is_locked else 0
+        title = self._strong.elided(row.title, right - x - locked)
         painter.setFont(self._strong.font)
         painter.setPen(theme().color("secondary" if row.is_dimmed else "text"))
         painter.drawText(x, self._strong.baseline(middle), title)
         x += self._strong.width(title) + 8
+        if row.is_locked:
+            lock = theme().pixmap("lock", "secondary", _LOCK_SIZE, ratio)
+            painter.drawPixmap(x - 2, round(middle - _LOCK_SIZE / 2), lock)
+            x += _LOCK_SIZE + 4
         if row.is_disabled:
             x = self._paint_disabled_badge(painter, x, middle)
         painter.setFont(self._small.font)
