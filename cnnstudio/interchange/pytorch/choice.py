@@ -22,6 +22,7 @@ from cnnstudio.interchange.interpreter.values import Class, Function, Instance
 from cnnstudio.interchange.pytorch.content import ContentReader
 from cnnstudio.interchange.pytorch.modules import is_module
 from cnnstudio.interchange.source import Notes, unknown_network
+from cnnstudio.layers.code import Call
 
 _NO_NETWORK = "there is no PyTorch network: expected nn.Sequential(…) or a class with forward"
 _MAXIMUM_NAMES = 50
@@ -140,9 +141,12 @@ class _Choice:
 
     def _from_classes(self) -> _Candidate | None:
         """The largest network among the classes; if all need arguments, of what these then create."""
+        # What is only a part of others is no network, as long as there are others.
+        parts = self._part_classes()
+        whole = [node for node in self._definitions if node.name not in parts]
         for required in (False, True):
             candidates: list[_Candidate] = []
-            for node in self._definitions:
+            for node in whole:
                 is_class = isinstance(self._reader.module.names.get(node.name), Class)
                 if has_required_arguments(node) == required and (is_class or required):
                     candidates += self._call(node)
@@ -152,21 +156,25 @@ class _Choice:
         return None
 
     def _largest(self, candidates: Sequence[_Candidate]) -> _Candidate | None:
-        """The network that the program uses most, and among equals the largest."""
-        sizes: list[tuple[bool, int, _Candidate]] = []
+        """The network that the program uses, rather one that classifies images than one that makes them.
+
+        Among equals the largest.
+        """
+        sizes: list[tuple[bool, bool, int, _Candidate]] = []
         # A module can only contain modules that were created before it. Going backwards, the containing
         # module comes first and marks its parts, so that they are skipped.
         for candidate in reversed(candidates):
             if id(candidate.module) in self._reader.submodules:
                 continue
             notes = Notes(self._reader.effort)
-            size = sum(1 for _ in graph.iter_calls(self._items(candidate, notes)))
-            if not size:
+            calls = list(graph.iter_calls(self._items(candidate, notes)))
+            if not calls:
                 self.failed.extend(notes)
             else:
-                sizes.append((self._reader.used[id(candidate.module)] > 0, size, candidate))
-        best = max(sizes, key=lambda each: each[:2], default=None)
-        return best[2] if best else None
+                is_used = self._reader.used[id(candidate.module)] > 0
+                sizes.append((is_used, not _makes_images(calls), len(calls), candidate))
+        best = max(sizes, key=lambda each: each[:3], default=None)
+        return best[3] if best else None
 
     def _first(self, candidates: Sequence[_Candidate]) -> _Candidate | None:
         for candidate in candidates:
@@ -249,6 +257,19 @@ class _Choice:
             for each in ast.walk(node)
             if isinstance(each, ast.Name) and each.id in classes and each.id != node.name
         }
+
+
+def _makes_images(calls: Sequence[Call]) -> bool:
+    """Whether a network makes images of numbers, as the generator of a GAN does."""
+    weighted = [call for call in calls if call.name.startswith(("Conv", "Linear", "Lazy"))]
+    is_from_numbers = bool(weighted) and "Linear" in weighted[0].name
+    for call in calls:
+        is_view = call.path in ("tensor.view", "tensor.reshape") and len(call.positional) == 4
+        if call.name.startswith("ConvTranspose") or (
+            is_from_numbers and (is_view or call.name == "Unflatten")
+        ):
+            return True
+    return False
 
 
 def _title(module: Any) -> str:

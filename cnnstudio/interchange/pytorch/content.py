@@ -36,6 +36,7 @@ from cnnstudio.interchange.pytorch.modules import (
     is_module,
     sequence_of,
 )
+from cnnstudio.interchange.pytorch.parts import KEPT_BRANCH, STOCHASTIC_DEPTH
 from cnnstudio.interchange.pytorch.tensors import SAME, Sample, TensorReader, is_in_place
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.code import Arguments, Call, Unknown, UnsupportedCall
@@ -146,6 +147,16 @@ class ContentReader(TensorReader):
                     self.on_sample(function, tensor)
             return Unknown()
         return self.apply_module(tensor, function, direct, line)
+
+    def call_function(
+        self, function: Function, positional: Sequence[Any], keywords: Mapping[str, Any], line: int
+    ) -> Any:
+        name = function.node.name if isinstance(function.node, ast.FunctionDef) else ""
+        first = positional[0] if positional else next(iter(keywords.values()), None)
+        if name.lower() in STOCHASTIC_DEPTH and isinstance(first, SymbolicTensor):
+            self.notes.add(line, KEPT_BRANCH)
+            return first
+        return super().call_function(function, positional, keywords, line)
 
     def _gives_several(self, module: Instance) -> bool:
         """Whether `forward` returns several results, which whoever calls it takes apart."""
@@ -295,6 +306,9 @@ class ContentReader(TensorReader):
         return ()
 
     def _instance(self, module: Instance, name: str) -> Items:
+        if module.kind.node.name.lower() in STOCHASTIC_DEPTH:
+            self.notes.add(module.line, KEPT_BRANCH)
+            return ()
         self._mark_parts(module)
         forward = self.attribute(module, "forward")
         if not isinstance(forward, Function):

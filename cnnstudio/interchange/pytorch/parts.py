@@ -28,6 +28,11 @@ _WITHOUT_LAYER = {
     "tensor.split": _SPLITS,
     "tensor.pad": "this adds channels or borders in a way that no layer does; it is skipped",
 }
+STOCHASTIC_DEPTH = frozenset(
+    {"drop_path", "droppath", "drop_connect", "dropconnect", "stochastic_depth", "stochasticdepth"}
+)
+"""What functions and classes are called that leave out a branch at random in training, in lower case."""
+KEPT_BRANCH = "stochastic depth is not supported: this branch is never left out in training"
 _SPLITTING = ("split", "chunk", "tensor_split", "unbind")
 _MOST_PARTS = 64
 _ALL = slice(None)

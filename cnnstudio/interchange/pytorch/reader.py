@@ -39,6 +39,7 @@ from cnnstudio.interchange.pytorch.modules import (
     sequence_of,
     without_laziness,
 )
+from cnnstudio.interchange.pytorch.parts import KEPT_BRANCH, STOCHASTIC_DEPTH
 from cnnstudio.interchange.pytorch.tensors import Sample
 from cnnstudio.interchange.pytorch.training import is_training_call, read_training
 from cnnstudio.interchange.pytorch.transforms import is_transform
@@ -132,6 +133,10 @@ class _Reader(ContentReader):
         for each in (*call.positional, *call.keywords.values()):
             if is_module(each):
                 self.use(each)
+        if name.lower() in STOCHASTIC_DEPTH:
+            self.notes.add(call.line, KEPT_BRANCH)
+            tensors = (each for each in call.positional if isinstance(each, SymbolicTensor))
+            return next(tensors, None) or sequence_of((), call.line)
         if is_training_call(call):
             self.training.append(call)
             if is_transform(call):

@@ -28,10 +28,11 @@ FIRST = 3 * 8 * 9 + 8 + 8 * 10 + 10
     ("check", "depth"),
     [
         ('assert (depth - 2) % 6 == 0, "depth should be 6n+2, e.g. 20, 32, 44"', 20),
-        ("assert (depth - 2) % 6 == 0", 8),
-        ('assert (depth - 2) % 6 == 0, f"{depth} is no depth"', 8),
+        ("assert (depth - 2) % 6 == 0", 20),
+        ("self.depth = depth", 20),
+        ('assert (depth - 2) % 6 == 0, f"{depth} is no depth"', 20),
         ('if block == "Basic":\n            assert (depth - 2) % 6 == 0, "32 or 20"', 32),
-        ('assert depth % 10 == 4, "14 or 24"', 14),
+        ('assert depth % 12 == 2, "14 or 26"', 14),
     ],
 )
 def test_the_depth_is_the_first_that_the_check_of_the_code_names(check: str, depth: int) -> None:
@@ -45,7 +46,8 @@ def test_the_depth_is_the_first_that_the_check_of_the_code_names(check: str, dep
     "check", ["pass", "assert depth > 3", "assert (depth - 2) % 0 == 0", "assert other % 6 == 0"]
 )
 def test_without_such_a_check_the_loop_is_named(check: str) -> None:
-    notes = {note.line: note.text for note in read_code(HEAD + DEPTH.replace("CHECK", check)).notes}
+    text = DEPTH.replace("CHECK", check).replace("(depth - 2) // 6", "depth // 6")
+    notes = {note.line: note.text for note in read_code(HEAD + text).notes}
     assert notes[13] == "Net needs depth, which the code does not give"
     assert notes[8] == "more modules, whose number is only known at run time, are skipped"
 
