@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,11 @@ Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.intp]
 Histograms = npt.NDArray[np.int64]
+
+ResizeMode = Literal["fill", "fit", "stretch"]
+"""How images of another shape become as large as is needed: cropped at the center, padded with black, or
+distorted."""
+RESIZE_MODES: tuple[ResizeMode, ...] = get_args(ResizeMode)
 
 _CHUNK = 256  # images at a time, which bounds the memory of a pass over a whole split
 
@@ -112,6 +118,8 @@ class Dataset:
     """Of a data set in files: the numbers, in its list of files, of those that could not be read."""
     version: str = ""
     """Of a data set in files: the id of its version, with the user's corrections; see `versions.version`."""
+    resize: ResizeMode = "fill"
+    """How its images were brought to one size, and are brought to that of a network."""
 
     def __post_init__(self) -> None:
         for part, split in self.splits.items():
@@ -150,12 +158,14 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of classes, labels and pixels: the same for equal data on every machine."""
+        """SHA-256 (hex) of classes, labels, pixels and `resize`: the same for equal data everywhere."""
         return self.compute_fingerprint(lambda images: None)
 
     def compute_fingerprint(self, on_chunk: Callable[[int], None]) -> str:
         """Computes `fingerprint`; calls `on_chunk` with the number of images after every chunk."""
-        digest = hashlib.sha256(json.dumps([self.classes, self.shape]).encode())
+        # How they are resized counts only where it is not the usual way, so that known fingerprints stay.
+        about = [self.classes, self.shape, *([self.resize] if self.resize != "fill" else [])]
+        digest = hashlib.sha256(json.dumps(about).encode())
         for split in self.splits.values():
             digest.update(split.labels.astype("<i8").tobytes())
             for chunk in split.chunks():

@@ -38,7 +38,12 @@ class PyTorchSource(Exporter):
     def write(self, run: Run, model: Model, folder: Path) -> None:
         write_weights(folder / WEIGHTS_FILE, run, model)
         source = write_module(
-            run.network, weights_file=WEIGHTS_FILE, classes=run.classes, mean=model.mean, std=model.std
+            run.network,
+            weights_file=WEIGHTS_FILE,
+            classes=run.classes,
+            mean=model.mean,
+            std=model.std,
+            resize=run.resize,
         )
         write_atomically(folder / SOURCE_FILE, source.encode())
 

@@ -70,6 +70,7 @@ def model_metadata(run: Run, model: Model) -> dict[str, Any]:
         "classes": list(run.classes),
         "mean": list(model.mean),
         "std": list(model.std),
+        **({} if run.resize == "fill" else {"resize": run.resize}),
         "design": design_to_json(run.network),
     }
 

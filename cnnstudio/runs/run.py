@@ -17,6 +17,7 @@ from cnnstudio.core.files import FileError, exists, read_json
 from cnnstudio.core.formatting import as_printed
 from cnnstudio.core.parameters import shorten
 from cnnstudio.core.paths import home
+from cnnstudio.data.dataset import RESIZE_MODES, ResizeMode
 from cnnstudio.data.sources import current_fingerprint
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.file import DesignError, read_design
@@ -201,6 +202,12 @@ class Run:
     def data_version(self) -> str:
         """The id of the version of the images that it was trained on; empty if it does not say."""
         return shorten(str(self._get("data", dict).get("version", "")), 64)
+
+    @property
+    def resize(self) -> ResizeMode:
+        """How its images were resized, and new ones have to be."""
+        found = self._get("data", dict).get("resize")
+        return next((mode for mode in RESIZE_MODES if mode == found), "fill")
 
     @property
     def validation_source(self) -> ValidationSource:

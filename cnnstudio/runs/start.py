@@ -258,6 +258,7 @@ def _initial_metadata(
             "train": len(prepared.train_rows),
             "validation": len(prepared.validation),
             "test": len(prepared.test),
+            **({} if dataset.resize == "fill" else {"resize": dataset.resize}),
             **({"validation_source": "own"} if prepared.validation_source == "own" else {}),
         },
         "classes": list(prepared.classes),

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import pluralize
+from cnnstudio.data.dataset import ResizeMode
 
 Outcome = Literal["completed", "stopped", "failed"]
 ValidationSource = Literal["share", "test", "own"]
@@ -77,6 +78,7 @@ class Started(Event):
     """The first step is about to begin. `validation` says where the validation images come from."""
 
     event_name = "Started"
+    serialized_if_known = frozenset({"resize"})
 
     run: str | None
     network_name: str
@@ -96,6 +98,8 @@ class Started(Event):
     """Steps done before this start, including those of an unfinished epoch."""
     ranks: int = 1
     """Processes that train together; each has `threads` threads and a share of every batch."""
+    resize: ResizeMode | None = None
+    """How images of another shape have to be resized; None for the usual way, "fill"."""
 
 
 @dataclass(frozen=True)

@@ -210,6 +210,7 @@ class RunState:
                 first_epoch=self.epochs_done + 1,
                 steps_done=self.step,
                 ranks=self.ranks.world_size,
+                resize=None if prepared.resize == "fill" else prepared.resize,
             ),
             *loaded,
         )

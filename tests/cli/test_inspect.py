@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import shutil
@@ -14,12 +15,15 @@ from PIL import Image
 
 from cnnstudio.cli.main import main
 from cnnstudio.core.files import write_json
-from cnnstudio.data.dataset import Split
+from cnnstudio.data.dataset import Pixels, ResizeMode, Split
+from cnnstudio.data.images import image_files
 from cnnstudio.insight.catalog import instruments
 from cnnstudio.insight.predictions import evaluate
 from cnnstudio.runs.epochs.kept_weights import kept_epochs
+from cnnstudio.runs.event_log import read_events
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.start import RunOptions, start_run
+from cnnstudio.training.events import Started
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.training.images import colors
 from tests.training.networks import tiny
@@ -186,3 +190,33 @@ def test_commands_say_that_a_run_failed(
     captured = capsys.readouterr()
     told = "Note: the run failed-run failed. The weights of epoch 3 could not be saved.\n"
     assert captured.err.replace(" [31m", "") == told
+
+
+def test_new_images_are_resized_as_those_of_the_training_were(
+    capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = dataclasses.replace(colors(), resize="fit")
+    start_run(tiny(), data, Recipe(epochs=1, batch_size=16), RunOptions(folder=tmp_path / "run"))
+    run = Run.open(tmp_path / "run")
+    assert run.resize == "fit"
+    Image.new("RGB", (60, 20), (220, 220, 220)).save(tmp_path / "wide.png")
+    modes: list[ResizeMode] = []
+
+    def fit(image: Image.Image, shape: tuple[int, int, int], mode: ResizeMode) -> Pixels:
+        modes.append(mode)
+        return np.zeros(shape, np.uint8)
+
+    monkeypatch.setattr(image_files, "fit_pixels", fit)
+    assert main(["predict", str(run.folder), str(tmp_path / "wide.png")]) == 0
+    inspect = [
+        "inspect",
+        str(run.folder),
+        "--instrument",
+        "predictions",
+        "--image",
+        str(tmp_path / "wide.png"),
+    ]
+    assert main(inspect) == 0
+    assert modes == ["fit", "fit"]
+    (started,) = read_events(run.folder / "events.jsonl", Started)
+    assert started.resize == "fit"

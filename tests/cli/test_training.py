@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -358,6 +359,33 @@ def test_predict_names_the_class_of_each_image(trained: Path, capsys: Output, tm
     assert sum(result["predictions"][0]["probabilities"].values()) == pytest.approx(1)
     assert main(["predict", str(trained), *images]) == 0
     assert capsys.readouterr().out.startswith(f"{images[0]}: bright ")
+
+
+def test_a_folder_of_unlabeled_images_is_predicted_into_a_table(
+    trained: Path, capsys: Output, tmp_path: Path
+) -> None:
+    folder = tmp_path / "new"
+    (folder / "more").mkdir(parents=True)
+    Image.new("RGB", (30, 20), (220, 220, 220)).save(folder / "=white.png")
+    Image.new("RGB", (30, 20), (30, 30, 30)).save(folder / "more" / "black.png")
+    (folder / "broken.png").write_bytes(b"no image")
+    out = tmp_path / "predictions.csv"
+    assert main(["predict", str(trained), str(folder), "--out", str(out)]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"{out}: 2 images, most often ")
+    assert "broken.png" in printed.err
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(Path(row["file"]).name, row["label"]) for row in rows] == [
+        ("=white.png", "bright"),
+        ("black.png", "dark"),
+    ]
+    assert float(rows[0]["bright"]) == float(rows[0]["probability"]) > 0.5
+    assert main(["predict", str(trained), str(folder), "--json"]) == 0
+    (result,) = lines_of(capsys)
+    assert [Path(entry["image"]).name for entry in result["skipped"]] == ["broken.png"]
+    assert main(["predict", str(trained), str(tmp_path), "--out", str(folder)]) == 2
+    assert "is a folder" in capsys.readouterr().err
 
 
 def test_an_image_that_cannot_be_read_is_named(trained: Path, capsys: Output, tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def _read_image(run: Run, path: Path) -> Pixels:
 
     channels, height, width = run.network.input.dims
     with silence_pillow_warnings():
-        return read_pixels(path, (channels, height, width))[None]
+        return read_pixels(path, (channels, height, width), run.resize)[None]
 
 
 def _take(run: Run, request: ReadingRequest, options: argparse.Namespace) -> Reading:

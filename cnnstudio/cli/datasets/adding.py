@@ -12,6 +12,7 @@ from cnnstudio.cli.command import Parser, UsageError
 from cnnstudio.cli.datasets.description import content_rows, notes_of
 from cnnstudio.cli.output import LiveLine, echo, print_json, two_columns
 from cnnstudio.core.formatting import as_printed
+from cnnstudio.data.dataset import RESIZE_MODES
 from cnnstudio.data.sources.folder_layout import READINGS
 
 
@@ -46,6 +47,13 @@ def add_arguments(parser: Parser) -> None:
         help="keeps images of one object in one split: those in whose file names this regular expression "
         "finds the same text, such as [^_]+ for cat7_left.jpg and cat7_right.jpg",
     )
+    parser.add_argument(
+        "--resize",
+        choices=RESIZE_MODES,
+        default="fill",
+        help="how images of another shape get the common size: cropped (fill), with black beside them (fit) "
+        "or distorted (stretch); a run resizes new images in the same way (default: fill)",
+    )
 
 
 def _path(text: str) -> Path:
@@ -66,7 +74,9 @@ def run_add(options: argparse.Namespace) -> None:
         raise UsageError("--name must not be empty")
     line = LiveLine()
     try:
-        source = add_images(options.images, options.name, options.layout, plan, line.show_progress)
+        source = add_images(
+            *(options.images, options.name, options.layout, plan, line.show_progress), resize=options.resize
+        )
         entry = source.checked_info(line.show_progress)
     finally:
         line.clear()

@@ -12,6 +12,11 @@ from cnnstudio.core.formatting import as_printed, format_bytes, list_names, plur
 _PARTS = (("train", "Training"), ("validation", "Validation"), ("test", "Test"))
 _MAX_CLASSES = 1_000
 _MAX_SKIPPED = 5
+_RESIZED = {
+    "fill": "what has another shape is cropped",
+    "fit": "what has another shape gets black edges",
+    "stretch": "what has another shape is distorted",
+}
 
 
 def state_of(entry: dict[str, Any]) -> str:
@@ -47,6 +52,8 @@ def content_rows(entry: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield label, pluralize(entry[part], "image")
     if entry.get("sizes"):
         yield "Sizes", _sizes(entry["sizes"])
+    if "resize" in entry:
+        yield "Resized by", f"{entry['resize']} ({_RESIZED[entry['resize']]})"
     if entry.get("unreadable"):
         yield "Unreadable", f"{pluralize(entry['unreadable'], 'file')}, not counted: {_skipped(entry)}"
 

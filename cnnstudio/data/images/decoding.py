@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
-from cnnstudio.data.dataset import DataError, Labels, Pixels
+from cnnstudio.data.dataset import DataError, Labels, Pixels, ResizeMode
 from cnnstudio.data.images.image_files import image_size, read_pixels
 from cnnstudio.data.images.parallel import ordered_map
 from cnnstudio.data.storage.writers import SplitWriter
@@ -52,6 +52,7 @@ def decode(
     paths: Sequence[str],
     labels: Labels,
     shape: tuple[int, int, int],
+    mode: ResizeMode,
     split_writer: SplitWriter,
     on_chunk: Callable[[int], None],
     cancelled: CancelFunction,
@@ -71,7 +72,7 @@ def decode(
         for row, path in enumerate(chunk):
             raise_if_cancelled(cancelled)
             try:
-                pixels[row] = read_pixels(Path(path), shape).transpose(1, 2, 0)
+                pixels[row] = read_pixels(Path(path), shape, mode).transpose(1, 2, 0)
             except DataError:
                 continue  # stays marked as unreadable
             readable[start + row] = True

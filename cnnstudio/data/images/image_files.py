@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cnnstudio.core.files import open_regular
-from cnnstudio.data.dataset import DataError, Pixels
+from cnnstudio.data.dataset import DataError, Pixels, ResizeMode
 
 # An explicit list, because some of Pillow's readers start other programs (EPS runs Ghostscript).
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "TGA")
@@ -40,8 +40,8 @@ def silence_pillow_warnings() -> Iterator[None]:
         yield
 
 
-def read_pixels(path: Path, shape: tuple[int, int, int]) -> Pixels:
-    """The image as uint8 (C, H, W) of that shape, upright, center-cropped to the aspect ratio and resized.
+def read_pixels(path: Path, shape: tuple[int, int, int], mode: ResizeMode = "fill") -> Pixels:
+    """The image as uint8 (C, H, W) of that shape, upright and resized.
 
     C is 1 or 3. Raises DataError if the file is not a complete image or has more than 90 million pixels.
     """
@@ -54,15 +54,15 @@ def read_pixels(path: Path, shape: tuple[int, int, int]) -> Pixels:
             # least twice the size needed: several times faster, and no visible loss after resizing.
             image.draft(None, (2 * max(width, height), 2 * max(width, height)))
             upright = ImageOps.exif_transpose(image)
-            return fit_pixels(to_rgb(upright), shape)
+            return fit_pixels(to_rgb(upright), shape, mode)
     except Exception as error:  # for damaged files Pillow raises almost anything, SyntaxError included
         raise DataError(f"{path} cannot be read as an image: {_reason(error)}.") from error
 
 
-def fit_pixels(image: Image.Image, shape: tuple[int, int, int]) -> Pixels:
-    """An RGB image as uint8 (C, H, W) of that shape, center-cropped to the aspect ratio and resized."""
+def fit_pixels(image: Image.Image, shape: tuple[int, int, int], mode: ResizeMode = "fill") -> Pixels:
+    """An RGB image as uint8 (C, H, W) of that shape."""
     channels, height, width = shape
-    resized = resize_and_crop(image, (width, height))
+    resized = resize_image(image, (width, height), mode)
     pixels = np.asarray(resized if channels == 3 else resized.convert("L"))
     return np.ascontiguousarray(pixels.reshape(height, width, channels).transpose(2, 0, 1))
 
@@ -116,14 +116,34 @@ def describe_file(path: Path) -> tuple[tuple[int, int], str, str, int]:
         raise DataError(f"{path} cannot be read as an image: {_reason(error)}.") from error
 
 
-def resize_and_crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """`image` at `size` (width, height): center-cropped to the aspect ratio, resized with antialiasing."""
+def resize_image(image: Image.Image, size: tuple[int, int], mode: ResizeMode = "fill") -> Image.Image:
+    """`image` at `size` (width, height), resized with antialiasing.
+
+    Another aspect ratio is center-cropped ("fill"), padded with black ("fit"), or distorted ("stretch").
+    """
     if image.size == size:
         return image
+    if mode == "stretch":
+        return image.resize(size, Image.Resampling.BICUBIC)
+    if mode == "fit":
+        return _padded(image, size)
     scale = min(image.width / size[0], image.height / size[1])
     margin_x, margin_y = (image.width - size[0] * scale) / 2, (image.height - size[1] * scale) / 2
     box = (margin_x, margin_y, image.width - margin_x, image.height - margin_y)
     return image.resize(size, Image.Resampling.BICUBIC, box=box)
+
+
+def _padded(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The whole image in the middle of a black one: `ImageOps.pad`, which fails for very long images."""
+    width, height = size
+    if image.width * height > image.height * width:
+        height = max(round(image.height / image.width * width), 1)
+    else:
+        width = max(round(image.width / image.height * height), 1)
+    resized = image.resize((width, height), Image.Resampling.BICUBIC)
+    padded = Image.new(image.mode, size)
+    padded.paste(resized, (round((size[0] - width) * 0.5), round((size[1] - height) * 0.5)))
+    return padded
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

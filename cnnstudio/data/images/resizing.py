@@ -17,8 +17,8 @@ from cnnstudio.core.progress import (
     never_cancelled,
     throttled,
 )
-from cnnstudio.data.dataset import DataError, Dataset, Pixels, Split, as_channels_last
-from cnnstudio.data.images.image_files import resize_and_crop
+from cnnstudio.data.dataset import DataError, Dataset, Pixels, ResizeMode, Split, as_channels_last
+from cnnstudio.data.images.image_files import resize_image
 from cnnstudio.data.images.parallel import ordered_map
 from cnnstudio.data.storage.decoded_cache import cache_key, get_or_create
 from cnnstudio.data.storage.writers import DatasetWriter, SplitWriter
@@ -40,8 +40,8 @@ def resize(
 ) -> Dataset:
     """The data set with images uint8 of `shape` (C, H, W); the same object if it has that shape already.
 
-    Each image is center-cropped to the aspect ratio and resized with antialiasing. Large results are cached
-    on disk. Raises Cancelled, and DataError if C is not 1 or 3 or if there is not enough space.
+    Each image is resized with antialiasing, as the data set's `resize` says. Large results are cached on
+    disk. Raises Cancelled, and DataError if C is not 1 or 3 or if there is not enough space.
     """
     if shape == dataset.shape:
         return dataset
@@ -81,7 +81,9 @@ def _resize_dataset(
         progress(Progress(done, total, text))
 
     resized = {
-        part: _resize_split(split, shape, writer.split_writer(part, shape), on_chunk, cancelled)
+        part: _resize_split(
+            split, shape, dataset.resize, writer.split_writer(part, shape), on_chunk, cancelled
+        )
         for part, split in dataset.splits.items()
     }
     return dataset.with_splits(resized)
@@ -90,6 +92,7 @@ def _resize_dataset(
 def _resize_split(
     split: Split,
     shape: tuple[int, int, int],
+    mode: ResizeMode,
     split_writer: SplitWriter,
     on_chunk: Callable[[int], None],
     cancelled: CancelFunction,
@@ -105,7 +108,7 @@ def _resize_split(
         resized = np.empty((len(chunk), height, width, channels), np.uint8)
         for row, image in enumerate(chunk):
             pil_image = Image.fromarray(image[..., 0] if channels == 1 else image)
-            pixels = np.asarray(resize_and_crop(pil_image, (width, height)))
+            pixels = np.asarray(resize_image(pil_image, (width, height), mode))
             resized[row] = pixels.reshape(height, width, channels)
         return resized
 

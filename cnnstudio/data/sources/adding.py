@@ -13,7 +13,7 @@ from cnnstudio.core.formatting import clean_line
 from cnnstudio.core.parameters import shorten
 from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress, never_cancelled
 from cnnstudio.core.temporary import temporary_folder
-from cnnstudio.data.dataset import DataError
+from cnnstudio.data.dataset import DataError, ResizeMode
 from cnnstudio.data.sources import register
 from cnnstudio.data.sources.file_source import FileSource
 from cnnstudio.data.sources.folder_layout import Reading
@@ -37,8 +37,12 @@ class PreparedImages:
 
     def read_as(self, reading: Reading | None, plan: SplitPlan | None) -> PreparedImages:
         """The same images, understood or split in another way. Raises DataError."""
-        source = _source_at(self.source.path, reading, plan)
+        source = _source_at(self.source.path, reading, plan).resized_by(self.source.resize)
         return PreparedImages(source.named(self.source.name), self.unpacked)
+
+    def resized_by(self, mode: ResizeMode) -> PreparedImages:
+        """The same images, brought to one size in another way."""
+        return PreparedImages(self.source.resized_by(mode), self.unpacked)
 
     def add(self, name: str = "") -> FileSource:
         """Adds them to the user's sources. Raises DataError or FileError; then `discard` or add again."""
@@ -57,13 +61,14 @@ def add_images(
     plan: SplitPlan | None = None,
     progress: ProgressFunction = ignore_progress,
     cancelled: CancelFunction = never_cancelled,
+    resize: ResizeMode = "fill",
 ) -> FileSource:
     """Adds a folder, a table or a zip file to the user's sources, named after it unless `name` is given.
 
     Nothing is added or left behind if it is no data set. Raises DataError, FileError or Cancelled.
     """
     name = _checked_name(name)
-    prepared = prepare_images(path, reading, plan, progress, cancelled)
+    prepared = prepare_images(path, reading, plan, progress, cancelled).resized_by(resize)
     try:
         return prepared.add(name)
     except BaseException:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
-from cnnstudio.data.dataset import DataError, Dataset, Rows, Split
+from cnnstudio.data.dataset import DataError, Dataset, ResizeMode, Rows, Split
 from cnnstudio.data.sources.listing import Listing
 from cnnstudio.data.storage.writers import DatasetWriter
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from cnnstudio.data.versions.split_plan import SplitPlan
 
 _MAX_NAMED = 10
+_HOW: Mapping[ResizeMode, str] = MappingProxyType(
+    {"fill": "", "fit": ", with black beside what has another shape", "stretch": ", whatever their shape"}
+)
 
 
 class Files(Protocol):
@@ -30,6 +34,7 @@ class Files(Protocol):
     title: str
     path: Path
     plan: SplitPlan
+    resize: ResizeMode
 
     @property
     def folder(self) -> Path: ...
@@ -74,7 +79,10 @@ class FileReader:
             for part, chosen in rows.items():
                 split_writer = writer.split_writer(part, shape)
                 chosen_paths = [paths[row] for row in chosen]
-                decoded = decode(chosen_paths, self._labels[chosen], shape, split_writer, on_chunk, cancelled)
+                decoded = decode(
+                    *(chosen_paths, self._labels[chosen], shape, source.resize),
+                    *(split_writer, on_chunk, cancelled),
+                )
                 readable[chosen[~decoded]] = False
                 rows[part] = chosen[decoded]
                 splits[part] = split_writer.finish()
@@ -116,6 +124,7 @@ class FileReader:
             tuple(notes),
             splits.get("validation"),
             tuple(np.flatnonzero(~readable).tolist()),
+            resize=source.resize,
         )
 
     def _names(self, rows: Rows) -> list[str]:
@@ -179,7 +188,8 @@ class FileReader:
     def _size_notes(self, size: tuple[int, int], same_size: bool) -> list[str]:
         if same_size:
             return []
-        return [f"The images differ in size; all were resized to {size[0]} × {size[1]}."]
+        how = _HOW[self._source.resize]
+        return [f"The images differ in size; all were resized to {size[0]} × {size[1]}{how}."]
 
     def _split_note(self) -> str:
         plan = self._source.plan

@@ -23,7 +23,7 @@ from cnnstudio.core.progress import (
     never_cancelled,
     throttled,
 )
-from cnnstudio.data.dataset import Dataset
+from cnnstudio.data.dataset import Dataset, ResizeMode
 from cnnstudio.data.sources.base import Source
 from cnnstudio.data.sources.file_reader import FileReader
 from cnnstudio.data.sources.folder_list import RegisteredSet
@@ -51,8 +51,9 @@ class FileSource(Source):
 
     built_in: ClassVar[bool] = False
 
-    def __init__(self, path: Path, name: str, plan: SplitPlan) -> None:
+    def __init__(self, path: Path, name: str, plan: SplitPlan, resize: ResizeMode) -> None:
         """`path` is what the user has added: a folder or a table."""
+        self.resize: ResizeMode = resize
         self.path = Path(os.path.abspath(expand_home(path)))
         self.name = self.title = name or self.path.name
         self.plan = plan
@@ -76,6 +77,12 @@ class FileSource(Source):
         renamed = copy.copy(self)
         renamed.name = renamed.title = name
         return renamed
+
+    def resized_by(self, mode: ResizeMode) -> Self:
+        """The same images, brought to one size in another way."""
+        resized = copy.copy(self)
+        resized.resize = mode
+        return resized
 
     def relative(self, path: str) -> str:
         """The name of one of its files: the path from `folder`, with / between its parts."""
@@ -104,6 +111,7 @@ class FileSource(Source):
             "train": len(listing.train),
             "test": None if listing.test is None else len(listing.test),
             **({} if listing.validation is None else {"validation": len(listing.validation)}),
+            "resize": self.resize,
             "notes": [*listing.all_notes, *self._split_notes(listing), *listing.balance_notes()],
             "layouts": dict(listing.question.answers) if listing.question else {},
         }
@@ -254,6 +262,8 @@ class FileSource(Source):
             settings += [listing.all_notes, {part: len(files) for part, files in listing.parts.items()}]
         if not self.plan.is_default:
             settings.append(self.plan.to_json())
+        if self.resize != "fill":
+            settings.append(self.resize)
         digest = hashlib.sha256(json.dumps(settings).encode())
         for path, label in listing.files:
             try:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from cnnstudio.core.files import FileError, read_json, write_json
 from cnnstudio.core.paths import datasets_folder
-from cnnstudio.data.dataset import DataError
+from cnnstudio.data.dataset import RESIZE_MODES, DataError, ResizeMode
 from cnnstudio.data.sources.folder_layout import READINGS, Reading
 from cnnstudio.data.storage.decoded_cache import cache_key, discard
 from cnnstudio.data.versions.split_plan import SplitPlan
@@ -26,6 +26,8 @@ class RegisteredSet(NamedTuple):
     is_table: bool = False
     plan: SplitPlan = SplitPlan()
     """How test images are held out, if there are none."""
+    resize: ResizeMode = "fill"
+    """How images of another shape are brought to one size."""
 
 
 def registered_sets() -> dict[str, RegisteredSet]:
@@ -82,6 +84,7 @@ def _write(sets: dict[str, RegisteredSet]) -> None:
             **({"layout": entry.reading} if entry.reading else {}),
             **({"kind": _TABLE} if entry.is_table else {}),
             **({} if entry.plan.is_default else {"split": entry.plan.to_json()}),
+            **({} if entry.resize == "fill" else {"resize": entry.resize}),
         }
         for name, entry in sets.items()
     ]
@@ -102,7 +105,8 @@ def _entry(entry: Any) -> RegisteredSet:
     # A layout that only a newer version knows counts as none.
     reading = next((known for known in READINGS if known == entry.get("layout")), None)
     plan = SplitPlan.from_json(entry["split"]) if "split" in entry else SplitPlan()
-    return RegisteredSet(Path(entry["path"]), reading, entry.get("kind") == _TABLE, plan)
+    resize: ResizeMode = next((known for known in RESIZE_MODES if known == entry.get("resize")), "fill")
+    return RegisteredSet(Path(entry["path"]), reading, entry.get("kind") == _TABLE, plan, resize)
 
 
 def _path() -> Path:

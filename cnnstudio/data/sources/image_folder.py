@@ -9,7 +9,7 @@ from typing import Self
 from cnnstudio.core.files import is_folder
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import CancelFunction, never_cancelled
-from cnnstudio.data.dataset import DataError
+from cnnstudio.data.dataset import DataError, ResizeMode
 from cnnstudio.data.sources.file_source import FileSource
 from cnnstudio.data.sources.folder_layout import Reading, find_layout
 from cnnstudio.data.sources.folder_list import RegisteredSet, registered_sets
@@ -41,16 +41,17 @@ class ImageFolder(FileSource):
         seed: int = 0,
         reading: Reading | None = None,
         plan: SplitPlan | None = None,
+        resize: ResizeMode = "fill",
     ) -> None:
         """`reading` is how the user wants the subfolders to be understood; None for the most likely way."""
-        super().__init__(folder, name, plan or SplitPlan(seed))
+        super().__init__(folder, name, plan or SplitPlan(seed), resize)
         self.description = f"Images in {self.folder}"
         self.reading = reading
 
     @classmethod
     def discover(cls) -> list[Self]:
         return [
-            cls(entry.path, name, reading=entry.reading, plan=entry.plan)
+            cls(entry.path, name, reading=entry.reading, plan=entry.plan, resize=entry.resize)
             for name, entry in registered_sets().items()
             if not entry.is_table
         ]
@@ -61,7 +62,7 @@ class ImageFolder(FileSource):
 
     @property
     def entry(self) -> RegisteredSet:
-        return RegisteredSet(self.path, self.reading, plan=self.plan)
+        return RegisteredSet(self.path, self.reading, plan=self.plan, resize=self.resize)
 
     def available(self) -> bool:
         return is_folder(self.folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from cnnstudio.core.progress import CancelFunction, never_cancelled
+from cnnstudio.data.dataset import ResizeMode
 from cnnstudio.data.sources.file_source import FileSource
 from cnnstudio.data.sources.folder_list import RegisteredSet, registered_sets
 from cnnstudio.data.sources.listing import Listing, make_listing
@@ -16,14 +17,18 @@ from cnnstudio.data.versions.split_plan import SplitPlan
 class ImageTable(FileSource):
     """A CSV file with the columns file, label and perhaps split; see `label_table`."""
 
-    def __init__(self, path: Path, name: str = "", plan: SplitPlan | None = None) -> None:
-        super().__init__(path, name or path.stem, plan or SplitPlan())
+    def __init__(
+        self, path: Path, name: str = "", plan: SplitPlan | None = None, resize: ResizeMode = "fill"
+    ) -> None:
+        super().__init__(path, name or path.stem, plan or SplitPlan(), resize)
         self.description = f"Images listed in {self.path}"
 
     @classmethod
     def discover(cls) -> list[Self]:
         return [
-            cls(entry.path, name, entry.plan) for name, entry in registered_sets().items() if entry.is_table
+            cls(entry.path, name, entry.plan, entry.resize)
+            for name, entry in registered_sets().items()
+            if entry.is_table
         ]
 
     @property
@@ -32,7 +37,7 @@ class ImageTable(FileSource):
 
     @property
     def entry(self) -> RegisteredSet:
-        return RegisteredSet(self.path, is_table=True, plan=self.plan)
+        return RegisteredSet(self.path, is_table=True, plan=self.plan, resize=self.resize)
 
     def available(self) -> bool:
         return os.path.isfile(self.path)

@@ -47,7 +47,7 @@ from cnnstudio.core.progress import (
     raise_if_cancelled,
     throttled,
 )
-from cnnstudio.data.dataset import DataError, Dataset, Split
+from cnnstudio.data.dataset import RESIZE_MODES, DataError, Dataset, Split
 from cnnstudio.data.storage.writers import DatasetWriter, labels_file, pixels_file, read_split
 
 VERSION = 1
@@ -177,6 +177,7 @@ def _write_metadata(dataset: Dataset, key: str, folder: Path) -> None:
         "classes": dataset.classes,
         "notes": dataset.notes,
         **({"skipped": dataset.skipped[:_MAX_SKIPPED]} if dataset.skipped else {}),
+        **({} if dataset.resize == "fill" else {"resize": dataset.resize}),
         "shape": dataset.shape,
         "fingerprint": dataset.fingerprint,
         "levels": {part: split.histograms.tolist() for part, split in dataset.splits.items()},
@@ -205,6 +206,7 @@ def _open(entry: Path) -> Dataset | None:
             tuple(about["notes"]),
             _split(entry, _OPTIONAL_PART, about) if _OPTIONAL_PART in parts else None,
             tuple(map(int, about.get("skipped", ()))),
+            resize=RESIZE_MODES[RESIZE_MODES.index(about.get("resize", "fill"))],
         )
     except (OSError, UserError, ValueError, LookupError, TypeError, OverflowError, AttributeError):
         return None

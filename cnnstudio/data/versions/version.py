@@ -79,6 +79,7 @@ def record_version(
         },
         "images": images,
         **files(),
+        **({} if dataset.resize == "fill" else {"resize": dataset.resize}),
         "split": split,
         "corrections": dict(corrections),
     }
@@ -140,6 +141,7 @@ def compare_versions(before: Mapping[str, Any], after: Mapping[str, Any]) -> dic
         "files": before["files"] != after["files"],
         # Earlier versions did not note the labels: then they may be what differs.
         "labels": before.get("labels") != after.get("labels"),
+        "resize": before.get("resize") != after.get("resize"),
         "pixels": before["images"] != after["images"] and before.get("labels") == after.get("labels"),
         "split": before["split"] != after["split"],
         "counts": {part: changes for part, changes in counts.items() if changes},
@@ -161,8 +163,11 @@ def describe_difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> 
         lines.append("The image files differ.")
     elif found["labels"]:
         lines.append("The same files have other labels or classes.")
-    elif found["pixels"] and not found["split"]:
+    elif found["pixels"] and not found["split"] and not found["resize"]:
         lines.append("The files have the same names and sizes, but some of the images differ.")
+    if found["resize"]:
+        how = [str(each.get("resize", "fill")) for each in (before, after)]
+        lines.append(f"Images are resized in another way: {how[0]} → {how[1]}.")
     if found["split"]:
         lines.append("The test images were chosen in another way.")
     for part, changes in found["counts"].items():

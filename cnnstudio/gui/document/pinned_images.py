@@ -19,7 +19,7 @@ from PySide6.QtCore import QObject, Signal
 
 from cnnstudio.core.files import FileError, read_json, read_regular, write_atomically, write_json
 from cnnstudio.core.formatting import clean_line
-from cnnstudio.data.dataset import Pixels
+from cnnstudio.data.dataset import Pixels, ResizeMode
 from cnnstudio.data.images.image_files import fit_pixels, preview_of, rgb_image
 
 MAX_PINNED = 12
@@ -42,9 +42,11 @@ class PinnedImage:
     fitted: Pixels
     """uint8 (C, H, W)."""
 
-    def pixels(self, shape: tuple[int, int, int]) -> Pixels:
+    def pixels(self, shape: tuple[int, int, int], resize: ResizeMode = "fill") -> Pixels:
         """What a network gets of it, uint8 (C, H, W) of that shape."""
-        return self.fitted if self.fitted.shape == shape else fit_pixels(rgb_image(self.whole), shape)
+        if self.fitted.shape == shape:
+            return self.fitted
+        return fit_pixels(rgb_image(self.whole), shape, resize)
 
 
 class PinnedImages(QObject):

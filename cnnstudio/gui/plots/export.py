@@ -11,11 +11,12 @@ from PySide6.QtGui import QAction, QPainter, QPixmap, QRegion
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
+from cnnstudio.core.csv_file import Cell, csv_bytes
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.plots.curve_plot import CurvePlot
 from cnnstudio.gui.plots.drawing.items import Points
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.gui.widgets.images.saving import Cell, choose_file, csv_bytes, png_bytes, write_file
+from cnnstudio.gui.widgets.images.saving import choose_file, png_bytes, write_file
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.plain_text import plain_line
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from cnnstudio.interchange.interpreter.names import string_literal
 from cnnstudio.layers.base import Shape
@@ -33,6 +34,8 @@ class PyTorchFile:
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    resize: str = "fill"
+    """How the images of the training were brought to the input's size: fill, fit or stretch."""
 
     def source(self, layers: Sequence[str], helpers: Sequence[str]) -> str:
         """The text of the file."""
@@ -44,7 +47,7 @@ class PyTorchFile:
             self._network(layers),
             load.replace("NETWORK", self.class_name),
             _NORMALIZE if self.mean else _NO_NORMALIZATION,
-            _READ_IMAGE,
+            _READ_IMAGE.replace("RESIZED", _RESIZED[self.resize]),
             _CLASSIFY,
             _MAIN.replace("MODEL", model),
         ]
@@ -128,6 +131,14 @@ def normalize(images):
     return images
 '''
 
+_RESIZED: Mapping[str, str] = MappingProxyType(
+    {
+        "fill": "image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)",
+        "fit": "image = ImageOps.pad(image, (width, height), Image.Resampling.BICUBIC)",
+        "stretch": "image = image.resize((width, height), Image.Resampling.BICUBIC)",
+    }
+)
+
 _READ_IMAGE = '''
 def read_image(path):
     """An image file as pixels from 0 to 1, (1, C, H, W): upright, in the input's size and color mode."""
@@ -136,7 +147,7 @@ def read_image(path):
     channels, height, width = INPUT
     with Image.open(path) as image:
         image = ImageOps.exif_transpose(image).convert("RGB")
-        image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
+        RESIZED
         image = image.convert("L" if channels == 1 else "RGB")
         pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
     return pixels.view(1, height, width, channels).permute(0, 3, 1, 2).float() / 255

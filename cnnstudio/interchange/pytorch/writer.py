@@ -40,12 +40,14 @@ def write_module(
     classes: Sequence[str] = (),
     mean: Sequence[float] = (),
     std: Sequence[float] = (),
+    resize: str = "fill",
     analysis: Analysis | None = None,
 ) -> str:
     """A Python file with the network as a class, whose state dict has the same names as the weights of a run.
 
     It needs torch, safetensors if it loads a `weights_file`, and Pillow to read images. `mean` and `std`
-    normalize each channel, for pixels from 0 to 1. Raises CodeError if the network has problems.
+    normalize each channel, for pixels from 0 to 1; images of another shape are cropped, padded or distorted by
+    `resize` (fill, fit, stretch). Raises CodeError if the network has problems.
     """
     network_steps = chain(network, require_valid(network, analysis), logits=True)
     helpers = helper_sources(network_steps.steps, lambda layer: layer.pytorch_helpers())
@@ -59,6 +61,7 @@ def write_module(
         classes=tuple(classes),
         mean=tuple(map(float, mean)),
         std=tuple(map(float, std)),
+        resize=resize,
     )
     lines = [line for _, line in _Writer(named=True).steps(network_steps.steps, 0)]
     if ends_in_softmax(network):

@@ -22,6 +22,7 @@ from cnnstudio.data.batches import WHOLE_BATCH, Batches, Shard
 from cnnstudio.data.class_sizes import describe_unequal_sizes
 from cnnstudio.data.dataset import (
     Dataset,
+    ResizeMode,
     Rows,
     Split,
     Subset,
@@ -96,6 +97,8 @@ class PreparedTraining:
     warnings: tuple[str, ...]
     diagnosed: tuple[Diagnosed, ...]
     """What the images show before the first step, with something to try."""
+    resize: ResizeMode = "fill"
+    """How images of another shape have to be brought to the input size."""
     start_weights: StartWeights | None = None
     """The weights that fresh models start from; None for random ones."""
     fingerprint: str = ""
@@ -243,6 +246,7 @@ def prepare(
         diagnosed=tuple(_unequal_classes(resized, train_rows, recipe)),
         start_weights=start_weights,
         fingerprint=dataset.fingerprint if network.locked_ids else "",
+        resize=dataset.resize,
     )
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from cnnstudio.data.dataset import DataError
+from cnnstudio.data.dataset import RESIZE_MODES, DataError, ResizeMode
 from cnnstudio.data.images.image_files import image_size, read_pixels, silence_pillow_warnings
+from cnnstudio.design.templates import template
+from cnnstudio.interchange.pytorch.writer import write_module
 
 
 def halves(mode: str, dark: object, bright: object, size: tuple[int, int] = (8, 6)) -> Image.Image:
@@ -175,3 +178,35 @@ def test_a_missing_file_is_reported(tmp_path: Path) -> None:
         read_pixels(tmp_path / "a.jpg", (3, 8, 8))
     with pytest.raises(DataError, match="No such file"):
         image_size(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("mode", "row"),
+    [
+        ("fill", [100, 100, 100, 100]),
+        ("fit", [0, 100, 100, 0]),
+        ("stretch", [50, 100, 100, 50]),
+    ],
+)
+def test_another_shape_is_cropped_padded_or_distorted(
+    tmp_path: Path, mode: ResizeMode, row: list[int]
+) -> None:
+    # Twice as high as wide: 100, between stripes of 50 at the top and at the bottom.
+    tall = np.full((16, 8), 50, np.uint8)
+    tall[4:12] = 100
+    Image.fromarray(tall.T if mode == "stretch" else tall).save(tmp_path / "a.png")
+    pixels = read_pixels(tmp_path / "a.png", (1, 4, 4), mode)[0]
+    assert np.abs(pixels[2].astype(int) - row).max() <= 12
+
+
+@pytest.mark.parametrize("mode", RESIZE_MODES)
+@pytest.mark.parametrize("size", [(37, 16), (11, 30), (8, 8)])
+def test_an_exported_file_reads_images_as_the_program_does(
+    tmp_path: Path, mode: ResizeMode, size: tuple[int, int]
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    names: dict[str, Any] = {}
+    exec(write_module(template("lesson-32").network, resize=mode), names)  # our own code
+    exported = names["read_image"](tmp_path / "a.png")[0].numpy() * 255
+    assert np.array_equal(np.rint(exported), read_pixels(tmp_path / "a.png", (3, 32, 32), mode))

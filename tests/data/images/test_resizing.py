@@ -50,7 +50,7 @@ def test_a_large_result_is_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     cached = resize(data, (3, 5, 5), reports.append)
     assert reports.count(Progress(400, 400, "Resizing X to 3 × 5 × 5: 400 of 400 images")) == 2
     with monkeypatch.context() as patch:
-        patch.setattr(resizing, "resize_and_crop", None)
+        patch.setattr(resizing, "resize_image", None)
         again = resize(data, (3, 5, 5))
     assert in_memory.fingerprint == cached.fingerprint == again.fingerprint
     assert (again.name, again.title, again.classes) == (data.name, data.title, data.classes)

@@ -13,7 +13,8 @@ from PIL import Image
 
 from cnnstudio.core.progress import Cancelled, ignore_progress
 from cnnstudio.core.zip_files import has_more_members
-from cnnstudio.data.dataset import DataError
+from cnnstudio.data.dataset import RESIZE_MODES, DataError
+from cnnstudio.data.images.resizing import resize
 from cnnstudio.data.sources import find_source, sources
 from cnnstudio.data.sources.adding import add_images
 from cnnstudio.data.sources.folder_list import registered_sets, unpacked_folder, unregister_set
@@ -21,6 +22,7 @@ from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.data.sources.image_table import ImageTable
 from cnnstudio.data.transfer import zip_images
 from cnnstudio.data.versions.split_plan import SplitPlan
+from cnnstudio.data.versions.version import describe_difference, read_version
 
 
 def png(value: int = 0) -> bytes:
@@ -321,3 +323,28 @@ def test_lines_that_end_in_carriage_returns_are_counted_too(tmp_path: Path) -> N
     path = table(tmp_path, "file,label\r" + "a.png,b\r" * 1_000_003)
     with pytest.raises(DataError, match="at most 1,000,000 are read"):
         add_images(path)
+
+
+def test_how_images_are_resized_is_kept_with_the_set_and_part_of_its_version(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for number in range(3):
+            side = (12, 6) if number else (6, 6)
+            Image.new("RGB", side, (200, 50, number)).save(tmp_path / "pets" / name / f"{number}.png")
+    found = {}
+    for mode in RESIZE_MODES:
+        add_images(tmp_path / "pets", resize=mode)
+        source = find_source("pets")
+        assert source.info()["resize"] == mode
+        found[mode] = data = source.load()
+        assert data.resize == mode
+        assert find_source("pets").load().fingerprint == data.fingerprint
+    assert len({data.version for data in found.values()}) == len(found)
+    has_black = {mode: bool((data.train.images == 0).all(axis=1).any()) for mode, data in found.items()}
+    assert has_black == {"fill": False, "fit": True, "stretch": False}
+    # New sizes for a network follow it, too.
+    tall = resize(found["fit"], (3, 16, 8))
+    assert (tall.train.images[:, :, 0] == 0).all()
+    assert not (resize(found["fill"], (3, 16, 8)).train.images[:, 0, 0] == 0).any()
+    versions = [read_version(found[mode].version) for mode in ("fill", "fit")]
+    assert describe_difference(*versions) == ["Images are resized in another way: fill → fit."]

@@ -15,13 +15,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cnnstudio.core.csv_file import csv_bytes
 from cnnstudio.gui.dashboard.round_button import RoundButton
 from cnnstudio.gui.dashboard.views.base import View, copy_image
 from cnnstudio.gui.dashboard.views.catalog import view_types
 from cnnstudio.gui.dashboard.views.parts.help_card import QUESTION, HelpCard
 from cnnstudio.gui.dashboard.views.readings import MomentSource
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.gui.widgets.images.saving import csv_bytes, png_bytes, save_file
+from cnnstudio.gui.widgets.images.saving import png_bytes, save_file
 from cnnstudio.gui.widgets.labels import Panel, PartsLabel
 
 HEAD_HEIGHT = 40

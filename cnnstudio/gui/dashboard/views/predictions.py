@@ -140,7 +140,11 @@ class PredictionsView(View):
         if (pinned, dims) != self._fitted_of:
             channels, height, width = dims
             self._fitted_of = pinned, dims
-            self._fitted = OwnImages(np.stack([each.pixels((channels, height, width)) for each in pinned]))
+            started = readings.moment.record.history.started
+            resize = (started and started.resize) or "fill"
+            self._fitted = OwnImages(
+                np.stack([each.pixels((channels, height, width), resize) for each in pinned])
+            )
         answer = readings.ask("predictions", own_images=self._fitted)
         series = readings.over_epochs("predictions", own_images=self._fitted)
         return _Images(self._fitted.pixels, tuple(each.name for each in pinned), answer, series, is_own=True)

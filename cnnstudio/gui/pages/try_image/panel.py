@@ -208,7 +208,8 @@ class TryPanel(Panel):
             # What another network said must not be taken for the answer of this one.
             self._run = run
             self._answers.forget()
-            self.images.set_shape(_input_shape(readings))
+            started = readings.moment.record.history.started
+            self.images.set_shape(_input_shape(readings), (started and started.resize) or "fill")
         self.saving.advance(readings)
         if is_seen:
             self._show(readings)

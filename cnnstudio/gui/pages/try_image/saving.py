@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from cnnstudio.core.csv_file import csv_bytes
 from cnnstudio.core.files import write_atomically
 from cnnstudio.core.formatting import format_count, pluralize
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
@@ -18,7 +19,6 @@ from cnnstudio.gui.pages.try_image.scores_file import scores_table
 from cnnstudio.gui.pages.try_image.sources import TriedImage
 from cnnstudio.gui.pages.try_image.trials import ask_scores
 from cnnstudio.gui.pages.try_image.tried_images import Batch
-from cnnstudio.gui.widgets.images.saving import csv_bytes
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.insight.instruments.predictions import PredictionsReading
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cnnstudio.core.formatting import format_count, list_names, pluralize
 from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
-from cnnstudio.data.dataset import DataError, Pixels
+from cnnstudio.data.dataset import DataError, Pixels, ResizeMode
 from cnnstudio.data.images.image_files import (
     fit_pixels,
     preview_of,
@@ -89,14 +89,16 @@ def find_images(paths: Sequence[Path], limit: int, cancelled: CancelFunction) ->
     return FoundImages(tuple(ImageSource(each.name, each) for each in found[:limit]), " ".join(notes))
 
 
-def read_images(sources: Sequence[ImageSource], shape: Shape, cancelled: CancelFunction) -> ReadImages:
+def read_images(
+    sources: Sequence[ImageSource], shape: Shape, cancelled: CancelFunction, resize: ResizeMode = "fill"
+) -> ReadImages:
     """The images at a network's input size. Raises Cancelled."""
     images, unreadable = [], []
     with silence_pillow_warnings():
         for source in sources:
             raise_if_cancelled(cancelled)
             try:
-                images.append(TriedImage(source, _read(source, shape)))
+                images.append(TriedImage(source, _read(source, shape, resize)))
             except DataError as error:
                 sentence = str(error).replace(str(source.origin), source.name)
                 unreadable.append((source.name, sentence))
@@ -126,7 +128,7 @@ def describe_pixels(image: TriedImage) -> str:
     return f"Network input: {width} × {height} pixels{gray}"
 
 
-def _read(source: ImageSource, shape: Shape) -> Pixels:
+def _read(source: ImageSource, shape: Shape, resize: ResizeMode) -> Pixels:
     if isinstance(source.origin, Path):
-        return read_pixels(source.origin, shape)
-    return fit_pixels(rgb_image(source.origin), shape)
+        return read_pixels(source.origin, shape, resize)
+    return fit_pixels(rgb_image(source.origin), shape, resize)

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 
 from cnnstudio.core.formatting import format_count
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
+from cnnstudio.data.dataset import ResizeMode
 from cnnstudio.gui.compute.io_task import IoFunction, IoTask
 from cnnstudio.gui.pages.try_image.sources import (
     FoundImages,
@@ -57,6 +58,7 @@ class TriedImages(QObject):
         self.index = 0
         """The chosen image."""
         self._shape: Shape | None = None
+        self._resize: ResizeMode = "fill"
         self._waiting: list[ImageSource] = []
         self._set_aside: list[ImageSource] = []
         """Those for which there is no room at the input size of the network."""
@@ -174,12 +176,12 @@ class TriedImages(QObject):
 
     # The network
 
-    def set_shape(self, shape: Shape | None) -> None:
-        """Says what the network gets; images of another shape are read again."""
-        if shape == self._shape:
+    def set_shape(self, shape: Shape | None, resize: ResizeMode = "fill") -> None:
+        """Says what the network gets, and how it was resized; images that are different are read again."""
+        if (shape, resize) == (self._shape, self._resize):
             return
         self.close()
-        self._shape = shape
+        self._shape, self._resize = shape, resize
         sources = [*(each.source for each in self.images), *self._waiting, *self._set_aside]
         self.batches, self._next_index = (), self.index
         # Larger ones take more memory each: what there is no room for waits for a network with smaller ones.
@@ -204,7 +206,7 @@ class TriedImages(QObject):
             paths = tuple(self._to_find)
             self._start(partial(_find, paths, self._room), partial(self._on_found, len(paths)))
         elif self._waiting and self._shape is not None:
-            self._start(partial(_read, self._waiting[:_BATCH], self._shape), self._on_read)
+            self._start(partial(_read, self._waiting[:_BATCH], self._shape, self._resize), self._on_read)
 
     def _start(self, function: IoFunction, on_done: Callable[[Any], object]) -> None:
         task = self._task = IoTask(function, self)
@@ -251,6 +253,10 @@ def _find(
 
 
 def _read(
-    sources: Sequence[ImageSource], shape: Shape, progress: ProgressFunction, cancelled: CancelFunction
+    sources: Sequence[ImageSource],
+    shape: Shape,
+    resize: ResizeMode,
+    progress: ProgressFunction,
+    cancelled: CancelFunction,
 ) -> ReadImages:
-    return read_images(sources, shape, cancelled)
+    return read_images(sources, shape, cancelled, resize)

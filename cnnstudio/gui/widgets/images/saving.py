@@ -1,11 +1,8 @@
-"""Images and tables as files, and the dialog that asks where to save them."""
+"""Images as files, and the dialog that asks where to save them."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QIODevice
@@ -16,12 +13,8 @@ from cnnstudio.core.files import FileError, write_atomically
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.message_box import confirm_replace
 
-Cell = str | int | float
-
 _SUFFIX = re.compile(r"\.[A-Za-z]{2,5}")
 """What follows a point in `run 1.5` is none."""
-_CELL_START = re.compile(r"[=+\-@\t\r]")
-"""With which a spreadsheet takes the text of a cell for a formula."""
 
 
 def save_file(parent: QWidget, title: str, kinds: str, suffix: str, data: bytes) -> Message | None:
@@ -59,16 +52,3 @@ def png_bytes(pixmap: QPixmap) -> bytes:
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     pixmap.save(buffer, "PNG")
     return bytes(buffer.data().data())
-
-
-def csv_bytes(table: Iterable[Sequence[Cell]]) -> bytes:
-    """The table as a CSV file in UTF-8. Names that a spreadsheet would take for a formula are quoted."""
-    file = io.StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerows([_safe(value) for value in row] for row in table)
-    # Names of files may hold bytes that are not UTF-8.
-    return file.getvalue().encode("utf-8", "backslashreplace")
-
-
-def _safe(value: Cell) -> Cell:
-    return f"'{value}" if isinstance(value, str) and _CELL_START.match(value) else value
