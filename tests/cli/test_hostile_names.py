@@ -129,7 +129,11 @@ CASES: dict[tuple[str, ...], list[list[str]]] = {
         ["RUN", "--instrument", "feature_maps", "--image", "IMAGE", "--out", "OUT", *ON_CPU],
         ["RUN", "--instrument", "filters", "--layer", HOSTILE, *ON_CPU],
     ],
-    ("predict",): [["RUN", "IMAGE", *ON_CPU], ["RUN", "ARCHIVE", *ON_CPU]],
+    ("predict",): [
+        ["RUN", "IMAGE", *ON_CPU],
+        ["RUN", "ARCHIVE", *ON_CPU],
+        ["RUN", "IMAGES", "--out", "OUT", *ON_CPU],
+    ],
     ("runs", "compare"): [["RUN", "OTHER"]],
     ("runs", "delete"): [["OTHER"], ["OTHER", "--permanently"]],
     ("runs", "label"): [["RUN", "--title", HOSTILE, "--tags", HOSTILE, "--note", HOSTILE]],

@@ -46,8 +46,8 @@ def write_module(
     """A Python file with the network as a class, whose state dict has the same names as the weights of a run.
 
     It needs torch, safetensors if it loads a `weights_file`, and Pillow to read images. `mean` and `std`
-    normalize each channel, for pixels from 0 to 1; images of another shape are cropped, padded or distorted by
-    `resize` (fill, fit, stretch). Raises CodeError if the network has problems.
+    normalize each channel, for pixels from 0 to 1; `resize` (fill, fit, stretch) is how images of another
+    shape are brought to that of the input. Raises CodeError if the network has problems.
     """
     network_steps = chain(network, require_valid(network, analysis), logits=True)
     helpers = helper_sources(network_steps.steps, lambda layer: layer.pytorch_helpers())
