@@ -14,7 +14,11 @@ from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
 from cnnstudio.data.dataset import DataError, Labels, Pixels, ResizeMode
 from cnnstudio.data.images.image_files import image_size, read_pixels
 from cnnstudio.data.images.parallel import ordered_map
+from cnnstudio.data.storage.previous import Keys, PreviousImages, file_key
 from cnnstudio.data.storage.writers import SplitWriter
+
+VERSION = 1
+"""Raised with every change to how a file becomes pixels, so that older images are not reused."""
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -54,36 +58,48 @@ def decode(
     shape: tuple[int, int, int],
     mode: ResizeMode,
     split_writer: SplitWriter,
+    previous: PreviousImages | None,
     on_chunk: Callable[[int], None],
     cancelled: CancelFunction,
 ) -> Mask:
     """Writes all readable images at `shape` (C, H, W) and returns which ones those are, bool (N,).
 
-    `labels` is int64 (N,). Calls `on_chunk` with the number of images after every chunk. Raises Cancelled,
-    and DataError if the pixels cannot be written.
+    `labels` is int64 (N,). Of files that `previous` has, the images are taken from there. Calls `on_chunk`
+    with the number of images after every chunk. Raises Cancelled, and DataError if the pixels cannot be
+    written.
     """
     channels, height, width = shape
     readable = np.zeros(len(paths), bool)
 
-    def read(start: int) -> Pixels:
-        """One chunk: uint8 (n, H, W, C); the rows of unreadable images are left uninitialized."""
+    about = f"{VERSION} {mode}"
+    if previous is not None and (previous.shape, previous.resize) != (shape, mode):
+        previous = None
+
+    def read(start: int) -> tuple[Pixels, Keys]:
+        """One chunk: uint8 (n, H, W, C), uint64 (n,); rows of unreadable images are left uninitialized."""
         chunk = paths[start : start + _CHUNK]
         pixels = np.empty((len(chunk), height, width, channels), np.uint8)
+        keys = np.array([file_key(path, about) for path in chunk], np.uint64)
+        known = np.full(len(chunk), -1) if previous is None else previous.rows(keys)
         for row, path in enumerate(chunk):
             raise_if_cancelled(cancelled)
+            if previous is not None and known[row] >= 0:
+                pixels[row] = previous.pixels(int(known[row]))
+                readable[start + row] = True
+                continue
             try:
                 pixels[row] = read_pixels(Path(path), shape, mode).transpose(1, 2, 0)
             except DataError:
                 continue  # stays marked as unreadable
             readable[start + row] = True
-        return pixels
+        return pixels, keys
 
     # Threads decode chunks ahead, but the chunks are written here, in order: the cache must not depend on
     # which thread is faster.
     starts = range(0, len(paths), _CHUNK)
     with closing(ordered_map(read, starts, cancelled)) as chunks:
-        for start, pixels in zip(starts, chunks, strict=True):
+        for start, (pixels, keys) in zip(starts, chunks, strict=True):
             kept = readable[start : start + _CHUNK]
-            split_writer.add(pixels[kept], labels[start : start + _CHUNK][kept])
+            split_writer.add(pixels[kept], labels[start : start + _CHUNK][kept], keys[kept])
             on_chunk(len(pixels))
     return readable

@@ -81,7 +81,7 @@ class FileReader:
                 chosen_paths = [paths[row] for row in chosen]
                 decoded = decode(
                     *(chosen_paths, self._labels[chosen], shape, source.resize),
-                    *(split_writer, on_chunk, cancelled),
+                    *(split_writer, writer.previous, on_chunk, cancelled),
                 )
                 readable[chosen[~decoded]] = False
                 rows[part] = chosen[decoded]

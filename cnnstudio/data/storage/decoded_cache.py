@@ -15,6 +15,9 @@ time of each file match it. The pixels are not read for this: hashing gigabytes 
 than the cache saves. A disk that silently corrupts bits would not be noticed; `cnnstudio data clear` empties
 the cache.
 
+**What is reused.** An entry also has a key for the file of each image. If files are added or change, the next
+entry takes the images of all other files from the last one.
+
 **How it stays small.** A key has one entry, the last one requested. Writing an entry also deletes entries of
 other keys that nobody has opened for two months.
 """
@@ -47,8 +50,9 @@ from cnnstudio.core.progress import (
     raise_if_cancelled,
     throttled,
 )
-from cnnstudio.data.dataset import RESIZE_MODES, DataError, Dataset, Split
-from cnnstudio.data.storage.writers import DatasetWriter, labels_file, pixels_file, read_split
+from cnnstudio.data.dataset import RESIZE_MODES, DataError, Dataset, Split, as_channels_last
+from cnnstudio.data.storage.previous import PreviousImages
+from cnnstudio.data.storage.writers import DatasetWriter, labels_file, pixels_file, read_keys, read_split
 
 VERSION = 1
 """Raised with every change to the files written here, so that entries of older versions are not used."""
@@ -89,10 +93,14 @@ def get_or_create(
         # Another process may have written the entry while this one waited for the lock.
         dataset = _open(entry)
         if dataset is None:
+            previous = _previous(entry)
             # Before and not after: it makes the space that the new entry may need, and `os.replace` cannot
             # replace a damaged entry of the same name, because a folder that is not empty cannot be replaced.
-            _evict(entry.parent)
-            dataset = _create(entry, create, throttled(progress), cancelled)
+            _evict(entry.parent, keep=previous and previous[0])
+            dataset = _create(entry, create, throttled(progress), cancelled, previous and previous[1])
+            if previous is not None:
+                del previous  # Windows cannot delete files that are mapped
+                _evict(entry.parent, keep=entry)
         return dataset
 
 
@@ -134,8 +142,9 @@ def _create(
     create: Callable[[DatasetWriter], Dataset],
     progress: ProgressFunction,
     cancelled: CancelFunction,
+    previous: PreviousImages | None,
 ) -> Dataset:
-    with DatasetWriter(entry.with_name(_unfinished_name(secrets.token_hex(4)))) as writer:
+    with DatasetWriter(entry.with_name(_unfinished_name(secrets.token_hex(4))), previous) as writer:
         dataset = create(writer)
         # Nothing was written, because the disk is too full: the data set is in memory.
         if writer.folder is None:
@@ -153,6 +162,27 @@ def _create(
     if opened is None:
         raise DataError(f"The decoded images in {entry} were changed while they were written: try again.")
     return opened
+
+
+def _previous(entry: Path) -> tuple[Path, PreviousImages] | None:
+    """The last entry of the same key, if its images are known by their files and both fit on the disk."""
+    with contextlib.suppress(OSError):
+        for folder in entry.parent.iterdir():
+            if folder == entry or not (folder / _ABOUT).exists():
+                continue
+            dataset = _open(folder)
+            if dataset is None:
+                continue
+            parts = [
+                (as_channels_last(split.images), read_keys(folder, part))
+                for part, split in dataset.splits.items()
+                if len(split)
+            ]
+            found = PreviousImages(parts, dataset.resize)
+            has_keys = all(len(pixels) == len(keys) for pixels, keys in parts)
+            if has_keys and shutil.disk_usage(folder).free > 2 * found.size:
+                return folder, found
+    return None
 
 
 def _compute_fingerprint(dataset: Dataset, progress: ProgressFunction, cancelled: CancelFunction) -> None:
@@ -264,11 +294,11 @@ def _exclusive(folder: Path, progress: ProgressFunction, cancelled: CancelFuncti
         yield
 
 
-def _evict(folder: Path) -> None:
-    """Deletes the key's old entry, remains of killed writers, and entries of any key not opened for long."""
+def _evict(folder: Path, keep: Path | None = None) -> None:
+    """Deletes the key's entries but for `keep`, remains of killed writers, and what nobody opened for long."""
     # Entries of other keys without their locks: what has not been opened for two months is not being written.
     # On POSIX, a program that has mapped the files keeps them; on Windows they cannot be deleted.
-    _empty(folder)
+    _empty(folder, keep)
     _remove_unfinished(folder)
     for about in decoded_folder().glob(f"*/*/{_ABOUT}"):
         with contextlib.suppress(OSError):
@@ -290,9 +320,9 @@ def _unfinished_name(token: str) -> str:
     return f".{token}.tmp"
 
 
-def _empty(folder: Path) -> None:
+def _empty(folder: Path, keep: Path | None = None) -> None:
     with contextlib.suppress(OSError):
         # The lock file stays: deleting it would let another process lock a new file of the same name.
         for path in folder.iterdir():
-            if path.name != _LOCK:
+            if path.name != _LOCK and path != keep:
                 shutil.rmtree(path, ignore_errors=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import BinaryIO, Protocol, Self
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from cnnstudio.data.dataset import (
     from_channels_last,
 )
 from cnnstudio.data.storage.memmap import map_pixels
+from cnnstudio.data.storage.previous import Keys, PreviousImages
 
 _MAX_IN_MEMORY = 1_000_000_000
 """Bytes of images that may be kept in memory instead if the disk is too full for them."""
@@ -38,8 +39,11 @@ _RESERVE = 100_000_000
 class SplitWriter(Protocol):
     """Collects the images of one split."""
 
-    def add(self, pixels: Pixels, labels: Labels) -> None:
-        """Appends images, uint8 (n, H, W, C), with their class labels, int64 (n,). May raise DataError."""
+    def add(self, pixels: Pixels, labels: Labels, keys: Keys | None = None) -> None:
+        """Appends images, uint8 (n, H, W, C), with their class labels, int64 (n,). May raise DataError.
+
+        `keys`, uint64 (n,), are those of their files, by which a later version of the data set finds them.
+        """
 
     def finish(self) -> Split:
         """The split of all images that were added. Nothing may be added afterwards.
@@ -54,9 +58,11 @@ class DatasetWriter:
     To keep the result, move `folder` elsewhere before the context ends.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, previous: PreviousImages | None = None) -> None:
         """`folder` must not exist yet; with None, everything is kept in memory."""
         self.folder = folder
+        self.previous = previous
+        """What an earlier version of the data set has decoded."""
         self._files = ExitStack()
 
     def __enter__(self) -> Self:
@@ -133,7 +139,7 @@ class _MemorySplitWriter:
         self._pixels = [np.empty((0, height, width, channels), np.uint8)]
         self._labels = [np.empty(0, np.int64)]
 
-    def add(self, pixels: Pixels, labels: Labels) -> None:
+    def add(self, pixels: Pixels, labels: Labels, keys: Keys | None = None) -> None:
         """Keeps references to both: uint8 (n, H, W, C) and int64 (n,), which must not change afterwards."""
         self._pixels.append(pixels)
         self._labels.append(labels)
@@ -150,25 +156,30 @@ class _DiskSplitWriter:
     """
 
     def __init__(self, folder: Path, part: str, shape: tuple[int, int, int], files: ExitStack) -> None:
-        self._folder, self._part, self._shape = folder, part, shape
+        self._folder, self._part, self._shape, self._files = folder, part, shape, files
+        self._keys: BinaryIO | None = None
         self._histograms = np.zeros((shape[0], 256), np.int64)
         with self._explained_errors():
             self._pixels = files.enter_context(pixels_file(folder, part).open("wb"))
             self._labels = files.enter_context(labels_file(folder, part).open("wb"))
 
-    def add(self, pixels: Pixels, labels: Labels) -> None:
+    def add(self, pixels: Pixels, labels: Labels, keys: Keys | None = None) -> None:
         """Appends uint8 (n, H, W, C) and int64 (n,) to the files. Raises DataError if the disk is full."""
         with self._explained_errors():
             # In the order of the split's memory, so that the file can be mapped as it is. No copy if the
             # images are contiguous already, as decoded ones are.
             self._pixels.write(np.ascontiguousarray(pixels).data)
             self._labels.write(labels.astype("<i8").data)
+            if keys is not None:
+                if self._keys is None:
+                    self._keys = self._files.enter_context(keys_file(self._folder, self._part).open("wb"))
+                self._keys.write(keys.astype("<u8").data)
         # Counted while the pixels are in the CPU cache, which saves a second pass over the whole file later.
         self._histograms += channel_histograms(pixels)
 
     def finish(self) -> Split:
         with self._explained_errors():
-            for file in (self._pixels, self._labels):
+            for file in filter(None, (self._pixels, self._labels, self._keys)):
                 # Python's buffer first, then the system's; fsync alone knows nothing of the former.
                 file.flush()
                 # The data must be on disk before the cache entry gets its final name (see decoded_cache).
@@ -197,6 +208,17 @@ def pixels_file(folder: Path, part: str) -> Path:
 def labels_file(folder: Path, part: str) -> Path:
     """The file with the labels, little-endian int64 (N,), without a header."""
     return folder / f"{part}.labels"
+
+
+def keys_file(folder: Path, part: str) -> Path:
+    """The file with the keys of the images' files, little-endian uint64 (N,), where they have any."""
+    return folder / f"{part}.keys"
+
+
+def read_keys(folder: Path, part: str) -> Keys:
+    """The keys of that part's files. Raises OSError if they cannot be read."""
+    with open_regular(keys_file(folder, part), _MAX_LABEL_BYTES) as file:
+        return np.fromfile(file, "<u8").astype(np.uint64, copy=False)
 
 
 def read_split(folder: Path, part: str, shape: tuple[int, int, int]) -> Split:

@@ -7,17 +7,19 @@ import threading
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from cnnstudio.core.progress import Cancelled, Progress
-from cnnstudio.data.dataset import DataError
+from cnnstudio.data.dataset import DataError, Pixels
 from cnnstudio.data.images import decoding
 from cnnstudio.data.sources import add_folder, find_source, sources
 from cnnstudio.data.sources.folder_list import RegisteredSet, register_set, unregister_set
 from cnnstudio.data.sources.image_folder import ImageFolder
+from cnnstudio.data.storage.decoded_cache import clear_cache, decoded_folder
 
 BUILT_IN = ["cifar10", "cifar100", "fashion_mnist", "mnist", "shapes", "stl10"]
 
@@ -38,6 +40,39 @@ def fill(folder: Path, counts: Mapping[str, int], size: tuple[int, int] = (8, 6)
 
 
 COMPLETE = {"train/dog": 4, "train/cat": 3, "test/dog": 2, "test/cat": 1}
+
+
+def test_after_a_change_only_new_and_changed_files_are_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, decoded = fill(tmp_path / "pets", COMPLETE), list[str]()
+    read_pixels = decoding.read_pixels
+
+    def read(path: Path, *arguments: Any) -> Pixels:
+        decoded.append(path.relative_to(folder).as_posix())
+        return read_pixels(path, *arguments)
+
+    monkeypatch.setattr(decoding, "read_pixels", read)
+    ImageFolder(folder).load()
+    assert len(decoded) == 10
+    decoded.clear()
+    image(folder / "train/dog/new.png", 77)
+    image(folder / "test/cat/000.png", 99)
+    (folder / "train/cat/001.png").unlink()
+    changed = ImageFolder(folder).load()
+    assert sorted(decoded) == ["test/cat/000.png", "train/dog/new.png"]
+    assert changed.train.images[:, 0, 0, 0].tolist() == [0, 2, 0, 1, 2, 3, 77]
+    assert changed.test.images[:, 0, 0, 0].tolist() == [99, 0, 1]
+    clear_cache()
+    again = ImageFolder(folder).load()
+    assert again.fingerprint == changed.fingerprint
+    assert len(decoded) == 2 + 10
+    decoded.clear()
+    for path in folder.rglob("*.png"):
+        Image.open(path).resize((10, 10)).save(path)
+    assert ImageFolder(folder).load().shape == (3, 10, 10)
+    assert len(decoded) == 10
+    assert len(list(decoded_folder().rglob("about.json"))) == 1
 
 
 def test_training_and_test_folders_become_a_data_set(tmp_path: Path) -> None:
