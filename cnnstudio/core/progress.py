@@ -10,6 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cnnstudio.core.formatting import format_duration
+
+_MIN_SECONDS = 2
+"""Before the time left is said: the beginning is often slower or faster than the rest."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -41,6 +46,28 @@ def raise_if_cancelled(cancelled: CancelFunction) -> None:
     """Raises Cancelled if the user has cancelled the operation."""
     if cancelled():
         raise Cancelled
+
+
+def with_time_left(progress: ProgressFunction) -> ProgressFunction:
+    """`progress`, with the time that the rest will take in its text, once that can be said.
+
+    Each step that starts again from a smaller number, or has another total, is timed by itself.
+    """
+    start, first, last, total = 0.0, 0, -1, None
+
+    def report(update: Progress) -> None:
+        nonlocal start, first, last, total
+        now = time.monotonic()
+        if update.done < last or update.total != total:
+            start, first, total = now, update.done, update.total
+        last = update.done
+        elapsed, done = now - start, update.done - first
+        if total is not None and elapsed >= _MIN_SECONDS and done > 0 and update.done < total:
+            left = format_duration(elapsed / done * (total - update.done))
+            update = Progress(update.done, total, f"{update.text}, about {left} left")
+        progress(update)
+
+    return report
 
 
 def throttled(progress: ProgressFunction, per_second: float = 20) -> ProgressFunction:

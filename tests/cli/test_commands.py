@@ -219,6 +219,8 @@ def test_data_list_shows_the_data_sets_and_their_folder(capsys: Output, home: Pa
         ("fashion_mnist", False),
         ("mnist", False),
         ("shapes", True),
+        ("shapes-easy", True),
+        ("shapes-hard", True),
         ("stl10", False),
     ]
     assert all(entry["license"] for entry in listing["datasets"] if entry["can_download"])

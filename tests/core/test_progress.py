@@ -19,3 +19,26 @@ def test_reports_are_dropped_but_never_the_first_and_the_last(monkeypatch: pytes
     assert received[0] == 0
     assert received[-1] == 100
     assert len(received) <= 22
+
+
+def test_the_time_left_is_said_after_a_while_and_for_each_step_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    texts: list[str] = []
+    report = module.with_time_left(lambda update: texts.append(update.text))
+    for seconds, done, total in (
+        (0, 0, 100),
+        (1, 10, 100),
+        (9, 25, 100),
+        (80, 100, 100),
+        (0, 0, 50),
+        (4, 40, 50),
+    ):
+        now += seconds
+        report(Progress(done, total, "Comparing"))
+    assert texts == [
+        *("Comparing", "Comparing", "Comparing, about 30 s left", "Comparing", "Comparing"),
+        "Comparing, about 1 s left",
+    ]

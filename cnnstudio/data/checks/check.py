@@ -17,6 +17,7 @@ from cnnstudio.core.progress import (
     ignore_progress,
     never_cancelled,
     throttled,
+    with_time_left,
 )
 from cnnstudio.data.checks.duplicates import Pair, digests, equal_images, similar_images
 from cnnstudio.data.checks.leaks import binned, find_leaks, numbered
@@ -28,6 +29,8 @@ from cnnstudio.data.images.parallel import ordered_map
 from cnnstudio.data.sources.base import Source
 from cnnstudio.data.sources.file_source import FileSource
 
+MAX_IMAGES = 1_000_000
+"""More are not checked at once: what is kept of each takes about 2 kB of memory."""
 MAX_ALL_PAIRS = 20_000
 """Within a split, look-alikes are looked for in sets of at most so many images; between splits always."""
 
@@ -96,8 +99,13 @@ def check_images(
 
     With `all_pairs`, look-alikes within the training set are looked for in large sets as well.
     """
-    report = throttled(progress)
+    report = with_time_left(throttled(progress))
     dataset, files = _load(source, report, cancelled)
+    if dataset.image_count > MAX_IMAGES:
+        raise DataError(
+            f"{dataset.title} has {dataset.image_count:,} images, but at most {MAX_IMAGES:,} are checked at "
+            "once: check its folders one by one."
+        )
     small = small_images(dataset, report, cancelled)
     search = _Search(dataset, files, small, report, cancelled)
     is_complete = all_pairs or dataset.image_count <= MAX_ALL_PAIRS

@@ -18,7 +18,8 @@ from cnnstudio.data.dataset import Rows, Split
 
 THRESHOLD = 0.70
 _CANDIDATES = 8
-_BLOCK = 256
+_BLOCK, _COLUMNS = 256, 20_000
+"""Images that are compared at a time, with as many others: about 60 MB."""
 _MAX_PAIRS = 100_000
 
 
@@ -85,21 +86,35 @@ def _pairs(
     if is_mirrored:
         thumbnails = thumbnails.reshape(len(rows), 8, 8, 3)[:, :, ::-1].reshape(len(rows), -1)
         gray = gray[:, :, ::-1]
-    similarity = thumbnails @ others.thumbnails.T
-    if is_same:
-        similarity[np.arange(len(rows)), rows] = -1
-    count = min(_CANDIDATES, similarity.shape[1])
-    if count == 0:
-        return
-    candidates = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
+    candidates, similarity = _most_similar(thumbnails, others.thumbnails, rows if is_same else None)
     # Both have to agree.
-    scores = np.minimum(
-        np.take_along_axis(similarity, candidates, axis=1), _agreement(gray, others.gray, candidates)
-    )
+    scores = np.minimum(similarity, _agreement(gray, others.gray, candidates))
     for index, column in zip(*np.nonzero(scores >= THRESHOLD), strict=True):
         other = int(candidates[index, column])
         if not is_same or other != rows[index]:
             yield Pair(int(rows[index]), other, float(scores[index, column]), is_mirrored)
+
+
+def _most_similar(thumbnails: Floats, others: Floats, own: Rows | None) -> tuple[Rows, Floats]:
+    """The rows of the most similar ones of `others`, intp (n, k), and how similar: float32 (n, k).
+
+    `own` are the rows of the thumbnails themselves in `others`, which do not count. A part of `others` at a
+    time, so that the memory does not grow with their number.
+    """
+    best = np.empty((len(thumbnails), 0), np.intp)
+    scores = np.empty((len(thumbnails), 0), np.float32)
+    for start in range(0, len(others), _COLUMNS):
+        part = thumbnails @ others[start : start + _COLUMNS].T
+        if own is not None:
+            inside = (own >= start) & (own < start + part.shape[1])
+            part[np.flatnonzero(inside), own[inside] - start] = -1
+        found = np.broadcast_to(np.arange(start, start + part.shape[1]), part.shape)
+        best, scores = np.hstack([best, found]), np.hstack([scores, part])
+        if scores.shape[1] > _CANDIDATES:
+            chosen = np.argpartition(scores, -_CANDIDATES, axis=1)[:, -_CANDIDATES:]
+            best = np.take_along_axis(best, chosen, axis=1)
+            scores = np.take_along_axis(scores, chosen, axis=1)
+    return best, scores
 
 
 def _agreement(gray: Grays, others: Grays, candidates: Rows) -> Floats:

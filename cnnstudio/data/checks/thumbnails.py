@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, raise_if_cancelled
-from cnnstudio.data.dataset import Dataset, Pixels, Split
+from cnnstudio.data.dataset import Dataset, Pixels
 
 Floats = npt.NDArray[np.float32]
 Grays = npt.NDArray[np.uint8]
@@ -20,7 +20,7 @@ _GRAY = np.array([0.299, 0.587, 0.114], np.float32)
 
 @dataclass(frozen=True, eq=False)
 class SmallImages:
-    """What the checks keep of each of N images: about 1.3 kB."""
+    """What the checks keep of each of N images: about 1.8 kB."""
 
     gray: Grays
     """uint8 (N, 32, 32)."""
@@ -39,27 +39,27 @@ def small_images(
     done = 0
     found = {}
     for part, split in dataset.splits.items():
-        chunks: list[Sequence[npt.NDArray[np.generic]]] = []
+        images, row = _empty(len(split)), 0
         for chunk in split.chunks():
             raise_if_cancelled(cancelled)
-            chunks.append(_small(chunk))
+            for array, values in zip(vars(images).values(), _small(chunk), strict=True):
+                array[row : row + len(chunk)] = values
+            row += len(chunk)
             done += len(chunk)
             progress(
                 Progress(done, dataset.image_count, f"Looking at {done:,} of {dataset.image_count:,} images")
             )
-        found[part] = _joined(split, chunks)
+        found[part] = images
     return found
 
 
-def _joined(split: Split, chunks: Sequence[Sequence[npt.NDArray[np.generic]]]) -> SmallImages:
-    if not len(split):
-        chunks = [_small(np.zeros((0, *split.shape[1:], split.shape[0]), np.uint8))]
-    gray, thumbnails, sharpness, border = (np.concatenate(arrays) for arrays in zip(*chunks, strict=True))
+def _empty(count: int) -> SmallImages:
+    """Allocated once: parts that are put together afterwards would take twice the memory."""
     return SmallImages(
-        gray.astype(np.uint8),
-        thumbnails.astype(np.float32),
-        sharpness.astype(np.float32),
-        border.astype(np.float32),
+        np.empty((count, SIDE, SIDE), np.uint8),
+        np.empty((count, THUMBNAIL_SIDE**2 * 3), np.float32),
+        np.empty(count, np.float32),
+        np.empty((count, 3), np.float32),
     )
 
 

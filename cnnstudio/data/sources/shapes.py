@@ -7,8 +7,9 @@ pixels: see `rounded_functions`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -39,6 +40,27 @@ FORMER_FINGERPRINTS = (
 SIDE = 32
 TRAIN_PER_CLASS, TEST_PER_CLASS = 1_000, 200
 
+
+@dataclass(frozen=True)
+class Difficulty:
+    """How clearly the shapes are to be seen. The numbers are ranges, in pixels, radians and brightness."""
+
+    name: str
+    what: str
+    radius: tuple[float, float]
+    max_offset: float
+    """How far the middle of a shape may be from that of the image."""
+    max_angle: float
+    noise: tuple[float, float]
+    waves: float
+    contrast: float = 1
+    """How far the color of a shape is from that of the background, at most."""
+
+
+NORMAL = Difficulty("", "", (9.5, 14), 5, 0.45, (0.01, 0.05), 0.06)
+EASY = Difficulty("easy", ", large and clear", (12, 14), 2, 0.2, (0.005, 0.02), 0)
+HARD = Difficulty("hard", ", small, faint and turned any way", (5, 9), 9, 3.1, (0.04, 0.1), 0.12, 0.6)
+
 _SEED = (1959, 1)
 _CHUNK = 200  # images drawn at once: few enough for their arrays to stay in the CPU cache
 
@@ -46,12 +68,20 @@ _CHUNK = 200  # images drawn at once: few enough for their arrays to stay in the
 class Shapes(Source):
     """Ten shapes in random colors, sizes, positions and rotations on random backgrounds."""
 
-    name = "shapes"
-    title = "Shapes"
-    description = "12,000 generated images, 32 × 32, of ten shapes in random colors, sizes and positions"
     former_fingerprints: ClassVar[Mapping[str, str]] = MappingProxyType(
         dict.fromkeys(FORMER_FINGERPRINTS, FINGERPRINT)
     )
+
+    def __init__(self, difficulty: Difficulty = NORMAL) -> None:
+        self.difficulty = difficulty
+        self.name = "-".join(filter(None, ("shapes", difficulty.name)))
+        self.title = f"Shapes ({difficulty.name})" if difficulty.name else "Shapes"
+        what = difficulty.what or " in random colors, sizes and positions"
+        self.description = f"12,000 generated images, 32 × 32, of ten shapes{what}"
+
+    @classmethod
+    def discover(cls) -> list[Self]:
+        return [cls(difficulty) for difficulty in (NORMAL, EASY, HARD)]
 
     def available(self) -> bool:
         return True
@@ -85,12 +115,19 @@ class Shapes(Source):
             drawn += images
             progress(Progress(drawn, total, f"Drawing {self.title}: {drawn:,} of {total:,} images"))
 
-        train = draw_split(np.random.default_rng([*_SEED, 0]), TRAIN_PER_CLASS, on_chunk)
-        test = draw_split(np.random.default_rng([*_SEED, 1]), TEST_PER_CLASS, on_chunk)
+        train, test = (
+            draw_split(np.random.default_rng([*_SEED, part]), per_class, on_chunk, self.difficulty)
+            for part, per_class in enumerate((TRAIN_PER_CLASS, TEST_PER_CLASS))
+        )
         return Dataset(self.name, self.title, tuple(OUTLINES), train, test)
 
 
-def draw_split(random: np.random.Generator, per_class: int, on_chunk: Callable[[int], None]) -> Split:
+def draw_split(
+    random: np.random.Generator,
+    per_class: int,
+    on_chunk: Callable[[int], None],
+    difficulty: Difficulty = NORMAL,
+) -> Split:
     """`per_class` images of each shape in random order, uint8 (N, 3, SIDE, SIDE).
 
     Calls `on_chunk` with the number of images after every chunk.
@@ -103,21 +140,25 @@ def draw_split(random: np.random.Generator, per_class: int, on_chunk: Callable[[
         labels[members] = label
         for start in range(0, per_class, _CHUNK):
             chunk = members[start : start + _CHUNK]
-            images[chunk] = _draw_images(random, outline, len(chunk))
+            images[chunk] = _draw_images(random, outline, len(chunk), difficulty)
             on_chunk(len(chunk))
     return Split(from_channels_last(images), labels)
 
 
-def _draw_images(random: np.random.Generator, outline: Outline, number: int) -> Pixels:
+def _draw_images(
+    random: np.random.Generator, outline: Outline, number: int, difficulty: Difficulty
+) -> Pixels:
     """The shape on noisy backgrounds: uint8 (number, SIDE, SIDE, 3)."""
     row, column = np.divmod(np.arange(SIDE * SIDE, dtype=np.float32), SIDE)
     x, y = column - (SIDE - 1) / 2, (SIDE - 1) / 2 - row
-    coverage = _coverage(random, outline, x, y, number)
+    coverage = _coverage(random, outline, x, y, number, difficulty)
     first, second, ink = _colors(random, number)
+    if difficulty.contrast < 1:
+        ink = first + (ink - first) * np.float32(difficulty.contrast)
     gradient = _position_along(random, x, y, number) / (1.4 * SIDE) + 0.5
-    waves = _waves(random, x, y, number)
+    waves = _waves(random, x, y, number, difficulty.waves)
     images = random.standard_normal((number, SIDE * SIDE, 3), dtype=np.float32)
-    images *= _uniform(random, number, 0.01, 0.05)[:, :, None]
+    images *= _uniform(random, number, *difficulty.noise)[:, :, None]
     for channel in range(3):
         start, end = first[:, channel, None], second[:, channel, None]
         background = start + (end - start) * gradient + waves
@@ -128,13 +169,15 @@ def _draw_images(random: np.random.Generator, outline: Outline, number: int) -> 
     return images.astype(np.uint8).reshape(number, SIDE, SIDE, 3)
 
 
-def _coverage(random: np.random.Generator, outline: Outline, x: Floats, y: Floats, number: int) -> Floats:
+def _coverage(
+    random: np.random.Generator, outline: Outline, x: Floats, y: Floats, number: int, difficulty: Difficulty
+) -> Floats:
     """The fraction of each pixel that is inside the shape: float32 (number, pixels), 0 to 1."""
-    radius = _uniform(random, number, 9.5, 14)
-    max_offset = np.minimum(SIDE / 2 - 0.85 * radius, 5)
+    radius = _uniform(random, number, *difficulty.radius)
+    max_offset = np.minimum(SIDE / 2 - 0.85 * radius, difficulty.max_offset)
     x = x - max_offset * _uniform(random, number, -1, 1)
     y = y - max_offset * _uniform(random, number, -1, 1)
-    angle = _uniform(random, number, -0.45, 0.45)
+    angle = _uniform(random, number, -difficulty.max_angle, difficulty.max_angle)
     stretch = _uniform(random, number, 0.9, 1.1)
     right, up = cosine(angle) / radius, sine(angle) / radius
     distance = outline((right * x + up * y) * stretch, (right * y - up * x) / stretch)
@@ -157,11 +200,11 @@ def _colors(random: np.random.Generator, number: int) -> tuple[Floats, Floats, F
     return first, second, ink
 
 
-def _waves(random: np.random.Generator, x: Floats, y: Floats, number: int) -> Floats:
+def _waves(random: np.random.Generator, x: Floats, y: Floats, number: int, highest: float) -> Floats:
     """Faint waves of random direction and frequency: float32 (number, pixels)."""
     frequency, phase = _uniform(random, number, 0.2, 1.2), _uniform(random, number, 0, 2 * np.pi)
     position = _position_along(random, x, y, number)
-    return sine(position * frequency + phase) * _uniform(random, number, 0, 0.06)
+    return sine(position * frequency + phase) * _uniform(random, number, 0, highest)
 
 
 def _position_along(random: np.random.Generator, x: Floats, y: Floats, number: int) -> Floats:

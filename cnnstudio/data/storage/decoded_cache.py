@@ -295,7 +295,7 @@ def _exclusive(folder: Path, progress: ProgressFunction, cancelled: CancelFuncti
 
 
 def _evict(folder: Path, keep: Path | None = None) -> None:
-    """Deletes the key's entries but for `keep`, remains of killed writers, and what nobody opened for long."""
+    """Deletes the key's entries but for `keep`, remains of killed writers, and what is not used."""
     # Entries of other keys without their locks: what has not been opened for two months is not being written.
     # On POSIX, a program that has mapped the files keeps them; on Windows they cannot be deleted.
     _empty(folder, keep)

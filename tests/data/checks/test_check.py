@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from cnnstudio.core.progress import Cancelled, Progress
+from cnnstudio.core.progress import Cancelled, Progress, ignore_progress, never_cancelled
+from cnnstudio.data.checks import check, duplicates
 from cnnstudio.data.checks.check import check_images
+from cnnstudio.data.checks.duplicates import similar_images
 from cnnstudio.data.checks.leaks import binned, find_leaks, numbered
+from cnnstudio.data.checks.thumbnails import small_images
+from cnnstudio.data.dataset import DataError, Dataset, Split, from_channels_last
 from cnnstudio.data.sources import find_source
 from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.data.versions.relabeling import relabel
@@ -164,3 +168,28 @@ def test_a_class_that_gives_itself_away_is_found(feature: str) -> None:
 
 def test_a_feature_that_differs_for_each_image_tells_nothing() -> None:
     assert find_leaks(LABELS, ("a", "b", "c"), {"size": numbered(list(range(120)))}) == []
+
+
+def test_comparing_in_parts_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (90, 16, 16, 3), dtype=np.uint8)
+    pixels[70:90] = pixels[:20]
+    pixels[85:90] = pixels[85:90, :, ::-1]
+    split = Split(from_channels_last(pixels), np.zeros(90, np.int64))
+    dataset = Dataset("a", "A", ("x",), split, split.select(np.arange(50, 90)))
+    small = small_images(dataset, ignore_progress, never_cancelled)
+    found = []
+    for columns in (1_000, 11):
+        monkeypatch.setattr(duplicates, "_COLUMNS", columns)
+        for others in (small["train"], small["test"]):
+            pairs = similar_images(small["train"], others, "", ignore_progress, never_cancelled)
+            found.append({(min(p.row, p.other), max(p.row, p.other), p.is_mirrored) for p in pairs})
+    assert found[0] == found[2]
+    assert found[1] == found[3]
+    assert {(row, row + 70, row >= 15) for row in range(20)} <= found[0]
+
+
+def test_a_set_too_large_for_the_memory_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "MAX_IMAGES", 10)
+    with pytest.raises(DataError, match="at most 10 are checked at once"):
+        check_images(find_source(str(folder)))

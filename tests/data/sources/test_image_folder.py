@@ -21,7 +21,8 @@ from cnnstudio.data.sources.folder_list import RegisteredSet, register_set, unre
 from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.data.storage.decoded_cache import clear_cache, decoded_folder
 
-BUILT_IN = ["cifar10", "cifar100", "fashion_mnist", "mnist", "shapes", "stl10"]
+BUILT_IN = ["cifar10", "cifar100", "fashion_mnist", "mnist", "shapes"]
+BUILT_IN += ["shapes-easy", "shapes-hard", "stl10"]
 
 
 def image(path: Path, value: int = 100, size: tuple[int, int] = (8, 6)) -> None:

@@ -143,3 +143,14 @@ def test_outlines_differ_from_each_other() -> None:
         for other, second in masks.items():
             if one < other:
                 assert (first & second).sum() / (first | second).sum() < 0.85, (one, other)
+
+
+def test_difficulties_differ_in_how_much_the_shapes_stand_out() -> None:
+    stands_out = []
+    for name in ("shapes-easy", "shapes", "shapes:hard"):
+        images = find_source(name).load().train.images.astype(float)
+        frame = np.concatenate([images[:, :, 0], images[:, :, -1]], axis=2).mean(axis=2)
+        stands_out.append(np.abs(images - frame[:, :, None, None]).mean())
+    assert stands_out[0] > stands_out[1]
+    assert stands_out[1] > 1.3 * stands_out[2]
+    assert find_source("shapes-hard").title == "Shapes (hard)"

@@ -24,7 +24,8 @@ from cnnstudio.gui.data.dialog import DataDialog
 from cnnstudio.gui.data.source_row import SourceRow
 from cnnstudio.gui.widgets.progress import ProgressLine
 
-BUILT_IN = ["cifar10", "cifar100", "fashion_mnist", "mnist", "shapes", "stl10"]
+BUILT_IN = ["cifar10", "cifar100", "fashion_mnist", "mnist", "shapes"]
+BUILT_IN += ["shapes-easy", "shapes-hard", "stl10"]
 
 
 @pytest.fixture
