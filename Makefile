@@ -16,7 +16,7 @@ ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	if $$python -c '$(ENOUGH)' 2>/dev/null; then echo $$python; exit; fi; done; echo python3)
 
-.PHONY: run test lint types imports check benchmark campaign kills cycles fuzz advice screenshots wheel clean
+.PHONY: run test lint types imports check benchmark campaign kills cycles downloads fuzz advice screenshots wheel clean
 
 run: $(VENV)/program.stamp
 	$(BIN)/python -m cnnstudio
@@ -53,6 +53,10 @@ kills: $(VENV)/test.stamp
 # Starts and stops a thousand trainings, half of them in the window, and checks that nothing is left behind.
 cycles: $(VENV)/test.stamp
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow tests/runs/test_cycles.py tests/gui/compute/test_cycles.py
+
+# Interrupts 50 downloads at random places, from a local server, and checks that they end with the right file.
+downloads: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -m slow tests/data/transfer/test_interruptions.py
 
 # Tries 3,000 damaged files of each kind, each in a process with limits, and keeps those with a fault.
 # Fewer:  make fuzz FUZZ_INPUTS=100

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.data.dataset import DataError, Dataset, ResizeMode, Rows, Split
 from cnnstudio.data.sources.listing import Listing
@@ -86,6 +87,7 @@ class FileReader:
                 readable[chosen[~decoded]] = False
                 rows[part] = chosen[decoded]
                 splits[part] = split_writer.finish()
+            self._require_still_there(readable)
             self._require_images(readable)
             if self._are_complete(rows):
                 break
@@ -160,6 +162,17 @@ class FileReader:
             else:
                 rows[part] = usable
         return rows
+
+    def _require_still_there(self, readable: Mask) -> None:
+        """Raises DataError if files disappeared meanwhile: a copy without them would be kept as complete."""
+        unread = [self._paths[row] for row in np.flatnonzero(~readable)]
+        gone = [path for path in unread if not os.path.lexists(path)]
+        if gone:
+            name = os.path.relpath(gone[0], self._source.folder)
+            raise DataError(
+                f"{pluralize(len(gone), 'file')} of {self._source.title} disappeared while the images were "
+                f"read, such as {name}: connect the drive again, or try again."
+            )
 
     def _require_images(self, readable: Mask) -> None:
         """Raises DataError unless every class has a readable image in each part, or two in the only part."""

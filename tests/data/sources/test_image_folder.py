@@ -76,6 +76,23 @@ def test_after_a_change_only_new_and_changed_files_are_decoded(
     assert len(list(decoded_folder().rglob("about.json"))) == 1
 
 
+def test_a_drive_that_disappears_meanwhile_leaves_no_copy_without_its_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, read_pixels = fill(tmp_path / "pets", COMPLETE), decoding.read_pixels
+
+    def read(path: Path, *arguments: Any) -> Pixels:
+        if path.name == "003.png":
+            path.unlink()
+        return read_pixels(path, *arguments)
+
+    monkeypatch.setattr(decoding, "read_pixels", read)
+    with pytest.raises(DataError, match=r"1 file of pets disappeared .* train.dog.003\.png: connect"):
+        ImageFolder(folder).load()
+    assert not list(decoded_folder().rglob("*.pixels"))
+    assert len(ImageFolder(folder).load().train) == 6
+
+
 def test_training_and_test_folders_become_a_data_set(tmp_path: Path) -> None:
     data = ImageFolder(fill(tmp_path / "pets", COMPLETE)).load()
     assert (data.name, data.classes, data.shape) == ("pets", ("cat", "dog"), (3, 6, 8))
