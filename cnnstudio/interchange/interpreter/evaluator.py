@@ -16,7 +16,6 @@ from __future__ import annotations
 import ast
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from cnnstudio.core.parameters import shorten
@@ -25,6 +24,8 @@ from cnnstudio.interchange.effort import TOO_COMPLEX
 from cnnstudio.interchange.interpreter import folding
 from cnnstudio.interchange.interpreter.arguments import Namespace
 from cnnstudio.interchange.interpreter.built_ins import BUILT_INS, TYPES
+from cnnstudio.interchange.interpreter.comparisons import has_identity, is_same
+from cnnstudio.interchange.interpreter.hooks import Hooks
 from cnnstudio.interchange.interpreter.libraries import library_constant
 from cnnstudio.interchange.interpreter.syntax import (
     decorator_names,
@@ -37,7 +38,6 @@ from cnnstudio.interchange.interpreter.values import (
     REST,
     UNKNOWN,
     YIELDED,
-    BoundMethod,
     Class,
     Copies,
     Exit,
@@ -50,7 +50,7 @@ from cnnstudio.interchange.interpreter.values import (
     truth,
 )
 from cnnstudio.interchange.source import Notes
-from cnnstudio.layers.code import Call, Name, Unknown
+from cnnstudio.layers.code import Name, Unknown
 
 MAXIMUM_NESTING = 150
 """The deepest nesting of expressions."""
@@ -64,7 +64,7 @@ INTERPRETED = frozenset({"super", "isinstance", "hasattr", "getattr", "setattr",
 """The built-ins that need more than the values of their arguments."""
 
 
-class Evaluator:
+class Evaluator(Hooks):
     """Evaluates expressions. What cannot be evaluated is reported to `notes`."""
 
     # Why three limits: steps bound the time, while calls and nesting bound Python's own stack, each from
@@ -98,91 +98,12 @@ class Evaluator:
         """Assigns to a name or an attribute, or unpacks a value into several of them."""
         raise NotImplementedError
 
-    # Overridden by readers
-
-    def on_assign_attribute(self, owner: Any, name: str, value: Any, line: int) -> None:
-        """Called for `owner.name = value` if `owner` is not an object of the program."""
-
-    def on_name(self, name: str) -> Any:
-        """The value of a name that the program does not define."""
-        return Unknown(name)
-
-    def on_call(self, call: Call, direct: bool) -> Any:
-        """The value of a call of something imported.
-
-        `direct`: the first argument is itself a call or operation, as in `relu(a + b)`.
-        """
-        return call
-
-    def on_apply(self, function: Any, positional: Sequence[Any], keywords: Mapping[str, Any], line: int,
-                 direct: bool) -> Any:  # fmt: skip  # two lines are easier to read than nine
-        """The value of calling anything else, such as a layer object."""
-        return UNKNOWN
-
-    def on_method(self, owner: Any, name: str, positional: Sequence[Any], keywords: Mapping[str, Any],
-                  line: int) -> Any:  # fmt: skip  # as above
-        """The value of calling a method of such a value."""
-        return UNKNOWN
-
-    def on_binary(self, operator: ast.operator, left: Any, right: Any, line: int) -> Any:
-        """The value of an operation on values that are not constants."""
-        return UNKNOWN
-
-    def on_unary(self, operator: ast.unaryop, value: Any, line: int) -> Any:
-        """The same for an operator with one operand. Raises NotConstant."""
-        raise folding.NotConstant
-
-    def on_attribute(self, owner: Any, name: str) -> Any:
-        """The value of an attribute of something that is not an object of the program.
-
-        Also of one of its objects, if neither the object nor its classes in the program have it.
-        """
-        return BoundMethod(owner, name)
-
-    def on_unknown_call(self, positional: Sequence[Any], line: int) -> Any:
-        """The value of calling something that is not known, with these arguments."""
-        return UNKNOWN
-
-    def on_element(self, value: Any) -> Any:
-        """One of the values that iterating over something yields whose length is not known."""
-        return UNKNOWN
-
     def index_value(self, node: ast.expr, scope: Scope) -> Any:
         """An index or slice as a value; what is not known of it is Unknown."""
         if not isinstance(node, ast.Slice):
             return self.evaluate(node, scope)
         bounds = [node.lower, node.upper, node.step]
         return slice(*(None if each is None else self.evaluate(each, scope) for each in bounds))
-
-    def on_subscript(self, owner: Any, index: ast.expr, scope: Scope) -> Any:
-        """`owner[index]` for something that is not a list or dict of the program."""
-        return UNKNOWN
-
-    def on_missing_arguments(self, function: Function, names: Sequence[str], line: int) -> Mapping[str, Any]:
-        """Called when a function of the program lacks some of its arguments: what is used in their place."""
-        return {}
-
-    def on_rounding(self, function: str, number: Unknown) -> Any:
-        """`int(number)`, `math.ceil(number)` and the like, for a number that is not known."""
-        return UNKNOWN
-
-    def clone(self, value: Any) -> Any:
-        """Another value like this one, as evaluating the same expression again gives."""
-        return replace(value) if isinstance(value, Call) else value
-
-    def on_isinstance(self, value: Any, path: str) -> bool | None:
-        """Whether a value is an object of a library's class; None if that is not known."""
-        return None
-
-    def on_assign(self, owner: Instance, name: str, value: Any) -> None:
-        """Called after an attribute of an object was set."""
-
-    def on_instance(self, instance: Instance) -> None:
-        """Called after an object of one of the program's classes was created."""
-
-    def on_library_init(self, instance: Instance, positional: Sequence[Any], keywords: Mapping[str, Any],
-                        line: int) -> None:  # fmt: skip  # as above
-        """Called for `__init__` of a library's base class, with its arguments."""
 
     # Expressions
 
@@ -411,16 +332,16 @@ class Evaluator:
         if is_undefined(left) or is_undefined(right):
             raise folding.NotConstant
         equality = isinstance(operator, ast.Eq | ast.NotEq | ast.Is | ast.IsNot)
-        if equality and (_has_identity(left) or _has_identity(right)):
-            return _is_same(left, right) == isinstance(operator, ast.Eq | ast.Is)
+        if equality and (has_identity(left) or has_identity(right)):
+            return is_same(left, right) == isinstance(operator, ast.Eq | ast.Is)
         if (
             isinstance(operator, ast.In | ast.NotIn)
-            and _has_identity(left)
+            and has_identity(left)
             and isinstance(right, list | tuple)
         ):
-            if not all(map(_has_identity, right)) and not folding.is_constant(right):
+            if not all(map(has_identity, right)) and not folding.is_constant(right):
                 raise folding.NotConstant
-            return any(_is_same(left, each) for each in right) == isinstance(operator, ast.In)
+            return any(is_same(left, each) for each in right) == isinstance(operator, ast.In)
         return folding.fold_comparison(operator, left, right)
 
     def _bool(self, node: ast.BoolOp, scope: Scope) -> Any:
@@ -572,26 +493,3 @@ class Evaluator:
     def call_node(self, node: ast.Call, scope: Scope) -> Any:
         """The value of an expression that is a call."""
         raise NotImplementedError
-
-
-def _has_identity(value: Any) -> bool:
-    """Whether this is something of a program or library that equals only itself."""
-    return isinstance(value, Function | Class | Instance | Name)
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    """Whether two values are the same, of which one is a function, class or object. Raises NotConstant."""
-    if isinstance(one, Name) and isinstance(other, Name):
-        return one.path == other.path
-    if isinstance(one, Function) and isinstance(other, Function):
-        return one.node is other.node and one.owner is other.owner
-    if _has_identity(one) and _has_identity(other):
-        return one is other
-    if (
-        folding.is_constant(one)
-        or folding.is_constant(other)
-        or isinstance(one, Call)
-        or isinstance(other, Call)
-    ):
-        return False
-    raise folding.NotConstant

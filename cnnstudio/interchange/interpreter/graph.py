@@ -249,3 +249,15 @@ def inner_items(item: LoopBody | Join | SubModel | ExplicitGroup) -> Iterator[It
             return iter(items)
         case ExplicitGroup(bodies=bodies):
             return chain.from_iterable(bodies)
+
+
+def ancestors(tensor: SymbolicTensor) -> Iterator[SymbolicTensor]:
+    """The tensor, and all tensors that it was computed from."""
+    pending, seen = [tensor], {id(tensor)}
+    while pending:
+        each = pending.pop()
+        yield each
+        for other in each.inputs:
+            if id(other) not in seen:
+                seen.add(id(other))
+                pending.append(other)

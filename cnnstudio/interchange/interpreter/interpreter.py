@@ -28,7 +28,15 @@ from cnnstudio.interchange.interpreter.arguments import Namespace
 from cnnstudio.interchange.interpreter.calls import UNKNOWN_EXIT, Calls
 from cnnstudio.interchange.interpreter.graph import SymbolicTensor
 from cnnstudio.interchange.interpreter.methods import CHANGING
-from cnnstudio.interchange.interpreter.syntax import as_load, leaves, operands, reads_mode, uses_loop_variable
+from cnnstudio.interchange.interpreter.syntax import (
+    as_load,
+    is_path,
+    leaves,
+    only_raises,
+    operands,
+    reads_mode,
+    uses_loop_variable,
+)
 from cnnstudio.interchange.interpreter.values import (
     REST,
     UNKNOWN,
@@ -63,24 +71,6 @@ class Interpreter(Calls):
         """Modules from which all names are imported (`from … import *`)."""
 
     # Overridden by readers
-
-    def on_class(self, node: ast.ClassDef | ast.FunctionDef) -> Any:
-        """The value of a definition of a known helper; None for any other definition."""
-        return None
-
-    def creates_layers(self, function: Any) -> bool:
-        """Whether calling this value adds to the network, or may do so."""
-        return False
-
-    def on_augment(self, old: Any, new: Any) -> None:
-        """Called for `x += …`, which changes the very object if it is a tensor."""
-
-    def on_unpack(self, value: Any, count: int) -> Sequence[Any] | None:
-        """What so many names get from a value that is no list; None if that is not known."""
-        return None
-
-    def on_assign_item(self, owner: Any, index: Any, value: Any, line: int) -> None:
-        """Called for `owner[index] = value` if `owner` is not a list or dict."""
 
     def on_with(self, value: Any, node: ast.With, scope: Scope) -> Any:
         """Interprets the body of `with value:`."""
@@ -245,7 +235,7 @@ class Interpreter(Calls):
     ) -> Exit | None:
         """Interprets the first of two branches, of which it is not known which one is taken."""
         # The other branch is not interpreted at all. To interpret both would create the layers of both.
-        if _only_raises(body):
+        if only_raises(body):
             return self.execute(orelse, scope)  # a check of arguments, which a listing passes
         before = self.effects
         other = self._may_create(orelse, scope)
@@ -280,7 +270,7 @@ class Interpreter(Calls):
                     self.count_step()
                     if self._callee_creates(each.func, scope):
                         return True
-                elif any(_is_path(one) and self._is_tensor(one, scope) for one in operands(each)):
+                elif any(is_path(one) and self._is_tensor(one, scope) for one in operands(each)):
                     return True
         return False
 
@@ -289,7 +279,7 @@ class Interpreter(Calls):
         return isinstance(self.evaluate(node, scope), SymbolicTensor)
 
     def _callee_creates(self, node: ast.expr, scope: Scope, depth: int = 0) -> bool:
-        if not _is_path(node):
+        if not is_path(node):
             return False
         function = self.evaluate(node, scope)
         if isinstance(function, Function):
@@ -308,7 +298,7 @@ class Interpreter(Calls):
             if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
                 if is_plain(scope.names.get(each.id, UNKNOWN)):
                     scope.assign(each.id, Unknown(each.id))
-            elif isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store) and _is_path(each):
+            elif isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store) and is_path(each):
                 owner = self.evaluate(each.value, scope)
                 if isinstance(owner, Instance) and is_plain(owner.names.get(each.attr, UNKNOWN)):
                     owner.names[each.attr] = Unknown(each.attr)
@@ -317,7 +307,7 @@ class Interpreter(Calls):
                 and isinstance(each.func, ast.Attribute)
                 and each.func.attr in CHANGING
             ):
-                changed = self.evaluate(each.func.value, scope) if _is_path(each.func.value) else None
+                changed = self.evaluate(each.func.value, scope) if is_path(each.func.value) else None
                 if (
                     isinstance(changed, list)
                     and is_plain(changed)
@@ -528,15 +518,3 @@ class Interpreter(Calls):
         known = values is not None and len(values) == len(targets)
         for index, each in enumerate(targets):
             self.assign(each, values[index] if known and values is not None else UNKNOWN, scope)
-
-
-def _only_raises(body: Sequence[ast.stmt]) -> bool:
-    """Whether the statements end with an error, as where arguments are checked."""
-    return isinstance(body[-1], ast.Raise)
-
-
-def _is_path(node: ast.expr) -> bool:
-    """Whether this is a name, or an attribute of a name, which can be evaluated without any effect."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return isinstance(node, ast.Name)

@@ -161,3 +161,15 @@ def parameter_names(node: ast.FunctionDef | ast.Lambda) -> list[str]:
     """The names of a function's parameters, without `*args` and `**kwargs`."""
     declared = node.args
     return [each.arg for each in (*declared.posonlyargs, *declared.args, *declared.kwonlyargs)]
+
+
+def only_raises(body: Sequence[ast.stmt]) -> bool:
+    """Whether the statements end with an error, as where arguments are checked."""
+    return isinstance(body[-1], ast.Raise)
+
+
+def is_path(node: ast.expr) -> bool:
+    """Whether this is a name, or an attribute of a name, which can be evaluated without any effect."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)

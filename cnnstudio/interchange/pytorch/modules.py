@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cnnstudio.interchange.interpreter.graph import SymbolicTensor, ancestors, iter_calls
 from cnnstudio.interchange.interpreter.values import Copies, Instance
 from cnnstudio.layers.code import Call, Unknown
 
@@ -161,3 +162,11 @@ def lines_of(calls: Iterator[Call]) -> str:
         return f"line {lines[0]}"
     shown = [str(line) for line in lines[:8]]
     return f"lines {', '.join(shown[:-1])} and {shown[-1]}" + (" and others" if len(lines) > 8 else "")
+
+
+def lost_with(lost: SymbolicTensor, kept: SymbolicTensor) -> str:
+    """A part of a sentence that names the layers which are lost with a tensor."""
+    known = {id(each) for each in ancestors(kept)}
+    calls = (call for each in ancestors(lost) if id(each) not in known for call in iter_calls(each.items))
+    lines = lines_of(calls)
+    return f"; what it takes with it is in {lines}" if lines else ""

@@ -7,17 +7,16 @@ does not know, with its line, as it does for modules.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cnnstudio.interchange.interpreter import graph
 from cnnstudio.interchange.interpreter.graph import Items, LayerCall, SymbolicTensor
 from cnnstudio.interchange.interpreter.interpreter import Interpreter
 from cnnstudio.interchange.interpreter.methods import CHANGING
 from cnnstudio.interchange.interpreter.values import BoundMethod, Class, Scope
 from cnnstudio.interchange.pytorch.assembly import PYTORCH_SIGNATURES, PyTorchAssembler, bound_arguments
-from cnnstudio.interchange.pytorch.modules import NN, is_module, lines_of
+from cnnstudio.interchange.pytorch.modules import NN, is_module, lost_with
 from cnnstudio.interchange.pytorch.parts import (
     is_split,
     part_of_channels,
@@ -25,12 +24,19 @@ from cnnstudio.interchange.pytorch.parts import (
     shuffled,
     split_of,
 )
-from cnnstudio.interchange.pytorch.views import channels_of_rows, is_unclear, is_whole_image
+from cnnstudio.interchange.pytorch.views import (
+    channels_of_rows,
+    clamping,
+    is_unclear,
+    is_whole_image,
+    padding_module,
+    squeezed,
+)
 from cnnstudio.interchange.settings import is_number
 from cnnstudio.interchange.sizes import computed, image_sizes, rounded
 from cnnstudio.interchange.slices import PART, part_of, steps_of
 from cnnstudio.interchange.source import Notes
-from cnnstudio.layers.code import Arguments, Call, Name, Unknown
+from cnnstudio.layers.code import Call, Name, Unknown
 
 _MODULES = {name.lower(): name for name in PYTORCH_SIGNATURES} | {
     "interpolate": "Upsample",
@@ -57,13 +63,6 @@ _FUNCTION_ARGUMENTS = frozenset({"training"})
 """Arguments that functions have, but modules do not."""
 _NO_MODULES = (f"{NN}init", f"{NN}functional", f"{NN}utils", f"{NN}parallel")
 _ALL = slice(None)
-_BORDERS = {
-    "constant": "ConstantPad2d",
-    "reflect": "ReflectionPad2d",
-    "replicate": "ReplicationPad2d",
-    "circular": "CircularPad2d",
-}
-"""Modes of `F.pad` -> the modules that do the same."""
 _ALWAYS_ON = (
     "in the code this dropout is also on in use, as it is not told training=self.training; here it is not"
 )
@@ -240,7 +239,7 @@ class TensorReader(Interpreter):
         if name in _FLATTENING:
             return self._flatten(tensor, name, positional, keywords, line)
         if name in ("squeeze", "squeeze_"):
-            return self._squeeze(tensor, line)
+            return squeezed(tensor, line)
         if name in ("mean", "amax"):
             return self._pool_axes(tensor, name, positional, keywords, line)
         if name == "max" and type([*positional, *keywords.values(), None][0]) is int:
@@ -253,7 +252,7 @@ class TensorReader(Interpreter):
         if name == "zeros_like":
             return self._scaled(tensor, 0.0, line)
         if name in ("clamp", "clip", "clamp_", "hardtanh", "clamp_min"):
-            activation = _clamping(positional, keywords)
+            activation = clamping(positional, keywords)
             if activation is not None:
                 return self.apply_module(tensor, Call(activation, (), {}, line), direct, line)
         module = _MODULES.get(plain)
@@ -273,7 +272,7 @@ class TensorReader(Interpreter):
         # Functions such as dropout take (tensor, p, training); the module has no `training`.
         values = tuple(positional[:1] if "dropout" in name else positional)
         if plain == "pad":
-            call = _padding_module(Call("tensor.pad", values, kept, line))
+            call = padding_module(Call("tensor.pad", values, kept, line))
             return tensor.then(LayerCall(call))
         return self.apply_module(tensor, Call(f"{NN}{module}", values, kept, line), direct, line)
 
@@ -308,15 +307,6 @@ class TensorReader(Interpreter):
         if partly or unclear or (name != "flatten" and len(sizes) > 2):
             return tensor.then(LayerCall(Call(f"tensor.{name}", tuple(sizes), keywords, line)))
         return tensor.then(LayerCall(Call(f"{NN}Flatten", (), {}, line)))
-
-    def _squeeze(self, tensor: SymbolicTensor, line: int) -> SymbolicTensor:
-        last = tensor.items[-1] if len(tensor.items) == 1 else None
-        name = last.call.name if isinstance(last, LayerCall) else ""
-        if name == "Flatten":
-            return tensor  # `x.squeeze(3).squeeze(2)`
-        if name.startswith("Adaptive"):
-            return tensor.then(LayerCall(Call(f"{NN}Flatten", (), {}, line)))
-        return tensor.then(LayerCall(Call("tensor.squeeze", (), {}, line)))
 
     def _pool_axes(
         self,
@@ -393,23 +383,11 @@ class TensorReader(Interpreter):
         tensors = [each for inside in lists for each in inside if isinstance(each, SymbolicTensor)]
         if not tensors:
             return Unknown(name)
-        lost = "".join(self._lost_with(each, tensors[0]) for each in tensors[1:])
+        lost = "".join(lost_with(each, tensors[0]) for each in tensors[1:])
         self.notes.add(
             line, f"{name} is not a layer, or gets what is only known at run time; it is skipped{lost}"
         )
         return tensors[0]
-
-    def _lost_with(self, lost: SymbolicTensor, kept: SymbolicTensor) -> str:
-        """A part of a sentence that names the layers which are lost with a tensor."""
-        known = {id(each) for each in _ancestors(kept)}
-        calls = (
-            call
-            for each in _ancestors(lost)
-            if id(each) not in known
-            for call in graph.iter_calls(each.items)
-        )
-        lines = lines_of(calls)
-        return f"; what it takes with it is in {lines}" if lines else ""
 
     # Operators, indices and attributes
 
@@ -431,7 +409,7 @@ class TensorReader(Interpreter):
             return self._scaled(tensor, float(other) if product else 1 / other, line)
         if is_number(other) and not other and (isinstance(operator, ast.Add) or _is_minus(operator, left)):
             return tensor
-        lost = self._lost_with(other, tensor) if isinstance(other, SymbolicTensor) else ""
+        lost = lost_with(other, tensor) if isinstance(other, SymbolicTensor) else ""
         self.notes.add(line, f"{_NO_LAYER}{lost}")
         return tensor
 
@@ -471,7 +449,7 @@ class TensorReader(Interpreter):
     def on_assign_item(self, owner: Any, index: Any, value: Any, line: int) -> None:
         if isinstance(owner, SymbolicTensor):
             self.effects += 1
-            lost = self._lost_with(value, owner) if isinstance(value, SymbolicTensor) else ""
+            lost = lost_with(value, owner) if isinstance(value, SymbolicTensor) else ""
             self.notes.add(line, f"this sets a part of a tensor, which no layer does; it is skipped{lost}")
 
     def tensor_attribute(self, tensor: SymbolicTensor, name: str) -> Any:
@@ -510,18 +488,6 @@ class TensorReader(Interpreter):
         return self.following > 0 and is_module(function)
 
 
-def _clamping(positional: Sequence[Any], keywords: Mapping[str, Any]) -> str | None:
-    """The module that limits values as `x.clamp(0)` or `x.clamp(0, 6)` does; None for other limits."""
-    names = ("min_val" if "min_val" in keywords else "min", "max_val" if "max_val" in keywords else "max")
-    given = {**dict(zip(names, positional, strict=False)), **keywords}
-    limits = tuple(given.get(name) for name in names)
-    if not given.keys() <= {*names, "inplace"}:
-        return None
-    if limits == (0, None):
-        return f"{NN}ReLU"
-    return f"{NN}ReLU6" if limits == (0, 6) else None
-
-
 def _is_tensor_function(path: str) -> bool:
     """Whether this is a function that changes a tensor, such as `F.softmax` or `torch.cat`."""
     name = path.rpartition(".")[2]
@@ -531,39 +497,6 @@ def _is_tensor_function(path: str) -> bool:
     return path.startswith("torch.") and name.replace("_", "") in known
 
 
-def _padding_module(call: Call) -> Call:
-    """The module for `F.pad(x, pad, mode, value)`; unchanged if not only height and width are padded."""
-    if len(call.positional) > 3:
-        return call
-    arguments = Arguments(call, "pad=None, mode='constant', value=0").values()
-    border, mode = arguments["pad"], arguments["mode"]
-    if isinstance(border, tuple | list) and len(border) > 4 and not any(map(_is_not_zero, border[4:])):
-        border = border[:4]
-    if _adds_channels(border) and (mode, arguments["value"] or 0) == ("constant", 0):
-        return Call(f"{NN}ZeroPad3d", (tuple(border[:6]),), {}, call.line)
-    if not isinstance(border, tuple | list) or len(border) not in (2, 4) or mode not in _BORDERS:
-        return call
-    sides = (*border, 0, 0)[:4]
-    value = arguments["value"] or 0
-    if mode == "constant" and value == 0:
-        return Call(f"{NN}ZeroPad2d", (sides,), {}, call.line)
-    return Call(f"{NN}{_BORDERS[mode]}", (sides, value)[: 2 if mode == "constant" else 1], {}, call.line)
-
-
-def _adds_channels(border: Any) -> bool:
-    """Whether a border adds channels, and nothing around the image."""
-    whole = isinstance(border, tuple | list) and len(border) >= 6 and not any(map(_is_not_zero, border[6:]))
-    return (
-        whole
-        and not any(map(_is_not_zero, border[:4]))
-        and all(type(each) is int and each >= 0 for each in border[4:6])
-    )
-
-
-def _is_not_zero(value: Any) -> bool:
-    return type(value) is not int or value != 0
-
-
 def _is_minus(operator: ast.operator, left: Any) -> bool:
     return isinstance(operator, ast.Sub) and isinstance(left, SymbolicTensor)
 
@@ -571,15 +504,3 @@ def _is_minus(operator: ast.operator, left: Any) -> bool:
 def is_in_place(call: Call) -> bool:
     """Whether a module changes the very tensor that it is applied to; in use, dropout changes nothing."""
     return bound_arguments(call).get("inplace") is True and "Dropout" not in call.name
-
-
-def _ancestors(tensor: SymbolicTensor) -> Iterator[SymbolicTensor]:
-    """The tensor, and all tensors that it was computed from."""
-    pending, seen = [tensor], {id(tensor)}
-    while pending:
-        each = pending.pop()
-        yield each
-        for other in each.inputs:
-            if id(other) not in seen:
-                seen.add(id(other))
-                pending.append(other)

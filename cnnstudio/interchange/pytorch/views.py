@@ -1,14 +1,23 @@
-"""Views and windows whose sizes are those of the image: `x.view(x.size(0), -1)`."""
+"""Functions of tensors as the modules that do the same: views, windows, borders, limits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cnnstudio.interchange.interpreter.graph import LayerCall, SymbolicTensor
+from cnnstudio.interchange.pytorch.modules import NN
 from cnnstudio.interchange.sizes import TensorSize
-from cnnstudio.layers.code import Call, Unknown
+from cnnstudio.layers.code import Arguments, Call, Unknown
 
 _SPATIAL = (2, 3)
+_BORDERS = {
+    "constant": "ConstantPad2d",
+    "reflect": "ReflectionPad2d",
+    "replicate": "ReplicationPad2d",
+    "circular": "CircularPad2d",
+}
+"""Modes of `F.pad` -> the modules that do the same."""
 
 
 def is_unclear(sizes: Sequence[Any]) -> bool:
@@ -39,3 +48,59 @@ def is_whole_image(arguments: Sequence[Any]) -> bool:
     size = arguments[0] if arguments else None
     sizes = size if isinstance(size, tuple | list) else (size,)
     return bool(sizes) and all(isinstance(each, TensorSize) and each.is_axis(*_SPATIAL) for each in sizes)
+
+
+def clamping(positional: Sequence[Any], keywords: Mapping[str, Any]) -> str | None:
+    """The module that limits values as `x.clamp(0)` or `x.clamp(0, 6)` does; None for other limits."""
+    names = ("min_val" if "min_val" in keywords else "min", "max_val" if "max_val" in keywords else "max")
+    given = {**dict(zip(names, positional, strict=False)), **keywords}
+    limits = tuple(given.get(name) for name in names)
+    if not given.keys() <= {*names, "inplace"}:
+        return None
+    if limits == (0, None):
+        return f"{NN}ReLU"
+    return f"{NN}ReLU6" if limits == (0, 6) else None
+
+
+def padding_module(call: Call) -> Call:
+    """The module for `F.pad(x, pad, mode, value)`; unchanged if not only height and width are padded."""
+    if len(call.positional) > 3:
+        return call
+    arguments = Arguments(call, "pad=None, mode='constant', value=0").values()
+    border, mode = arguments["pad"], arguments["mode"]
+    if isinstance(border, tuple | list) and len(border) > 4 and not any(map(_is_not_zero, border[4:])):
+        border = border[:4]
+    if _adds_channels(border) and (mode, arguments["value"] or 0) == ("constant", 0):
+        return Call(f"{NN}ZeroPad3d", (tuple(border[:6]),), {}, call.line)
+    if not isinstance(border, tuple | list) or len(border) not in (2, 4) or mode not in _BORDERS:
+        return call
+    sides = (*border, 0, 0)[:4]
+    value = arguments["value"] or 0
+    if mode == "constant" and value == 0:
+        return Call(f"{NN}ZeroPad2d", (sides,), {}, call.line)
+    return Call(f"{NN}{_BORDERS[mode]}", (sides, value)[: 2 if mode == "constant" else 1], {}, call.line)
+
+
+def _adds_channels(border: Any) -> bool:
+    """Whether a border adds channels, and nothing around the image."""
+    whole = isinstance(border, tuple | list) and len(border) >= 6 and not any(map(_is_not_zero, border[6:]))
+    return (
+        whole
+        and not any(map(_is_not_zero, border[:4]))
+        and all(type(each) is int and each >= 0 for each in border[4:6])
+    )
+
+
+def _is_not_zero(value: Any) -> bool:
+    return type(value) is not int or value != 0
+
+
+def squeezed(tensor: SymbolicTensor, line: int) -> SymbolicTensor:
+    """`x.squeeze()`: a vector, after global pooling."""
+    last = tensor.items[-1] if len(tensor.items) == 1 else None
+    name = last.call.name if isinstance(last, LayerCall) else ""
+    if name == "Flatten":
+        return tensor  # `x.squeeze(3).squeeze(2)`
+    if name.startswith("Adaptive"):
+        return tensor.then(LayerCall(Call(f"{NN}Flatten", (), {}, line)))
+    return tensor.then(LayerCall(Call("tensor.squeeze", (), {}, line)))
