@@ -55,13 +55,16 @@ def read_code(text: str, network: str = "") -> ImportedDesign:
 
 
 def _without_prose(text: str) -> str:
-    """The code in a text: of a Markdown page, that of its blocks."""
+    """The code in a text: of a Markdown page, that of its blocks. Raises CodeError if it has none."""
     if not has_fences(text) or len(text) > MAXIMUM_CHARACTERS:
         return text
     try:
         parse(text)
     except CodeError:
-        return code_of_markdown(text) or text
+        code = code_of_markdown(text)
+        if not code:
+            raise CodeError("this is a text without a block of Python code") from None
+        return code
     return text
 
 

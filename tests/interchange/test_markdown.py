@@ -116,7 +116,7 @@ def test_of_a_page_for_several_libraries_one_is_read() -> None:
 
 
 def test_text_without_code_is_refused_in_one_sentence() -> None:
-    with pytest.raises(CodeError, match="this is not Python"):
+    with pytest.raises(CodeError, match="this is a text without a block of Python code"):
         read_code("# Title\n\nOnly words.\n```bash\nls\n```\n")
     assert code_of_markdown("Only words.") == ""
 

@@ -10,6 +10,7 @@ from cnnstudio.interchange.interpreter.values import Instance
 from cnnstudio.interchange.keras.assembly import PREPROCESSING_LAYERS
 from cnnstudio.interchange.keras.augmentation import is_augmentation_layer
 from cnnstudio.interchange.keras.models import Model
+from cnnstudio.layers.code import Call
 
 _MAXIMUM_NAMED = 20
 
@@ -23,18 +24,37 @@ def networks_of(models: Sequence[Model]) -> list[Model]:
 
 
 def main_network(models: Sequence[Model]) -> Model | None:
-    """The most important of the networks, and among equals the largest; None if there is none.
+    """The most important of the networks; None if there is none.
 
-    Of networks that are trained and equally large, the last: it is the one that the others led to.
+    Among equals, rather one that classifies images than one that makes them, and the largest. Of networks
+    that are trained and equally large, the last: it is the one that the others led to.
     """
     networks = networks_of(models)
     sizes = _layer_counts(networks)
 
-    def rank(index: int) -> tuple[int, int, int]:
+    def rank(index: int) -> tuple[int, bool, int, int]:
         importance = networks[index].importance
-        return importance, sizes[index], index if importance else -index
+        classifies = not _makes_images(networks[index])
+        return importance, classifies, sizes[index], index if importance else -index
 
     return networks[max(range(len(networks)), key=rank)] if networks else None
+
+
+def _makes_images(model: Model) -> bool:
+    """Whether a network makes images of numbers, as the generator of a GAN does."""
+    calls = list(graph.iter_calls(tuple(model.items)))
+    weighted = [call for call in calls if call.name.startswith(("Conv", "Dense", "Separable", "Depthwise"))]
+    is_from_numbers = bool(weighted) and weighted[0].name == "Dense"
+    return any(
+        call.name == "Conv2DTranspose" or (is_from_numbers and call.name == "Reshape" and _is_image(call))
+        for call in calls
+    )
+
+
+def _is_image(call: Call) -> bool:
+    """Whether a Reshape makes images: its only argument has three sizes."""
+    target = call.positional[0] if call.positional else call.keywords.get("target_shape")
+    return isinstance(target, list | tuple) and len(target) == 3
 
 
 def _layer_counts(models: Iterable[Model]) -> list[int]:

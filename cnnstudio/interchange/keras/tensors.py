@@ -116,22 +116,24 @@ class TensorReader(ObjectReader):
 
     def _taken_apart(self, call: Call) -> Any:
         """What a function gives that splits the channels, or puts tensors along a new axis."""
-        first = call.positional[0]
+        first = call.positional[0] if call.positional else next(iter(call.keywords.values()), None)
+        if isinstance(first, list | tuple):
+            tensors = [each for each in first if isinstance(each, SymbolicTensor)]
+            self.effects += bool(tensors)
+            what = f"{call.name} is not a layer"
+            return self._only_first(tensors, what, call.line) if tensors else Unknown(call.name)
+        if not isinstance(first, SymbolicTensor):
+            return Unknown(call.name)
         self.effects += 1
-        if isinstance(first, SymbolicTensor):
-            count = (
-                call.positional[1] if len(call.positional) > 1 else call.keywords.get("num_or_size_splits")
-            )
-            axis = call.keywords.get("axis", [*call.positional, 0, 0, 0][2])
-            if call.name == "split" and axis == (1 if self.channels_first else -1):
-                parts = _parts_of_channels(count, call)
-                if parts:
-                    return tuple(first.then(LayerCall(part)) for part in parts)
-            count = len(count) if isinstance(count, list | tuple) else count
-            self.notes.add(call.line, f"{call.name} {_SPLITS}")
-            return (first,) * count if type(count) is int and 0 < count <= _MOST_PARTS else first
-        tensors = [each for each in first if isinstance(each, SymbolicTensor)]
-        return self._only_first(tensors, f"{call.name} is not a layer", call.line)
+        count = call.positional[1] if len(call.positional) > 1 else call.keywords.get("num_or_size_splits")
+        axis = call.keywords.get("axis", [*call.positional, 0, 0, 0][2])
+        if call.name == "split" and axis == (1 if self.channels_first else -1):
+            parts = _parts_of_channels(count, call)
+            if parts:
+                return tuple(first.then(LayerCall(part)) for part in parts)
+        count = len(count) if isinstance(count, list | tuple) else count
+        self.notes.add(call.line, f"{call.name} {_SPLITS}")
+        return (first,) * count if type(count) is int and 0 < count <= _MOST_PARTS else first
 
     def _only_first(self, tensors: Sequence[SymbolicTensor], what: str, line: int) -> SymbolicTensor:
         """The first of several tensors, with a note on what is lost with the others."""

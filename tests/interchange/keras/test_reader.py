@@ -502,3 +502,17 @@ def test_a_condition_or_count_that_is_not_known_has_a_note_if_layers_depend_on_i
         note.line == 5 and "only known at run time" in note.text
         for note in read_keras(head + condition).notes
     )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["tf.stack(values)", "tf.stack([1, 2])", "tf.split(values, 2)", "tf.unstack(value=[])", "tf.stack()"],
+)
+def test_what_is_no_tensor_of_the_network_may_be_stacked_and_split(statement: str) -> None:
+    text = (
+        "import tensorflow as tf\nfrom tensorflow.keras.layers import *\n"
+        f"parts = {statement}\n"
+        "model = tf.keras.Sequential([Flatten(input_shape=(4, 4, 3)), Dense(2)])"
+    )
+    assert layers_of(text) == [Flatten(), Dense(2)]
+    assert read_keras(text).notes == ()

@@ -79,3 +79,21 @@ def test_tensorflow_names_of_optimizers_and_reshapes_are_read() -> None:
     assert found.network.input == Shape.of(1, 28, 28)
     assert found.recipe == {"optimizer": "adam", "learning_rate": 0.01}
     assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    "maker",
+    [
+        "layers.Conv2DTranspose(8, 5), layers.Conv2DTranspose(4, 5), layers.Conv2DTranspose(1, 5)",
+        "layers.Dense(128), layers.Dense(64), layers.Dense(64), layers.Reshape((8, 8, 1))",
+    ],
+)
+def test_of_a_gan_the_discriminator_is_read(maker: str) -> None:
+    text = (
+        f"generator = keras.Sequential([layers.Input((9,)), {maker}])\n"
+        "discriminator = keras.Sequential([layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(1)])\n"
+        "discriminator.build((None, 8, 8, 1))\n"
+    )
+    found = read_keras(HEAD + text)
+    assert found.networks == ("discriminator", "generator")
+    assert found.network.input == Shape.of(1, 8, 8)
