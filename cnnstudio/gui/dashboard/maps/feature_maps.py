@@ -241,11 +241,12 @@ class FeatureMapsView(QWidget):
 
     def show_hint(self, title: str, hint: str) -> None:
         """Shows a hint instead of maps."""
-        self.heading.show_texts(title)
         self._controls.hide()
         self._stack.setCurrentIndex(0)
         self.grid.show_hint(plain_line(hint))
         self.grid.setAccessibleDescription(plain_line(hint))
+        # Last: who hears that the heading has changed reads the rest too.
+        self.heading.show_texts(title)
 
     def _describe_prediction(self, maps: FeatureMaps, classes: tuple[str, ...]) -> str:
         """`Predicted: cat (97%) · actual: dog` or `Predicted: cat (97%) · correct`."""

@@ -58,6 +58,8 @@ class View(QWidget):
     """The sentence beside the title has changed."""
     details_wanted = Signal(object)
     """The object name of the view that shows more of what was chosen: see `show_details`."""
+    built = Signal()
+    """The content was created."""
     left = Signal()
     """Escape was pressed, and there is nothing more to leave within the view."""
 
@@ -208,6 +210,7 @@ class View(QWidget):
             self._is_built = True
             self._column.addWidget(self.build())
             self._veil.raise_()
+            self.built.emit()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -58,7 +58,8 @@ class FeatureMapsInPanel(View):
         heading = self.maps.heading
         title = heading.title.removeprefix(self.title).removeprefix(" of ")
         secondary = " · ".join(filter(None, (title, heading.details)))
-        self._describe(secondary, self.maps.grid.accessibleDescription() or self.maps.grid.hint)
+        shown = f"{heading.title}: {heading.details}" if heading.details else heading.title
+        self._describe(secondary, self.maps.grid.hint if self.maps.grid.maps is None else shown)
 
     def _on_channel_changed(self, channel: object) -> None:
         self.maps.choose_map(channel if isinstance(channel, int) else None)

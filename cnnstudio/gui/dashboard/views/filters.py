@@ -123,7 +123,8 @@ class FiltersView(View):
             f"{pluralize(reading.total, 'kernel')}, {height} × {width}{color}",
             f"first {len(reading.kernels)} shown" if reading.total > len(reading.kernels) else "",
         )
-        self.show_content(" · ".join(filter(None, parts)), reading.summary())
+        summary = reading.summary().replace(layer, describe_layer(readings.network, layer), 1)
+        self.show_content(" · ".join(filter(None, parts)), summary)
 
     def _ask(self, readings: MomentReadings, layer: str) -> Answer:
         """The filters with their change, if it is wanted and known, else without."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import pluralize
@@ -96,7 +98,7 @@ class HistogramsView(View):
         )
         title = describe_layer(readings.network, layer) if layer in known else layer
         note = self.epoch_note(answer, readings)
-        self.show_content(" · ".join(filter(None, (note, title))), reading.summary())
+        self.show_content(" · ".join(filter(None, (note, title))), _summary(reading, readings.network))
 
     def _layer(self, reading: HistogramsReading, network: Network) -> str:
         """The chosen layer if it has values, else the last one before it that has, else the first."""
@@ -144,3 +146,11 @@ def _histogram(reading: HistogramsReading, layer: str, kind: str, epoch: int) ->
     row = reading.layers.index(layer)
     low, high = (float(getattr(reading, f"{kind}_{end}")[row]) for end in ("low", "high"))
     return Histogram(epoch, counts[row], low, high) if high >= low else None
+
+
+def _summary(reading: HistogramsReading, network: Network) -> str:
+    """What the reading says, with the layers' names as they are in the list."""
+    text, known = reading.summary(), {node.id for node in network.walk()}
+    for layer in known.intersection(reading.layers):
+        text = re.sub(rf"\b{re.escape(layer)}\b", describe_layer(network, layer).replace("\\", r"\\"), text)
+    return text

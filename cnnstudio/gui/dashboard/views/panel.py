@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
-from PySide6.QtCore import QObject, QPoint, Signal
+from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QFontMetrics
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -26,6 +27,7 @@ from cnnstudio.gui.widgets.images.saving import png_bytes, save_file
 from cnnstudio.gui.widgets.labels import Panel, PartsLabel
 
 HEAD_HEIGHT = 40
+_BY_TAB = Qt.FocusPolicy.TabFocus
 
 
 class ViewHead(QWidget):
@@ -104,6 +106,7 @@ class ViewPanel(Panel):
             self._view.secondary_changed.disconnect(self._on_secondary_changed)
             self._view.details_wanted.disconnect(self._on_details_wanted)
             self._view.left.disconnect(self._on_left)
+            self._view.built.disconnect(self._order_tabs)
             self._place.removeWidget(self._view)
             if self._view.parentWidget() is self:
                 self._view.hide()
@@ -112,10 +115,19 @@ class ViewPanel(Panel):
         view.secondary_changed.connect(self._on_secondary_changed)
         view.details_wanted.connect(self._on_details_wanted)
         view.left.connect(self._on_left)
+        view.built.connect(self._order_tabs)
         view.show()
+        self._order_tabs()
         self.head.show_view(view)
         self.setAccessibleName(view.title)
         self.view_changed.emit(view.name)
+
+    def _order_tabs(self) -> None:
+        """Tab goes from the head into the view, then to the next panel; views are as old as they may be."""
+        # Not by nextInFocusChain, after which PySide calls slots of widgets that are gone.
+        parts = [part for part in self.view.findChildren(QWidget) if part.focusPolicy() & _BY_TAB]
+        for before, after in pairwise((self.head.menu_button, *parts)):
+            QWidget.setTabOrder(before, after)
 
     def _on_details_wanted(self, name: object) -> None:
         self._group.show_details(self, str(name))

@@ -49,7 +49,7 @@ class LayerList(Panel):
         self._memory = Label(role="help", tone="secondary")
         self._memory.setObjectName("designMemory")
         self.advice = AdviceButton(project)
-        self._headers = _ColumnHeaders(self.tree)
+        self._headers = _ColumnHeaders(self.tree, project)
         self._foot_line = Line()
         self._head_buttons: list[QWidget] = []
         self._compose()
@@ -208,9 +208,10 @@ class _NameField(QLineEdit):
 class _ColumnHeaders(QWidget):
     """The column headers. Clicking one of the last two switches between parameters and multiply-adds."""
 
-    def __init__(self, tree: LayerTree) -> None:
+    def __init__(self, tree: LayerTree, project: Project) -> None:
         super().__init__()
         self._tree = tree
+        self._project = project
         self._layer = Label("Layer", "head", "secondary")
         self._output = Label("Output", "head", "secondary")
         self._amount = QPushButton()
@@ -227,6 +228,7 @@ class _ColumnHeaders(QWidget):
             part.setParent(self)
         self.setFixedHeight(24)
         tree.width_changed.connect(self._place)
+        project.analysis_changed.connect(self._place)
         self._show()
 
     def _on_clicked(self) -> None:
@@ -248,7 +250,11 @@ class _ColumnHeaders(QWidget):
         self._put(self._layer, STRIPE_LEFT + self._layer.sizeHint().width())
         self._put(self._output, columns.output)
         self._put(self._amount, columns.amount)
-        share_right = columns.share[0] + self._share.sizeHint().width() if columns.share else None
+        # Shares of a total that is not known yet are not drawn either.
+        is_known = self._project.analysis.has_known_costs
+        share_right = (
+            columns.share[0] + self._share.sizeHint().width() if columns.share and is_known else None
+        )
         self._put(self._share, share_right)
 
     def _put(self, part: QWidget, right: int | None) -> None:

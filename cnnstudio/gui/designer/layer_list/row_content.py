@@ -63,9 +63,12 @@ def _amount_text(report: LayerReport, quantity: Quantity) -> str:
 
 
 def _summary(node: Node) -> str:
-    own = f"{node.layer.type_name()} · " if node.name else ""
+    summary = node.layer.summary()
+    if node.name:
+        # `Repeat × 3`, but `Conv2D · 32 filters`.
+        summary = f"{node.layer.type_name()}{' ' if summary.startswith('×') else ' · '}{summary}"
     empty = " · empty: drop layers here" if node.is_group and not node.children else ""
-    return f"{own}{node.layer.summary()}{empty}"
+    return f"{summary}{empty}"
 
 
 def branch_number(network: Network, node_id: str) -> int | None:

@@ -18,13 +18,16 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.gui.compute.questions import Answer, Question
 from cnnstudio.gui.dashboard.views.base import PENDING_DELAY_MS, View
 from cnnstudio.gui.dashboard.views.catalog import view_types
+from cnnstudio.gui.dashboard.views.feature_maps import FeatureMapsInPanel
 from cnnstudio.gui.dashboard.views.panel import HEAD_HEIGHT, ViewPanel
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.insight.instruments.calibration import CalibrationReading
 from cnnstudio.insight.instruments.confusion import ConfusionReading
 from cnnstudio.insight.instruments.filters import FiltersReading
 from tests.gui import shown_texts
+from tests.gui.canned import CLASSES, feature_maps
 from tests.gui.dashboard.views.canned_readings import (
+    NETWORK,
     Harness,
     calibration,
     confusion,
@@ -102,6 +105,45 @@ def test_a_view_that_was_never_shown_has_no_content_and_asks_nothing(harness: Ha
 
     assert view.layout().count() == 0
     assert harness.answers.asked == []
+
+
+def test_tab_goes_through_one_panel_after_the_other(harness: Harness) -> None:
+    first = harness.panel("viewMistakes")
+    harness.panel("viewConfusion")
+    harness.show_run()
+    harness.settle()
+    with harness.qtbot.waitActive(harness.window):
+        harness.window.activateWindow()
+    first.head.chooser.setFocus()
+    visited = list[bool]()
+    while True:
+        focused = QApplication.focusWidget()
+        assert focused is not None
+        if visited and focused is first.head.chooser:
+            break
+        visited.append(first.isAncestorOf(focused))
+        harness.qtbot.keyClick(focused, Qt.Key.Key_Tab)
+    in_first, in_second = visited.count(True), visited.count(False)
+    assert visited == [True] * in_first + [False] * in_second
+    assert min(in_first, in_second) > 3
+
+
+def test_feature_maps_are_described_as_they_are_shown(harness: Harness) -> None:
+    view = harness.panel("viewFeatureMaps").view
+    assert isinstance(view, FeatureMapsInPanel)
+    harness.show_run()
+    view.maps.show_maps(feature_maps("conv2d_1", dead=(1,)), NETWORK, CLASSES, "after epoch 3")
+    assert view.summary() == "Feature maps of Conv2D (layer 1): after epoch 3 · 8 maps, 1 dead"
+    view.maps.show_nothing(NETWORK, "conv2d_2", "No feature maps were saved for this layer")
+    assert view.summary() == "No feature maps were saved for this layer"
+
+
+def test_layers_are_named_as_in_the_list(harness: Harness) -> None:
+    _, view = shown(harness, "viewFilters")
+    assert view.summary().startswith("Conv2D (layer 1): ")
+    _, view = shown(harness, "viewHistograms")
+    assert "conv2d_" not in view.summary()
+    assert "(layer " in view.summary()
 
 
 @pytest.mark.parametrize("name", ASKING)
