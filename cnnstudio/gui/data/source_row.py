@@ -38,7 +38,9 @@ class SourceRow(Panel):
         self._details = Label("", "help", "secondary", wrap=True)
         self._terms = Label(_terms(source), "help", "secondary", wrap=True)
         self._terms.setObjectName("terms")
-        self._terms.setVisible(bool(self._terms.text()))
+        if not self._terms.text():
+            # Never shown here: without a parent yet it would be a window, which takes the keys from this one.
+            self._terms.hide()
         self._notes = Label("", "help", "secondary", wrap=True)
         self._notes.setObjectName("notes")
         self._notes.hide()

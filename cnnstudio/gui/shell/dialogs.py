@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QObject, QSize, Qt, Signal
+from PySide6.QtWidgets import QDialog, QWidget
 
 from cnnstudio import __version__
 from cnnstudio.gui.compute.session import TrainingSession
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from cnnstudio.design.templates import Template
     from cnnstudio.gui.compare.seed_comparison import SeedComparison
 
+_EDGE, _TITLE = 8, 40
+"""Around a dialog, and for its title bar, in pixels."""
 _NOTHING_UNSAVED = "There are no unsaved designs of earlier sessions: nothing was lost."
 
 
@@ -56,6 +58,17 @@ class Dialogs(QObject):
         self._window = window
         self._seeds: SeedComparison | None = None
 
+    def _open(self, dialog: QDialog) -> None:
+        self._fit(dialog)
+        dialog.open()
+
+    def _fit(self, dialog: QDialog) -> None:
+        """Makes a dialog that is larger than the screen as small as it has to be."""
+        free = self._window.screen().availableSize()
+        dialog.resize(
+            dialog.size().boundedTo(QSize(free.width() - 2 * _EDGE, free.height() - _TITLE - _EDGE))
+        )
+
     def show_templates(self) -> None:
         """Shows the gallery of templates."""
         from cnnstudio.gui.templates.dialog import TemplateDialog
@@ -68,7 +81,7 @@ class Dialogs(QObject):
                 self._project.set_recipe(RECIPES[dialog.recipe])
 
         dialog.chosen.connect(open_template)
-        dialog.open()
+        self._open(dialog)
 
     def show_unsaved(self) -> None:
         """Shows the unsaved designs of sessions that ended in a crash."""
@@ -79,7 +92,7 @@ class Dialogs(QObject):
             return
         dialog = UnsavedDialog(self._documents, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
+        self._open(dialog)
 
     def show_import(self, path: Path | None = None) -> None:
         """Shows the import dialog for Keras and PyTorch code, with the file at `path` loaded if given."""
@@ -88,7 +101,7 @@ class Dialogs(QObject):
         dialog = ImportDialog(self._project, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(self._documents.opened)
-        dialog.open()
+        self._open(dialog)
         if path is not None:
             dialog.open_file(path)
 
@@ -104,6 +117,7 @@ class Dialogs(QObject):
             known = partial(known_results, folder)
             dialog = CompareDialog(self._project, list(designs), self._seed_comparison(), self._window, known)
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._fit(dialog)
         dialog.show()
         dialog.raise_()
         dialog.activateWindow()
@@ -115,6 +129,7 @@ class Dialogs(QObject):
         assert isinstance(folders, tuple)
         dialog = RunComparison(folders, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._fit(dialog)
         dialog.show()
 
     def _seed_comparison(self) -> SeedComparison:
@@ -134,7 +149,7 @@ class Dialogs(QObject):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.chosen.connect(lambda name: self._project.set_dataset(str(name), None))
         dialog.finished.connect(lambda _: self.data_sets_changed.emit())
-        dialog.open()
+        self._open(dialog)
 
     def save_drawing(self) -> None:
         """Asks for a file and saves the drawing of the network."""
@@ -146,7 +161,7 @@ class Dialogs(QObject):
         """Lists all commands and their shortcuts."""
         from cnnstudio.gui.shell.help.shortcuts_dialog import ShortcutsDialog
 
-        ShortcutsDialog(self._actions(), self._window).open()
+        self._open(ShortcutsDialog(self._actions(), self._window))
 
     def show_about(self) -> None:
         """Shows name, version and license."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.overlay import Overlay
 
 QUESTION = "What does this show?"
-_WIDTH = 340
+_WIDTH = 380
 
 
 class HelpCard(Overlay):
@@ -26,7 +27,14 @@ class HelpCard(Overlay):
         column.setSpacing(8)
         column.addWidget(self._title)
         column.addWidget(self._text)
-        column.addWidget(self.close_button)
+        foot = QHBoxLayout()
+        foot.addStretch(1)
+        foot.addWidget(self.close_button)
+        column.addLayout(foot)
+
+    def sizeHint(self) -> QSize:
+        # As high as the text at this width: by itself a wrapped label asks for more.
+        return QSize(self.width(), self.heightForWidth(self.width()))
 
     @property
     def text(self) -> str:
