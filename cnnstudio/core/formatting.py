@@ -33,6 +33,11 @@ def format_compact(number: int) -> str:
     raise AssertionError("a number of 10,000 or more has a unit")
 
 
+def format_value(value: float) -> str:
+    """A measured value in three digits: `0.00123`, `12.3`, `1,234`, from ten million on `1.23e+09`."""
+    return f"{value:,.0f}" if 999.5 <= abs(value) < 1e7 else f"{value:.3g}"
+
+
 def pluralize(number: int, noun: str) -> str:
     """`1 layer`, `1,200 layers`."""
     return f"{format_count(number)} {noun}" if number == 1 else f"{format_count(number)} {noun}s"

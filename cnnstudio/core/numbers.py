@@ -11,10 +11,10 @@ _EXPONENT = r"([eE][+-]?\d+)?"
 _PLAIN = re.compile(rf"\d+{_EXPONENT}")
 _POINT = re.compile(rf"(?:\d+\.\d*|\.\d+){_EXPONENT}")
 _COMMA = re.compile(rf"(?:\d+,\d*|,\d+){_EXPONENT}")
-_ONE_GROUP = re.compile(r"[1-9]\d{0,2},\d{3}")
+_ONE_GROUP = re.compile(rf"([1-9]\d{{0,2}},\d{{3}}){_EXPONENT}")
 _SPACES = r"[ '’\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]"
 _SPACED_GROUPS = re.compile(rf"[1-9]\d{{0,2}}(?:{_SPACES}\d{{3}})+(?:[.,]\d*)?{_EXPONENT}")
-_COMMA_GROUPS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
+_COMMA_GROUPS = re.compile(rf"[1-9]\d{{0,2}}(?:,\d{{3}})+(?:\.\d*)?{_EXPONENT}")
 _POINT_GROUPS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+,\d*|[1-9]\d{0,2}(?:\.\d{3}){2,}")
 _MAXIMUM_DIGITS = 400
 """More are out of any range, and int() refuses more than 4,300."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from cnnstudio.core.formatting import pluralize
+from cnnstudio.core.formatting import format_value, pluralize
 from cnnstudio.insight.drawing import mosaic
 from cnnstudio.insight.reading import Canvas, Reading, array, indices, integer, real, text
 
@@ -54,4 +54,4 @@ class FeatureMaps(Reading):
         if (height, width) == (1, 1):
             shown = pluralize(self.total, "value")
         dead = f"; {pluralize(len(self.dead), 'unit')} dead" if self.dead else ""
-        return f"{self.node_id}: {shown}, from {self.low:.3g} to {self.high:.3g}{dead}."
+        return f"{self.node_id}: {shown}, from {format_value(self.low)} to {format_value(self.high)}{dead}."

@@ -9,6 +9,7 @@ from cnnstudio.core.formatting import (
     format_compact,
     format_duration,
     format_percent,
+    format_value,
     list_names,
     ordinal,
     pluralize,
@@ -96,3 +97,21 @@ def test_sizes_use_the_fitting_unit(size: int, text: str) -> None:
 def test_a_long_list_of_names_is_cut() -> None:
     assert list_names(["cat", "dog"]) == "cat, dog"
     assert list_names(["a" * 1000, "b"], 10) == "aaaaaaaaa…"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.00123, "0.00123"),
+        (12.34, "12.3"),
+        (999.4, "999"),
+        (999.7, "1,000"),
+        (1234.4, "1,234"),
+        (-4321.0, "-4,321"),
+        (1.234e9, "1.23e+09"),
+        (0.0, "0"),
+        (float("inf"), "inf"),
+    ],
+)
+def test_a_value_has_three_digits_or_separated_thousands(value: float, text: str) -> None:
+    assert format_value(value) == text

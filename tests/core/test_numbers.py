@@ -71,5 +71,13 @@ def test_three_digits_after_one_comma_are_thousands_of_an_integer_and_else_refus
         parse_number("1,024")
 
 
+def test_an_exponent_does_not_decide_what_a_comma_means() -> None:
+    assert parse_number("1,024e3", whole=True) == 1_024_000
+    with pytest.raises(ParameterError, match=r"1,024e-3 could be 1\.024e-3 or 1024e-3"):
+        parse_number("1,024e-3")
+    assert parse_number("1,5e3") == 1500
+    assert parse_number("1,234,567e-3") == 1234.567
+
+
 def test_a_number_with_thousands_of_digits_is_read() -> None:
     assert parse_number("9" * 5000, whole=True) == int("9" * 400)

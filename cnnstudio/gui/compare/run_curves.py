@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtWidgets import QMenu
 
-from cnnstudio.core.formatting import format_percent, pluralize
+from cnnstudio.core.formatting import format_percent, format_value, pluralize
 from cnnstudio.gui.plots.companions import Companion
 from cnnstudio.gui.plots.curve_plot import CurvePlot
 from cnnstudio.gui.plots.export import PlotMenu
@@ -63,10 +63,8 @@ def _summary(first: History, second: History) -> str:
     for name, history in (("First run", first), ("second run", second)):
         if history:
             last = history[-1].validation
-            parts.append(
-                f"{name}: {pluralize(len(history), 'epoch')}, last validation loss {last.loss:.3g}, "
-                f"accuracy {format_percent(last.accuracy)}"
-            )
+            scores = f"loss {format_value(last.loss)}, accuracy {format_percent(last.accuracy)}"
+            parts.append(f"{name}: {pluralize(len(history), 'epoch')}, last validation {scores}")
         else:
             parts.append(f"{name}: no complete epoch")
     return "; ".join(parts) + "."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnstudio.core.formatting import format_percent
+from cnnstudio.core.formatting import format_percent, format_value
 from cnnstudio.gui.runs.curves.metric_curves import MetricName
 
 
@@ -39,8 +39,8 @@ class Metric:
         """The value as the legend writes it, such as `0.591`, `79.5%` or `2,410`."""
         if self.is_percent:
             return format_percent(value)
-        if self.digits == ".3f" and not 0.0995 <= value < 1000:
-            return f"{value:.3g}"
+        if self.digits == ".3g" or (self.digits == ".3f" and not 0.0995 <= value < 999.5):
+            return format_value(value)
         return f"{value:{self.digits}}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from cnnstudio.core.formatting import format_percent
+from cnnstudio.core.formatting import format_percent, format_value
 from cnnstudio.gui.runs.curves.marks import Kind, Mark, Marks
 from cnnstudio.gui.runs.curves.metric_curves import MetricCurves, MetricName
 from cnnstudio.runs.event_check import MAX_EPOCHS
@@ -187,7 +187,7 @@ class RunHistory:
         for position, event in zip(x, events, strict=True):
             jump = self._rates.follow(event.learning_rate)
             if jump:
-                self._mark(float(position), f"rate {event.learning_rate:.3g}", jump, "rate")
+                self._mark(float(position), f"rate {format_value(event.learning_rate)}", jump, "rate")
 
     def _mark_trouble(self, x: np.ndarray, losses: list[float]) -> None:
         bad = np.flatnonzero(~np.isfinite(losses))
@@ -258,7 +258,7 @@ class _RateJumps:
             return ""
         if max(rate, before) / min(rate, before) < _MIN_RATE_JUMP:
             return ""
-        return f"The schedule changed the learning rate from {before:.3g} to {rate:.3g}."
+        return f"The schedule changed the learning rate from {format_value(before)} to {format_value(rate)}."
 
 
 def _grouped(events: Iterable[Event]) -> Iterator[Event | list[Progress]]:

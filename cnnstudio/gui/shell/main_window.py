@@ -240,11 +240,12 @@ class MainWindow(QMainWindow):
         shown.cursor.run_changed.connect(lambda record: overlay.table.mark_shown(record.folder))
         self.run_commands.renamed.connect(lambda named: self.shown_run.rename(*named))
         self.pages.turned.connect(lambda _: overlay.close_table())
+        slot = overlay.table.message_slot
+        overlay.visibility_changed.connect(lambda on: self.message_bar.use_slot(slot if on else None))
 
     def show_runs(self) -> None:
         """Lays the table of runs over the page, or takes it away."""
         self.runs_overlay.toggle(self.run_folder)
-        self.message_bar.raise_()
 
     def _on_run_chosen(self, folder: object) -> None:
         assert isinstance(folder, Path)

@@ -25,10 +25,8 @@ class RunActions(QObject):
         super().__init__(parent)
         self._project = project
         self._session = session
-        self._has_offered_design = False
         signals = (session.state_changed, project.network_changed, project.recipe_changed)
         self.action_set = ActionSet(self, RUN_ACTIONS, self, signals)
-        session.state_changed.connect(self._on_state_changed)
         project.network_changed.connect(self._on_network_changed)
         project.recipe_changed.connect(self._on_recipe_changed)
 
@@ -51,9 +49,6 @@ class RunActions(QObject):
 
     # Reactions to edits
 
-    def _on_state_changed(self, _: object) -> None:
-        self._has_offered_design = False
-
     def _changes(self) -> dict[str, object]:
         """The recipe fields that differ from the run's and can change during a run, with their new values."""
         if self._session.recipe is None:
@@ -67,11 +62,8 @@ class RunActions(QObject):
         return network is not None and self._project.network.nodes != network.nodes
 
     def _on_network_changed(self, _: object) -> None:
-        if not self._offers_design:
-            # After an undo, the next change is offered again.
-            self._has_offered_design = False
-        elif not self._has_offered_design:
-            self._has_offered_design = True
+        # With each edit: who has closed the offer may want it after the next one.
+        if self._offers_design:
             self.message.emit(
                 Message(
                     "The paused run still uses the original design.",

@@ -113,7 +113,6 @@ class TrainingToolBar(QToolBar):
         self._project = project
         self._session = session
         self._status = RunStatusText()
-        self._design_name = project.network.name
         self._outcome = ""
         """The result of a seed sweep, or the status of a run that another program trains."""
         self._loading_text = ""
@@ -221,6 +220,7 @@ class TrainingToolBar(QToolBar):
         session.dataset_loaded.connect(self._on_dataset_loaded)
         for signal in (project.network_changed, project.recipe_changed, project.dataset_changed):
             signal.connect(self._on_inputs_changed)
+        project.opening.connect(self._on_opening)
 
     # Callbacks of the actions
 
@@ -361,11 +361,15 @@ class TrainingToolBar(QToolBar):
         self._outcome = describe_followed_run(follower.latest, self._status, follower.problem)
         self._update()
 
-    def _on_inputs_changed(self, _: object) -> None:
-        if self._session.state is State.IDLE and self._project.network.name != self._design_name:
-            # Another design was opened or imported: what became of the last run is said by the run on show.
+    def _on_opening(self, _: object) -> None:
+        """Another design is opened or imported: what became of the last run is said by the run on show.
+
+        One that only gets another name is the same design.
+        """
+        if self._session.state is State.IDLE:
             self._status, self._outcome = RunStatusText(), ""
-        self._design_name = self._project.network.name
+
+    def _on_inputs_changed(self, _: object) -> None:
         if self._session.state is State.IDLE and not (self._status.text or self._outcome):
             self._failure = ""
             self._update()

@@ -31,6 +31,7 @@ _MIN_WIDTH, _MAX_WIDTH, _MARGIN = 360, 760, 12
 _READING_MS = 8_000
 """How long a message stays that asks for nothing, and for each character of it:"""
 _READING_MS_PER_CHARACTER = 80
+_SLOT_MARGIN = 6
 _LIFT = 76
 """Pixels above the lower edge of the page: what one can do next stands at the foot of its panels."""
 
@@ -80,6 +81,8 @@ class MessageBar(QFrame):
         self._restore_focus_to: QWidget | None = None
         """What had the focus before it came into the bar."""
         self._area: QWidget | None = None
+        self._slot: QWidget | None = None
+        """The place of its own that it has in what lies over the area."""
         self._reading = QTimer(self)
         self._reading.setSingleShot(True)
         self._reading.timeout.connect(self._on_read)
@@ -112,6 +115,17 @@ class MessageBar(QFrame):
         self.setGraphicsEffect(shadow)
         self.hide()
 
+    def use_slot(self, slot: QWidget | None) -> None:
+        """Shows the messages in `slot`, a widget of the window without a height of its own, or None for over
+        the area.
+
+        What lies over the area, such as a list, has no rows to spare: it gives the message a place.
+        """
+        if self._slot is not None:
+            self._slot.hide()
+        self._slot = slot
+        self._place()
+
     @property
     def text(self) -> str:
         """The text of the message; empty while the bar is hidden."""
@@ -130,7 +144,15 @@ class MessageBar(QFrame):
         self._show([Message(text, is_error, button, action, holds=holds)])
 
     def show_message(self, message: Message) -> None:
-        """The same for a Message, as the slot of a signal."""
+        """The same for a Message, as the slot of a signal.
+
+        An offer that is there already stays as it is, so that an edit at a time can repeat it.
+        """
+        if message.button and not self.isHidden():
+            same = [(each.text, each.button) == (message.text, message.button) for each in self._messages]
+            if any(same):
+                self._messages[same.index(True)] = message
+                return
         kept: list[Message] = []
         if message.is_note and not self.isHidden():
             # The bar has a single button.
@@ -215,6 +237,8 @@ class MessageBar(QFrame):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
+        if self._slot is not None and not event.spontaneous():
+            self._slot.hide()
         self._reading.stop()
         self._restore_focus_to = None
 
@@ -243,14 +267,23 @@ class MessageBar(QFrame):
         area, layout, window = self._area, self.layout(), self.parentWidget()
         if area is None or layout is None or window is None or self.isHidden():
             return
-        most = min(_MAX_WIDTH, area.width() - 4 * _MARGIN)
+        room = self._slot if self._slot is not None else area
+        most = min(_MAX_WIDTH, room.width() - (2 if self._slot is not None else 4) * _MARGIN)
         width = max(min(self._natural_width(), most), min(_MIN_WIDTH, most))
         # Inner layouts first: the outer one needs their new size hints.
         self._body.invalidate()
         layout.activate()
         height = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else self.sizeHint().height()
-        top = max(area.height() - height - _LIFT, _MARGIN)
-        corner = area.mapTo(window, QPoint((area.width() - width) // 2, top))
+        if self._slot is not None:
+            self._slot.setFixedHeight(height + 2 * _SLOT_MARGIN)
+            self._slot.show()
+            above = self._slot.parentWidget().layout()
+            if above is not None:
+                above.activate()
+            top = _SLOT_MARGIN
+        else:
+            top = max(area.height() - height - _LIFT, _MARGIN)
+        corner = room.mapTo(window, QPoint((room.width() - width) // 2, top))
         self.setGeometry(corner.x(), corner.y(), width, height)
         self.raise_()
 

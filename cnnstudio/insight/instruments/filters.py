@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from cnnstudio.core.formatting import format_percent, pluralize
+from cnnstudio.core.formatting import format_percent, format_value, pluralize
 from cnnstudio.core.parameters import shorten
 from cnnstudio.data.dataset import Pixels
 from cnnstudio.insight.drawing import mosaic
@@ -76,8 +76,8 @@ class FiltersReading(Reading):
         height, width = self.kernels.shape[2:]
         start = (
             f"{self.layer}: {pluralize(self.total, 'filter')} of {height} × {width} with "
-            f"{pluralize(self.input_channels, 'channel')}, norms from {self.norms.min():.3g} to "
-            f"{self.norms.max():.3g}"
+            f"{pluralize(self.input_channels, 'channel')}, norms from {format_value(self.norms.min())} to "
+            f"{format_value(self.norms.max())}"
         )
         if self.change is None:
             return f"{start}."

@@ -17,6 +17,7 @@ from cnnstudio.gui.plots.companions import companions_of
 from cnnstudio.gui.plots.drawing.axes import log_ticks, round_up, short_number
 from cnnstudio.gui.plots.drawing.items import clip_line, gap_areas
 from cnnstudio.gui.plots.learning import LearningView
+from cnnstudio.gui.plots.metrics import METRIC
 from cnnstudio.gui.plots.options import CurveOptions, Smoothing
 from cnnstudio.gui.runs.curves.overlays import Overlay
 from cnnstudio.gui.runs.history import RunHistory
@@ -586,3 +587,8 @@ def test_logarithmic_axes_have_round_numbers(
     low: float, high: float, count: float, expected: list[float]
 ) -> None:
     assert [10**tick for tick in log_ticks(low, high, count)] == pytest.approx(expected)
+
+
+def test_large_values_in_the_legend_have_separated_thousands() -> None:
+    assert [METRIC["loss"].format(value) for value in (0.5912, 999.9, 1234.4)] == ["0.591", "1,000", "1,234"]
+    assert METRIC["gradient_norm"].format(54_321.0) == "54,321"

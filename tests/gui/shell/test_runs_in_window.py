@@ -99,6 +99,18 @@ def window_summary() -> RunSummary:
     return SummaryReader().read(runs_folder() / "mine-0")
 
 
+def test_messages_cover_no_run_of_the_table(window: MainWindow, qtbot: QtBot) -> None:
+    open_table(window, qtbot)
+    bar, view = window.message_bar, window.runs_overlay.table.view
+    window.message_bar.show_text("Moving 2 runs to the trash.", button="Undo", action=lambda: None)
+    rows = view.rect().translated(view.mapTo(window, view.rect().topLeft()))
+    assert bar.isVisible()
+    assert not bar.geometry().intersects(rows)
+    press(KEY.Key_Escape)
+    assert bar.isVisible()
+    assert window.runs_overlay.table.message_slot.isHidden()
+
+
 def test_a_page_turn_and_escape_take_the_table_away(window: MainWindow, qtbot: QtBot) -> None:
     open_table(window, qtbot)
     press(KEY.Key_Escape)

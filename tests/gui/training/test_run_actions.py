@@ -145,6 +145,15 @@ def test_the_offer_goes_with_an_undo_and_returns_with_the_next_edit(stage: Stage
     assert len(stage.offers) == 2
 
 
+def test_an_offer_that_was_closed_returns_with_the_next_edit(stage: Stage) -> None:
+    stage.run(State.PAUSED)
+    first, *rest = VALID.nodes
+    for number in (1, 2):
+        # Closing the message says nothing to the run: only the next edit counts.
+        stage.edit(dataclasses.replace(VALID, nodes=(first, Node("dropout_1", Dropout(0.1 * number)), *rest)))
+        assert len(stage.offers) == number
+
+
 def test_layers_that_lose_their_weights_are_listed_with_the_reason(stage: Stage) -> None:
     stage.run(State.PAUSED)
     stage.edit(dataclasses.replace(VALID, nodes=(Node("conv2d_1", Conv2D(filters=6)), *VALID.nodes[1:])))

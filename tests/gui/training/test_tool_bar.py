@@ -289,7 +289,7 @@ def test_a_narrow_window_has_shorter_controls_and_its_sentence_elsewhere(stage: 
     assert changes[-1]
     assert not stage.tool_bar.status_label.isVisible()
     assert stage.tool_bar.status_text.startswith("Epoch 5 of 8")
-    assert controls(stage)["data"][1] == 112
+    assert controls(stage)["data"][1] == 104
 
 
 def test_train_without_a_data_set_explains_why_not(stage: Stage) -> None:
@@ -309,6 +309,9 @@ def test_with_another_design_the_status_is_about_that(stage: Stage) -> None:
     stage.session.show_state(State.IDLE)
     stage.project.edit("add Dropout", edits.duplicate(VALID, [VALID.nodes[0].id])[0])
     assert stage.status.startswith("Epoch 5 of"), "an edit leaves what became of the run"
+
+    stage.project.edit("rename design", dataclasses.replace(stage.project.network, name="Cats"))
+    assert stage.status.startswith("Epoch 5 of"), "and so does another name"
 
     stage.project.open_network(dataclasses.replace(VALID, name="Birds"), None)
     assert stage.status.startswith("Ready to train")

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.widgets import message_bar
@@ -198,3 +199,46 @@ def test_errors_and_what_asks_for_something_stay(
     bar.show_message(message)
     qtbot.wait(100)
     assert bar.text == message.text
+
+
+def test_an_offer_that_is_there_already_is_not_shown_twice(parts: tuple[MessageBar, QLineEdit]) -> None:
+    bar, _ = parts
+    done: list[int] = []
+    bar.show_message(Message("The design has changed.", button="Continue", action=lambda: done.append(1)))
+    bar.show_message(Message("A note.", is_note=True))
+    bar.show_message(Message("The design has changed.", button="Continue", action=lambda: done.append(2)))
+    assert bar.text == "The design has changed.\nA note."
+    QTest.mouseClick(bar.findChild(QPushButton, "messageButton"), Qt.MouseButton.LeftButton)
+    assert done == [2]
+    bar.show_message(Message("The design has changed.", button="Continue", action=lambda: done.append(3)))
+    assert bar.text == "The design has changed."
+
+
+def test_a_list_over_the_page_gives_messages_a_place_of_their_own(qtbot: QtBot) -> None:
+    window, area, rows, slot = QWidget(), QWidget(), QLabel("rows"), QWidget()
+    qtbot.addWidget(window)
+    column = QVBoxLayout(window)
+    column.addWidget(area)
+    inside = QVBoxLayout(area)
+    rows.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+    inside.addWidget(rows)
+    inside.addWidget(slot)
+    slot.hide()
+    bar = MessageBar()
+    bar.float_over(area, window)
+    window.resize(700, 400)
+    with qtbot.waitActive(window):
+        window.show()
+    bar.show_text("Moving 2 runs to the trash.", button="Undo", action=lambda: None)
+    assert bar.geometry().intersects(rows.geometry().translated(area.pos()))
+    bar.use_slot(slot)
+    assert not bar.geometry().intersects(rows.geometry().translated(area.pos()))
+    bar.dismiss()
+    assert slot.isHidden()
+    bar.show_text("Packed the run.")
+    assert not bar.geometry().intersects(rows.geometry().translated(area.pos()))
+    bar.use_slot(None)
+    assert slot.isHidden()
+    QApplication.processEvents()
+    assert bar.geometry().intersects(rows.geometry().translated(area.pos()))
+    window.close()

@@ -7,6 +7,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from cnnstudio.core.formatting import format_value
 from cnnstudio.design.analysis.analysis import LayerReport
 from cnnstudio.gui.theme.colormaps import color_map
 from cnnstudio.gui.theme.theme import theme
@@ -176,9 +177,8 @@ class EnlargedMap(QWidget):
         self.map.show_map(self._levels, self._colors, at)
         level = float(self._maps.maps[self._index][at])
         value = self._maps.low + level / 255 * (self._maps.high - self._maps.low)
-        text = (
-            f"Map {self._index + 1} of {self._maps.total} · row {row + 1}, column {column + 1}: {value:.3g}"
-        )
+        place = f"row {row + 1}, column {column + 1}"
+        text = f"Map {self._index + 1} of {self._maps.total} · {place}: {format_value(value)}"
         size = self._report.receptive_field_size
         if size is not None:
             text += f" · sees {size[0]} × {size[1]} pixels of the image"

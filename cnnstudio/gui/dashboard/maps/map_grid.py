@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy
 
+from cnnstudio.core.formatting import format_value
 from cnnstudio.gui.dashboard.maps.mosaic import EDGE, Grid, fit, mosaic, sharp, stretched, zoomed
 from cnnstudio.gui.theme.colormaps import color_map
 from cnnstudio.gui.theme.text_metrics import text_metrics
@@ -369,10 +370,11 @@ class MapGrid(ScrollingCanvas):
         if self._maps.values is not None:
             values = self._maps.values[index]
         count = len(self._maps.maps)
+        low, high = format_value(float(values.min())), format_value(float(values.max()))
         if values.size == 1:
-            text = f"Value {index + 1} of {count}: {float(values.max()):.3g}"
+            text = f"Value {index + 1} of {count}: {high}"
         else:
-            text = f"Map {index + 1} of {count}: {float(values.min()):.3g} to {float(values.max()):.3g}"
+            text = f"Map {index + 1} of {count}: {low} to {high}"
         return f"{text} · dead: always 0" if index in self._maps.dead else text
 
 

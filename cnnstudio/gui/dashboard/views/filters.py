@@ -7,7 +7,7 @@ from PySide6.QtCore import QRectF, QSize
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from cnnstudio.core.formatting import format_percent, pluralize
+from cnnstudio.core.formatting import format_percent, format_value, pluralize
 from cnnstudio.gui.compute.questions import Answer
 from cnnstudio.gui.dashboard.maps.feature_maps import describe_layer
 from cnnstudio.gui.dashboard.menu_choice import MenuChoice
@@ -163,7 +163,7 @@ class FiltersView(View):
     def _draw_foot(self, reading: FiltersReading, index: int | None) -> None:
         if index is None:
             norms = reading.norms
-            self._foot_title.setText(f"Norms {norms.min():.3g} to {norms.max():.3g}")
+            self._foot_title.setText(f"Norms {format_value(norms.min())} to {format_value(norms.max())}")
             hint = "Click a kernel to see all its channels"
             if not reading.is_color and reading.kernels.shape[1] > 1:
                 hint = f"Each tile is the strongest of {reading.input_channels} channels · {hint.lower()}"
@@ -171,7 +171,7 @@ class FiltersView(View):
             self.large.hide()
             return
         self.large.show()
-        self._foot_title.setText(f"Filter {index + 1} · norm {reading.norms[index]:.3g}")
+        self._foot_title.setText(f"Filter {index + 1} · norm {format_value(reading.norms[index])}")
         change = ""
         if reading.change is not None:
             change = f"changed by {format_percent(float(reading.change[index]))}"
@@ -262,7 +262,7 @@ def _strongest_channels(kernels: np.ndarray, levels: np.ndarray) -> np.ndarray:
 
 def describe_filter(reading: FiltersReading, index: int) -> str:
     """`Filter 29 of 32: norm 1.26, changed by 12.0%`."""
-    text = f"Filter {index + 1} of {reading.total}: norm {reading.norms[index]:.3g}"
+    text = f"Filter {index + 1} of {reading.total}: norm {format_value(reading.norms[index])}"
     if reading.change is not None:
         text += f", changed by {format_percent(float(reading.change[index]))}"
     return text

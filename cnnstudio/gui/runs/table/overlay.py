@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import shiboken6
-from PySide6.QtCore import QEvent, QObject, QRect, Qt
-from PySide6.QtGui import QColor, QHideEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, Signal
+from PySide6.QtGui import QColor, QHideEvent, QMouseEvent, QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from cnnstudio.gui.runs.table.panel import RunsTable
@@ -19,6 +19,9 @@ _MIN_WIDTH = 976
 
 class RunsOverlay(QWidget):
     """Covers `covered`, a widget in the window, with a veil and the table. Hidden at first."""
+
+    visibility_changed = Signal(object)
+    """Whether the table is open now."""
 
     def __init__(
         self, table: RunsTable, covered: QWidget, window: QWidget, opener: QWidget | None = None
@@ -83,9 +86,16 @@ class RunsOverlay(QWidget):
             self._place()
         return False
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.visibility_changed.emit(True)
+
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._restore_focus_to = None
+        # Minimizing the window does not close the table.
+        if not event.spontaneous():
+            self.visibility_changed.emit(False)
 
     def focusNextPrevChild(self, is_next: bool) -> bool:
         """Tab stays within the table: what is below the veil cannot be seen well."""

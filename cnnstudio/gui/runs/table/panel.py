@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QKeyEvent, QKeySequence, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QStackedWidget, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from cnnstudio.core.progress import Progress
 from cnnstudio.gui.compute.io_task import IoTask
@@ -64,6 +64,8 @@ class RunsTable(Panel):
         self.head = TableHead()
         self._state_text = Label("", "content", "secondary", wrap=True)
         self._rows = QStackedWidget()
+        self.message_slot = QWidget()
+        """Where messages are shown while the table is open: below the rows, of which they cover none."""
         self._hint = ElidedLabel(_HINT, "help", "secondary")
         self._buttons = {act: QPushButton(act.title) for act in ACTS}
         self._refresh = QTimer(self)
@@ -78,6 +80,7 @@ class RunsTable(Panel):
         self._state_text.setObjectName("runsState")
         self._rows.addWidget(self.view)
         self._rows.addWidget(self._state_text)
+        self.message_slot.hide()
         foot = QHBoxLayout()
         foot.setContentsMargins(16, 8, 16, 9)
         foot.setSpacing(8)
@@ -94,6 +97,7 @@ class RunsTable(Panel):
         column_layout.setSpacing(0)
         column_layout.addWidget(self.head)
         column_layout.addWidget(self._rows, 1)
+        column_layout.addWidget(self.message_slot)
         column_layout.addWidget(Line())
         column_layout.addLayout(foot)
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from cnnstudio.core.formatting import format_value
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.training.optimization.schedule import learning_rates
 from cnnstudio.training.recipe.recipe import Recipe
@@ -37,12 +38,11 @@ class RateCurve(QWidget):
         self._rates = [rate(number * (steps - 1) // (_POINTS - 1)) for number in range(_POINTS)]
         self._epochs = recipe.epochs
         first, last, highest = self._rates[0], self._rates[-1], max(self._rates)
-        self.summary = f"constant {highest:.3g}"
+        self.summary = f"constant {format_value(highest)}"
         if recipe.has_varying_rate:
             epoch = self._rates.index(highest) * recipe.epochs // _POINTS + 1
-            self.summary = (
-                f"starts at {first:.2g}, peaks at {highest:.3g} in epoch {epoch:,}, ends at {last:.2g}"
-            )
+            peak = f"peaks at {format_value(highest)} in epoch {epoch:,}"
+            self.summary = f"starts at {first:.2g}, {peak}, ends at {last:.2g}"
         self.setAccessibleDescription(self.summary)
         self.setToolTip(self.summary)
         self.update()

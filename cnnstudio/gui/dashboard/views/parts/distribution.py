@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy
 
-from cnnstudio.core.formatting import pluralize
+from cnnstudio.core.formatting import format_value, pluralize
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import mixed, ramp
@@ -151,7 +151,7 @@ class DistributionPlot(Canvas):
             painter.setPen(style.color("grid"))
             painter.drawLine(QPointF(area.left(), y), QPointF(side.right(), y))
             painter.setPen(style.color("secondary"))
-            text = f"{value:.3g}"
+            text = format_value(value)
             painter.drawText(QPointF(area.left() - small.width(text) - 6, small.baseline(y)), text)
         painter.setPen(style.color("secondary"))
         first, last = self._histograms[0].epoch, self._histograms[-1].epoch
@@ -200,4 +200,5 @@ class DistributionPlot(Canvas):
 def describe_histogram(histogram: Histogram) -> str:
     """`Epoch 3: 864 values from −0.41 to 0.38`."""
     count = pluralize(int(histogram.counts.sum()), "value")
-    return f"Epoch {histogram.epoch}: {count} from {histogram.low:.3g} to {histogram.high:.3g}"
+    low, high = format_value(histogram.low), format_value(histogram.high)
+    return f"Epoch {histogram.epoch}: {count} from {low} to {high}"
