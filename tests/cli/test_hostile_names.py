@@ -134,7 +134,7 @@ CASES: dict[tuple[str, ...], list[list[str]]] = {
         ["RUN", "ARCHIVE", *ON_CPU],
         ["RUN", "IMAGES", "--out", "OUT", *ON_CPU],
     ],
-    ("runs", "compare"): [["RUN", "OTHER"]],
+    ("runs", "compare"): [["RUN", "OTHER"], ["RUN", "OTHER", "--align", "images"]],
     ("runs", "delete"): [["OTHER"], ["OTHER", "--permanently"]],
     ("runs", "label"): [["RUN", "--title", HOSTILE, "--tags", HOSTILE, "--note", HOSTILE]],
     ("runs", "list"): [[]],

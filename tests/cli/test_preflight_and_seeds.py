@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shlex
@@ -15,6 +16,10 @@ from cnnstudio.cli.main import main
 from cnnstudio.runs.epochs.kept_weights import kept_epochs
 from cnnstudio.runs.run import Run, list_runs
 from cnnstudio.training.preflight import profiling
+from tests.gui.canned import started
+from tests.runs.library.listed import ended
+from tests.runs.written import WrittenRun
+from tests.training.networks import tiny
 
 Output = pytest.CaptureFixture[str]
 
@@ -124,6 +129,33 @@ def test_different_recipes_are_compared_with_all_their_seeds(
     text = capsys.readouterr().out
     assert "All seeds" in text
     assert "for 2 and 2 runs, Welch's t-test" in text
+
+
+def test_a_comparison_shows_designs_curves_and_confusions(tmp_path: Path, capsys: Output) -> None:
+    networks = tiny(), dataclasses.replace(tiny(), nodes=tiny().nodes[1:])
+    for name, network, images in zip(("one", "two"), networks, (100, 200), strict=True):
+        run = WrittenRun(tmp_path / name, network)
+        run.update_metadata(status="completed")
+        begin = dataclasses.replace(started(), train_images=images)
+        run.append(begin, *(ended(epoch, 2.0, 0.1 * epoch) for epoch in (1, 2, 3)))
+    command = ["runs", "compare", str(tmp_path / "one"), str(tmp_path / "two")]
+    assert main(command) == 0
+    text = capsys.readouterr().out
+    assert "Design, from the first to the second:" in text
+    assert re.search(r"^ *3 +2 +30\.0% +2 +30\.0%$", text, re.M)
+    assert "Neither run has saved a confusion matrix of its best epoch." in text
+    assert main([*command, "--align", "images"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"^ *200 +2 +20\.0% +2 +10\.0%$", text, re.M)
+    assert re.search(r"^ *600 +2 +30\.0%$", text, re.M)
+    assert main([*command, "--align", "images", "--json"]) == 0
+    found = last_line(capsys)
+    assert found["curves"][1] == {
+        "epoch": 2.0,
+        "runs": [{"epoch": 2, "loss": 2.0, "accuracy": 0.2}, {"epoch": 1, "loss": 2.0, "accuracy": 0.1}],
+    }
+    assert found["recipe"] == []
+    assert any("removed" in line.lower() for line in found["design"])
 
 
 def test_one_command_trains_the_seeds_that_a_comparison_lacks(

@@ -55,6 +55,12 @@ class Runs(Command):
             metavar="N",
             help="first train more seeds of both, until each has N, with the device and threads of its run",
         )
+        compare.add_argument(
+            "--align",
+            choices=("epochs", "images"),
+            default="epochs",
+            help="compare the curves epoch by epoch (default), or after as many images seen",
+        )
         add_device_options(compare)
         compare.set_defaults(device=None)
         label = add_subcommand(actions, "label", help="give a run a title, tags and a note")
@@ -226,7 +232,7 @@ def _compare(options: argparse.Namespace) -> int:
 
         status = train_missing_seeds(runs, options)
         runs = find_run(runs[0].folder), find_run(runs[1].folder)
-    comparison = RunComparison(*runs)
+    comparison = RunComparison(*runs, options.align)
     if options.json:
         facts = [_facts(run) for run in comparison.runs]
         print_json(comparison.to_json(facts))

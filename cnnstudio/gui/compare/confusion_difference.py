@@ -13,14 +13,11 @@ from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import STRONGEST, ramp
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
-from cnnstudio.insight.instruments.confusion import ConfusionReading
+from cnnstudio.insight.instruments.confusion import MIN_CHANGE, ConfusionReading, describe_changes
 
 _LEFT, _TOP = 84, 18
 _MIN_CELL_TEXT = 26
 """Pixels of a cell's width from which on numbers fit into it."""
-_MAX_LINES = 3
-MIN_CHANGE = 0.005
-"""Half a point: below it a change is not named."""
 
 
 class ConfusionDifference(QWidget):
@@ -46,25 +43,7 @@ class ConfusionDifference(QWidget):
             return
         classes, change = pair[0].classes, pair[1].row_fractions - pair[0].row_fractions
         self._matrix.show_change(classes, change)
-        self._text.setText(" ".join(changes_in_words(classes, change)))
-
-
-def changes_in_words(classes: tuple[str, ...], change: npt.NDArray[np.float64]) -> list[str]:
-    """The largest changes of mistakes, one sentence each. `change` is float (classes, classes)."""
-    wrong = change.copy()
-    np.fill_diagonal(wrong, 0.0)
-    largest = np.argsort(-np.abs(wrong), axis=None, kind="stable")[:_MAX_LINES]
-    found = []
-    for at in largest:
-        actual, predicted = divmod(int(at), len(classes))
-        points = 100 * float(wrong[actual, predicted])
-        if abs(points) >= 100 * MIN_CHANGE:
-            how = "more" if points > 0 else "less"
-            names = plain_line(classes[actual], 30), plain_line(classes[predicted], 30)
-            found.append(
-                f"The second run takes {names[0]} for {names[1]} {how} often, by {abs(points):.1f} points."
-            )
-    return found or ["Both runs make about the same mistakes."]
+        self._text.setText(" ".join(describe_changes(classes, change)))
 
 
 def _colored(change: npt.NDArray[np.float64]) -> QImage:
@@ -100,7 +79,7 @@ class _Matrix(QWidget):
     def show_change(self, classes: tuple[str, ...], change: npt.NDArray[np.float64]) -> None:
         self._classes, self._change, self._image = classes, change, QImage()
         self.setAccessibleName("Change of the confusion matrix")
-        self.setAccessibleDescription(" ".join(changes_in_words(classes, change)))
+        self.setAccessibleDescription(" ".join(describe_changes(classes, change)))
         self.update()
 
     def _cell(self) -> tuple[float, float]:

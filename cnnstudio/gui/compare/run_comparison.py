@@ -22,23 +22,31 @@ from cnnstudio.design.diff import diff
 from cnnstudio.gui.compare.confusion_difference import ConfusionDifference
 from cnnstudio.gui.compare.entry_list import EntryList
 from cnnstudio.gui.compare.run_curves import RunCurves
-from cnnstudio.gui.compare.run_pair import ComparedRun, Line, RunPair, read_pair
 from cnnstudio.gui.compute.io_task import IoTask
+from cnnstudio.gui.dashboard.menu_choice import MenuChoice
+from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.runs.library.columns import started_column
+from cnnstudio.runs.pair import ComparedRun, Line, RunPair, read_pair
 
 _SIZE = (1040, 640)
 _LEFT_WIDTH = 420
 _ENTRIES_HEIGHT = 170
+_ALIGN = "comparison_align"
 
 
 class RunComparison(QDialog):
     """Reads the runs in a thread when it is shown; it is not modal."""
 
-    def __init__(self, folders: Sequence[Path], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, folders: Sequence[Path], parent: QWidget | None = None, settings: Settings | None = None
+    ) -> None:
+        """`settings` remember what the curves are aligned by."""
         super().__init__(parent)
+        self._user_settings = settings
+        self._pair: RunPair | None = None
         self.setObjectName("runComparison")
         self.setWindowTitle("Compare runs")
         self.resize(*_SIZE)
@@ -53,6 +61,15 @@ class RunComparison(QDialog):
         self._entries = EntryList()
         self._curves = RunCurves()
         self._curves.message.connect(self._on_message)
+        self._align = MenuChoice(
+            "compareAlign",
+            "Align by",
+            {"epochs": "epoch", "images": "images seen"},
+            "By images seen, an epoch over more images is longer: both runs have seen as much at each place",
+        )
+        if settings is not None and settings.text(_ALIGN) == "images":
+            self._align.choose("images")
+        self._align.changed.connect(self._on_align)
         self._confusion = ConfusionDifference()
         self._content = QWidget()
         self._compose()
@@ -96,14 +113,18 @@ class RunComparison(QDialog):
         right = QVBoxLayout()
         right.setSpacing(12)
         for title, widget in (
-            ("", self._curves),
+            ("Curves", self._curves),
             ("Confusion, second minus first, in points", self._confusion),
         ):
             panel = Panel()
             column = QVBoxLayout(panel)
             column.setContentsMargins(14, 12, 14, 12)
-            if title:
-                column.addWidget(Label(title, "strong"))
+            head = QHBoxLayout()
+            head.addWidget(Label(title, "strong"))
+            head.addStretch(1)
+            if widget is self._curves:
+                head.addWidget(self._align)
+            column.addLayout(head)
             column.addWidget(widget, 1)
             right.addWidget(panel, 1)
         heads = QHBoxLayout()
@@ -155,11 +176,29 @@ class RunComparison(QDialog):
             if found.is_empty
             else f"From the first to the second: {differences}."
         )
+        inputs = [each.run.network.input for each in pair.both]
+        if inputs[0] != inputs[1]:
+            text += f" Images: {inputs[0]} → {inputs[1]}."
         self._design_text.setText(text)
         self._entries.show_entries(found.entries)
         self._entries.setVisible(bool(found.entries))
-        self._curves.show_histories(pair.first.history, pair.second.history)
+        self._pair = pair
+        self._align.setEnabled(pair.epoch_ratio != 1)
+        if pair.epoch_ratio == 1:
+            self._align.setToolTip("An epoch has as many images in one run as in the other")
+        self._show_curves()
         self._confusion.show_pair(pair.confusion_pair())
+
+    def _show_curves(self) -> None:
+        pair = self._pair
+        if pair is not None:
+            ratio = pair.epoch_ratio if self._align.value == "images" else 1.0
+            self._curves.show_histories(pair.first.history, pair.second.history, ratio)
+
+    def _on_align(self, value: object) -> None:
+        if self._user_settings is not None:
+            self._user_settings.set_text(_ALIGN, str(value))
+        self._show_curves()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
@@ -40,15 +41,16 @@ class RunCurves(LearningView):
     def minimumSizeHint(self) -> QSize:
         return QSize(240, 200)
 
-    def show_histories(self, first: History, second: History) -> None:
-        """Shows the ends of the epochs of two runs."""
+    def show_histories(self, first: History, second: History, ratio: float = 1.0) -> None:
+        """Shows the ends of the epochs of two runs; one of the second is as long as `ratio` of the first."""
         histories = [RunHistory(), RunHistory()]
         for history, epochs in zip(histories, (first, second), strict=True):
             history.feed(epochs)
         style = Qt.PenStyle.DashLine
-        self.set_companions([Companion(histories[1], "second run", None, style, width=_LINE_WIDTH)])
-        last = max((each[-1].epoch for each in (first, second) if each), default=1)
-        self.show_history(histories[0], last, live=False)
+        second_run = Companion(histories[1], "second run", None, style, ratio, width=_LINE_WIDTH)
+        self.set_companions([second_run])
+        ends = [*(each.epoch for each in first[-1:]), *(each.epoch * ratio for each in second[-1:])]
+        self.show_history(histories[0], max(math.ceil(max(ends, default=1.0) - 1e-9), 1), live=False)
         self.setAccessibleDescription(_summary(first, second))
 
     def _on_menu(self, plot: CurvePlot, position: QPoint) -> None:

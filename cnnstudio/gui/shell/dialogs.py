@@ -127,7 +127,7 @@ class Dialogs(QObject):
         from cnnstudio.gui.compare.run_comparison import RunComparison
 
         assert isinstance(folders, tuple)
-        dialog = RunComparison(folders, self._window)
+        dialog = RunComparison(folders, self._window, self._settings)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._fit(dialog)
         dialog.show()

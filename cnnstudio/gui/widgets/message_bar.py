@@ -277,7 +277,8 @@ class MessageBar(QFrame):
         if self._slot is not None:
             self._slot.setFixedHeight(height + 2 * _SLOT_MARGIN)
             self._slot.show()
-            above = self._slot.parentWidget().layout()
+            parent = self._slot.parentWidget()
+            above = parent.layout() if parent is not None else None
             if above is not None:
                 above.activate()
             top = _SLOT_MARGIN

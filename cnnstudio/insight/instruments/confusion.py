@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from cnnstudio.core.formatting import format_count, format_percent, pluralize
+from cnnstudio.core.formatting import clean_line, format_count, format_percent, pluralize
+from cnnstudio.core.parameters import shorten
 from cnnstudio.insight.drawing import matrix
 from cnnstudio.insight.instrument import Instrument, InstrumentError, Need, Subject, Taking, When, labels_of
 from cnnstudio.insight.reading import Array, Canvas, Reading, array, names
@@ -21,6 +22,9 @@ Ratios = npt.NDArray[np.float64]
 """float64 (classes,), 0 to 1; NaN where it is undefined."""
 
 MAX_TOP_CONFUSIONS = 10
+MIN_CHANGE = 0.005
+"""Half a point: below it a change between two matrices is not named."""
+_MAX_CHANGES, _MAX_NAME = 3, 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,3 +167,22 @@ def _divide(part: Array, whole: Array) -> Ratios:
 
 def _or_none(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
+
+
+def describe_changes(classes: tuple[str, ...], change: npt.NDArray[np.float64]) -> list[str]:
+    """The largest changes of mistakes from one run to a second one, a sentence each.
+
+    `change` is float (classes, classes): the second run's `row_fractions` minus those of the first.
+    """
+    wrong = change.copy()
+    np.fill_diagonal(wrong, 0.0)
+    largest = np.argsort(-np.abs(wrong), axis=None, kind="stable")[:_MAX_CHANGES]
+    found = []
+    for at in largest:
+        actual, predicted = divmod(int(at), len(classes))
+        points = 100 * float(wrong[actual, predicted])
+        if abs(points) >= 100 * MIN_CHANGE:
+            how = "more" if points > 0 else "less"
+            one, other = (shorten(clean_line(classes[each]), _MAX_NAME) for each in (actual, predicted))
+            found.append(f"The second run takes {one} for {other} {how} often, by {abs(points):.1f} points.")
+    return found or ["Both runs make about the same mistakes."]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,17 +15,20 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.files import write_json
 from cnnstudio.design.network import Network
-from cnnstudio.gui.compare.confusion_difference import ConfusionDifference, changes_in_words
+from cnnstudio.gui.compare.confusion_difference import ConfusionDifference
 from cnnstudio.gui.compare.entry_list import EntryList
 from cnnstudio.gui.compare.run_comparison import RunComparison
 from cnnstudio.gui.compare.run_curves import RunCurves
-from cnnstudio.gui.compare.run_pair import ComparedRun, RunPair
+from cnnstudio.gui.dashboard.menu_choice import MenuChoice
+from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.widgets.labels import ElidedLabel
-from cnnstudio.insight.instruments.confusion import ConfusionReading
+from cnnstudio.insight.instruments.confusion import ConfusionReading, describe_changes
 from cnnstudio.runs.library.label import RunLabel, write_label
 from cnnstudio.runs.library.summary import SummaryReader
+from cnnstudio.runs.pair import ComparedRun, RunPair
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.recipe.recipe import Recipe
+from tests.gui.canned import started
 from tests.gui.fakes import TINY
 from tests.runs.library.listed import ended
 from tests.runs.written import WrittenRun
@@ -39,7 +43,7 @@ def compare(qtbot: QtBot) -> Iterator[Compare]:
     opened: list[RunComparison] = []
 
     def show(*folders: Path) -> RunComparison:
-        dialog = RunComparison(folders)
+        dialog = RunComparison(folders, None, Settings())
         opened.append(dialog)
         qtbot.addWidget(dialog)
         dialog.show()
@@ -115,11 +119,11 @@ def test_changes_are_named_largest_first() -> None:
     before = ConfusionReading(("cat", "dog"), np.array([[8, 2], [5, 5]], np.int64))
     after = ConfusionReading(("cat", "dog"), np.array([[9, 1], [1, 9]], np.int64))
     change = after.row_fractions - before.row_fractions
-    assert changes_in_words(("cat", "dog"), change) == [
+    assert describe_changes(("cat", "dog"), change) == [
         "The second run takes dog for cat less often, by 40.0 points.",
         "The second run takes cat for dog less often, by 10.0 points.",
     ]
-    assert changes_in_words(("cat", "dog"), change * 0) == ["Both runs make about the same mistakes."]
+    assert describe_changes(("cat", "dog"), change * 0) == ["Both runs make about the same mistakes."]
 
 
 @pytest.mark.parametrize("classes", [1, 2, 200])
@@ -166,3 +170,50 @@ def test_a_damaged_run_is_one_sentence(compare: Compare, tmp_path: Path) -> None
     write_json(second / "recipe.json", {"format": "other"})
     dialog = compare(first, second)
     assert str(second) in text_of(dialog, "comparisonState")
+
+
+def longer_epochs(folder: Path, images: int, epochs: int) -> Path:
+    """A run of so many epochs, each over that many images."""
+    run = WrittenRun(folder)
+    run.update_metadata(status="completed")
+    begin = dataclasses.replace(started(), train_images=images)
+    run.append(begin, *(ended(each, 2.0 - each / 10, 0.1 * each) for each in range(1, epochs + 1)))
+    return folder
+
+
+def test_runs_of_different_length_are_aligned_by_epoch_or_by_images_seen(
+    compare: Compare, tmp_path: Path
+) -> None:
+    first, second = longer_epochs(tmp_path / "one", 100, 6), longer_epochs(tmp_path / "two", 200, 2)
+    dialog = compare(first, second)
+    curves, align = dialog.findChild(RunCurves), dialog.findChild(MenuChoice, "compareAlign")
+    (companion,) = curves.companions
+    assert companion.validation("accuracy")[0].tolist() == [1, 2]
+    align.choose("images")
+    (companion,) = curves.companions
+    assert companion.validation("accuracy")[0].tolist() == [2, 4]
+    curves.set_cursor(4)
+    assert curves.accuracy.legend.text == "training 50.0% / 50.0%, validation 40.0% / 20.0%, at epoch 4.00"
+    # As chosen, for the next comparison.
+    assert RunComparison.findChild(compare(first, second), MenuChoice, "compareAlign").value == "images"
+
+
+def test_what_runs_are_aligned_by_is_offered_only_where_it_matters(compare: Compare, tmp_path: Path) -> None:
+    first = longer_epochs(tmp_path / "one", 100, 2)
+    align = compare(first, first).findChild(MenuChoice, "compareAlign")
+    assert not align.isEnabled()
+    assert "as many images" in align.toolTip()
+
+
+def test_each_place_has_the_newest_epoch_of_both_until_a_run_ends(tmp_path: Path) -> None:
+    reader = SummaryReader()
+    folders = (longer_epochs(tmp_path / "one", 100, 5), longer_epochs(tmp_path / "two", 250, 1))
+    pair = RunPair(*(ComparedRun.read(folder, reader) for folder in folders), verdict="")
+    assert pair.epoch_ratio == 2.5
+
+    def places(ratio: float) -> list[tuple[float, int, int]]:
+        rows = pair.aligned_epochs(ratio)
+        return [(place, *(each.epoch if each else 0 for each in epochs)) for place, *epochs in rows]
+
+    assert places(1.0) == [(1, 1, 1), (2, 2, 0), (3, 3, 0), (4, 4, 0), (5, 5, 0)]
+    assert places(2.5) == [(1, 1, 0), (2, 2, 0), (2.5, 2, 1), (3, 3, 0), (4, 4, 0), (5, 5, 0)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +11,21 @@ from pathlib import Path
 from cnnstudio.core.formatting import format_count, format_duration, format_percent
 from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
 from cnnstudio.design.analysis.analysis import analyze
-from cnnstudio.insight.instruments.confusion import Confusion, ConfusionReading
+from cnnstudio.insight.instruments.confusion import Confusion, ConfusionReading, describe_changes
 from cnnstudio.runs.comparison import compare_trainings
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.library.columns import data_name
 from cnnstudio.runs.library.summary import RunSummary, SummaryReader
 from cnnstudio.runs.run import Run, list_runs
 from cnnstudio.runs.seeds import find_seed_runs
-from cnnstudio.training.events import EpochEnded
+from cnnstudio.training.events import EpochEnded, Started
 from cnnstudio.training.recipe.live_changes import differences
 from cnnstudio.training.recipe.recipe import Recipe
 
 Line = tuple[str, str, str]
 """What it is, and its value in both runs."""
+AlignedEpoch = tuple[float, EpochEnded | None, EpochEnded | None]
+"""A place in epochs of the first run, and the epoch of either run there."""
 
 _ABSENT = "–"
 
@@ -36,6 +39,8 @@ class ComparedRun:
     history: tuple[EpochEnded, ...]
     confusion: ConfusionReading | None
     """At the end of the best epoch; None if none was saved."""
+    train_images: int = 0
+    """How many images it sees in an epoch; 0 if unknown."""
 
     @classmethod
     def read(cls, folder: Path, reader: SummaryReader) -> ComparedRun:
@@ -43,7 +48,9 @@ class ComparedRun:
         summary, run = reader.read(folder), Run.open(folder)
         # Read here, in a thread, because they keep their values.
         _ = run.network, run.recipe
-        return cls(run, summary, run.history, _confusion(run, summary))
+        started = next(reversed(run.events_of(Started)), None)
+        images = started.train_images if started is not None else 0
+        return cls(run, summary, run.history, _confusion(run, summary), images)
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,32 @@ class RunPair:
     @property
     def both(self) -> tuple[ComparedRun, ComparedRun]:
         return self.first, self.second
+
+    @property
+    def epoch_ratio(self) -> float:
+        """How many epochs of the first run one of the second is as long as, by the images seen.
+
+        1 if that is unknown.
+        """
+        first, second = self.first.train_images, self.second.train_images
+        return second / first if first and second else 1.0
+
+    def aligned_epochs(self, ratio: float = 1.0) -> list[AlignedEpoch]:
+        """Both curves side by side, an epoch of the second run being as long as `ratio` of the first.
+
+        At each place where one of them has an epoch, the other's newest one before it; None before its first
+        epoch and after its end.
+        """
+        first, second = self.first.history, self.second.history
+        places = sorted({*(float(each.epoch) for each in first), *(each.epoch * ratio for each in second)})
+        return [(place, _newest(first, 1.0, place), _newest(second, ratio, place)) for place in places]
+
+    def change_of_confusion(self) -> list[str]:
+        """How the mistakes of the second run differ, or why that is unknown, a sentence each."""
+        pair = self.confusion_pair()
+        if isinstance(pair, str):
+            return [pair]
+        return describe_changes(pair[0].classes, pair[1].row_fractions - pair[0].row_fractions)
 
     @property
     def results(self) -> list[Line]:
@@ -82,6 +115,14 @@ class RunPair:
         if first.classes != second.classes:
             return "The confusion matrices cannot be compared: the runs have different classes."
         return first, second
+
+
+def _newest(history: Sequence[EpochEnded], ratio: float, place: float) -> EpochEnded | None:
+    """The newest epoch at a place, if the run was still going on there."""
+    index = bisect_right(history, place + 1e-9, key=lambda each: each.epoch * ratio) - 1
+    if index < 0 or place > history[-1].epoch * ratio + 1e-9:
+        return None
+    return history[index]
 
 
 def read_pair(folders: Sequence[Path], cancelled: CancelFunction) -> RunPair:
