@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
 
 def open_run(text: str) -> Run:
-    """The run that an argument names; a note says if it failed. Raises RunError."""
+    """The run that an argument names; notes say if it failed, or lacks its best weights. Raises RunError."""
+    from cnnstudio.runs.epochs.saved_best import describe_missing_best
     from cnnstudio.runs.run import find_run
 
     run = find_run(text)
     if run.status == "failed":
         name, reason = clean_line(run.id), shorten(run.reason, _MAX_REASON)
         echo(f"Note: the run {name} failed. {reason}".rstrip(), file=sys.stderr)
+    if run.status != "running" and (missing := describe_missing_best(run)):
+        echo(f"Note: {missing}", file=sys.stderr)
     return run
 
 

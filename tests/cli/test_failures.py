@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -199,3 +200,32 @@ def wait_for(folder: Path, epochs: int) -> None:
     """Waits until the run in that folder has finished that many epochs."""
     while not (folder / "run.json").exists() or len(Run.open(folder).history) < epochs:
         time.sleep(0.05)
+
+
+def test_every_command_says_that_the_best_weights_were_not_saved(
+    train: list[str], images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(train) == 0
+    run = tmp_path / "run"
+    last = Run.open(run).history[-1]
+    better = EpochEnded(last.epoch + 1, Scores(0.1, 1.0), Scores(0.1, 1.0), 10.0, 0.1, 1.0, best=True)
+    with open(run / "events.jsonl", "a") as file:
+        file.write(f"{json.dumps(better.to_json())}\n")
+    wanted = (
+        f"Note: The weights of the best epoch, {better.epoch}, are not in the run's folder: the best that "
+        "were saved are those of epoch "
+    )
+    image = str(next(images.rglob("*.png")))
+    export = ["export", str(run), "--format", "safetensors", "--out", str(tmp_path / "out")]
+    for command in (
+        ["evaluate", str(run), "--json"],
+        ["predict", str(run), image],
+        [*export, "--no-verify"],
+        ["inspect", str(run), "--instrument", "confusion"],
+        ["runs", "show", str(run), "--json"],
+    ):
+        capsys.readouterr()
+        assert main(command) == 0
+        assert wanted in capsys.readouterr().err, command
+    assert main(["runs", "show", str(run)]) == 0
+    assert wanted in capsys.readouterr().out

@@ -166,8 +166,10 @@ def _show(options: argparse.Namespace) -> None:
 def _notes(run: Run) -> list[str]:
     """What one has to know to understand the run's figures."""
     from cnnstudio.cli.training_output import CHOSEN_ON_TEST
+    from cnnstudio.runs.epochs.saved_best import describe_missing_best
 
-    return [CHOSEN_ON_TEST] if run.validation_source == "test" else []
+    missing = describe_missing_best(run) if run.status != "running" else ""
+    return [*([CHOSEN_ON_TEST] if run.validation_source == "test" else []), *filter(None, [missing])]
 
 
 def _diagnosed(run: Run) -> list[Diagnosed]:

@@ -28,6 +28,7 @@ from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.gui.widgets.progress import ProgressLine
 from cnnstudio.interchange.interpreter.names import class_name
+from cnnstudio.runs.epochs.saved_best import describe_missing_best
 from cnnstudio.runs.run import DESIGN_FILE, Run
 
 _LEAST_WIDTH = 400
@@ -43,6 +44,8 @@ class FormatOutcome:
     exporter: Exporter
     result: ExportResult | None
     error: str = ""
+    note: str = ""
+    """What one has to know of the weights; the same for all formats."""
 
 
 class ExportPanel(Panel):
@@ -269,6 +272,8 @@ class ExportPanel(Panel):
                 self._add_result(f"{outcome.exporter.title}: {outcome.error}", is_error=True)
             else:
                 self._add_result(f"✓ {outcome.result.message}", is_error=False)
+        for note in dict.fromkeys(outcome.note for outcome in outcomes if outcome.result and outcome.note):
+            self._add_result(note, is_error=False)
         # The files that were just written need no warning that they will be replaced.
         self._note.hide()
 
@@ -292,6 +297,7 @@ def export_all(
     Raises RunError if the run cannot be opened.
     """
     run = Run.open(run_folder)
+    note = describe_missing_best(run)
     outcomes = []
     for number, exporter in enumerate(chosen):
 
@@ -301,7 +307,7 @@ def export_all(
 
         try:
             result = exporter.export(run, folder, verify, report, cancelled)
-            outcomes.append(FormatOutcome(exporter, result))
+            outcomes.append(FormatOutcome(exporter, result, note=note))
         except UserError as error:
             outcomes.append(FormatOutcome(exporter, None, str(error)))
     return outcomes

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, raise_if_cancelled
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.network import IdGenerator, Network
-from cnnstudio.export import ExportFailed, ExportResult, exporters
+from cnnstudio.export import Exporter, ExportFailed, ExportResult, exporters
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.export.panel import ExportPanel
 from cnnstudio.layers.base import Shape
@@ -274,3 +274,14 @@ def test_nothing_is_exported_while_a_training_runs(panel: ExportPanel) -> None:
     assert not button(panel, "export").isEnabled()
     panel._session._set_state(State.IDLE)
     assert button(panel, "export").isEnabled()
+
+
+def test_it_is_said_if_the_best_weights_were_not_saved(
+    panel: ExportPanel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "The weights of the best epoch, 3, are not in the run's folder."
+    monkeypatch.setattr("cnnstudio.gui.export.panel.describe_missing_best", lambda run: said)
+    monkeypatch.setattr(Exporter, "export", lambda *arguments: ExportResult((), None, "Written."))
+    press(qtbot, panel, "export")
+    qtbot.waitUntil(lambda: said in [label.text() for label in panel.findChildren(QLabel)])
+    assert [label.text() for label in panel.findChildren(QLabel)].count(said) == 1
