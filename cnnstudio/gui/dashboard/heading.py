@@ -6,6 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from cnnstudio.gui.runs.cursor import Moment
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.plain_text import plain_line
 
@@ -68,3 +69,17 @@ class Heading(QWidget):
 def latest_before(epoch: int) -> str:
     """Says that what is shown is of an earlier epoch than the one that is looked at, which kept nothing."""
     return f"latest kept: epoch {epoch}"
+
+
+def describe_moment(moment: Moment, epoch: int | None, *, word: str = "epoch", always: bool = False) -> str:
+    """From which epoch what is shown is, where that has to be said, or `always`.
+
+    `epoch 3`, `epoch 3 of Lesson CNN, 14:02` for another run than the one that was trained here last, or
+    that it is the latest one before the epoch that is looked at. `epoch` is that of what is shown.
+    """
+    name = moment.run_name if moment.is_other else ""
+    if epoch is not None and epoch != moment.epoch:
+        return " of ".join(filter(None, (latest_before(epoch), name)))
+    if moment.is_at_end and not name and not always:
+        return ""
+    return f"{word} {moment.epoch}" + (f" of {name}" if name else "")

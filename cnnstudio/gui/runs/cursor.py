@@ -28,6 +28,13 @@ class Moment:
     """The epoch that was chosen, 0 for the state before the first one; None for the end of the run."""
     is_live: bool
     """Whether the run is training now, here or in another program."""
+    is_other: bool = False
+    """Whether it is another run than the one that was trained here last: then views say whose epoch it is."""
+
+    @property
+    def run_name(self) -> str:
+        """`Lesson CNN, 14:02`."""
+        return ", ".join(filter(None, (self.record.name, self.record.start)))
 
     @property
     def epoch(self) -> int:
@@ -64,7 +71,7 @@ class Cursor(QObject):
         super().__init__(parent)
         self._record = RunRecord()
         self._epoch: int | None = None
-        self._is_live = False
+        self._is_live = self._is_other = False
         self._timer = QTimer(self)
         self._timer.setInterval(PLAY_INTERVAL_MS)
         self._timer.timeout.connect(self._on_play)
@@ -91,7 +98,7 @@ class Cursor(QObject):
     @property
     def moment(self) -> Moment:
         """What to look at now."""
-        return Moment(self._record, self._epoch, self._is_live)
+        return Moment(self._record, self._epoch, self._is_live, self._is_other)
 
     @property
     def stops(self) -> tuple[int, ...]:
@@ -104,8 +111,12 @@ class Cursor(QObject):
 
     # The run, set by whoever knows it
 
-    def show(self, record: RunRecord, *, is_live: bool) -> None:
-        """Looks at a run, at its end; if it is the same run read anew, at the epoch chosen before."""
+    def show(self, record: RunRecord, *, is_live: bool, is_other: bool = False) -> None:
+        """Looks at a run, at its end; if it is the same run read anew, at the epoch chosen before.
+
+        `is_other` is for another run than the one that was trained here last.
+        """
+        self._is_other = is_other
         same = record.folder is not None and record.folder == self._record.folder
         self._record = record
         epoch = self._epoch if same and self._epoch in self.stops else None

@@ -196,7 +196,9 @@ class ShownRun(QObject):
     def _show(self, record: RunRecord, is_live: bool) -> None:
         if record.folder != self.record.folder or record.network != self.record.network:
             self.selection.clear_results()
-        self.cursor.show(record, is_live=is_live)
+        # With nothing trained here, there is nothing to take it for.
+        is_other = record is not self._live and (bool(self._live.network.nodes) or is_live)
+        self.cursor.show(record, is_live=is_live, is_other=is_other)
         self._choose_layer()
 
     # The session's run

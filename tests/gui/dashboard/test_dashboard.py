@@ -322,3 +322,30 @@ def test_after_a_training_the_maps_that_it_sent_last_are_shown_if_none_newer_wer
 
     view = harness.dashboard.feature_maps
     harness.qtbot.waitUntil(lambda: view.heading.details == "after 3.1 epochs · 8 maps")
+
+
+def test_a_run_beside_the_one_that_was_trained_here_is_another(harness: Harness, run_folder: Path) -> None:
+    harness.dashboard.show_run(read_run(run_folder))
+    cursor = harness.dashboard.shown.cursor
+    assert not cursor.moment.is_other, "there is no run to take it for"
+    harness.train()
+    harness.end()
+    assert not cursor.moment.is_other
+    harness.dashboard.show_run(read_run(run_folder))
+    assert cursor.moment.is_other
+    assert cursor.moment.run_name.startswith(harness.dashboard.record.network.name)
+    harness.dashboard.shown.show_own()
+    assert not cursor.moment.is_other
+
+
+def test_pinned_maps_stay_at_their_epoch(harness: Harness, run_folder: Path) -> None:
+    dashboard, maps = harness.dashboard, harness.dashboard.feature_maps
+    dashboard.show_run(read_run(run_folder))
+    dashboard.timeline.slider.choose(0)
+    harness.qtbot.waitUntil(lambda: maps.when == "after epoch 0")
+    maps.pin(0)
+    dashboard.timeline.slider.choose(None)
+    dashboard.clock.draw()
+    assert maps.when == "after epoch 0"
+    maps.pin(None)
+    harness.qtbot.waitUntil(lambda: maps.when not in ("", "after epoch 0"))

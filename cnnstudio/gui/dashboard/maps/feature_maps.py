@@ -38,6 +38,9 @@ class FeatureMapsView(QWidget):
     map_chosen = Signal(object)
     """The index of the map that the user chose, or None."""
 
+    def pin(self, epoch: int | None) -> None:
+        """Stays at an epoch of the run, if it follows one; None for the epoch that is looked at."""
+
     def __init__(self) -> None:
         super().__init__()
         self.heading = Heading()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from PySide6.QtGui import QHideEvent, QShowEvent
 
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
-from cnnstudio.gui.dashboard.heading import latest_before
+from cnnstudio.gui.dashboard.heading import describe_moment
 from cnnstudio.gui.dashboard.maps.feature_maps import HINT, FeatureMapsView
+from cnnstudio.gui.runs.cursor import Moment
 from cnnstudio.gui.runs.map_loader import MapLoader, MapRequest
 from cnnstudio.gui.runs.shown_run import ShownRun
 from cnnstudio.insight.maps import FeatureMaps
@@ -30,6 +32,7 @@ class RunMaps(FeatureMapsView):
         self._request: MapRequest | None = None
         self._requested_at = 0.0
         self._is_shown = False
+        self._pinned: int | None = None
         cursor, selection = shown.cursor, shown.selection
         cursor.run_changed.connect(self._on_run_changed)
         cursor.images_changed.connect(self._on_images_changed)
@@ -44,6 +47,17 @@ class RunMaps(FeatureMapsView):
         # It may be created long after the run was shown.
         self._on_images_changed()
         self._on_image_changed(selection.image)
+
+    @property
+    def _moment(self) -> Moment:
+        """What is looked at: the cursor's moment, or the epoch at which this view stays."""
+        moment = self._shown.cursor.moment
+        return moment if self._pinned is None else replace(moment, chosen=self._pinned)
+
+    def pin(self, epoch: int | None) -> None:
+        """Stays at an epoch of the run; None follows the cursor."""
+        self._pinned = epoch
+        self._on_choice()
 
     def close_run(self) -> None:
         """Ignores what is still being read."""
@@ -83,7 +97,7 @@ class RunMaps(FeatureMapsView):
             shown.watchers.add(self)
         else:
             shown.watchers.discard(self)
-        if not shown.watchers or shown.cursor.epoch is not None or not shown.is_own:
+        if not shown.watchers or self._moment.chosen is not None or not shown.is_own:
             self._session.unwatch()
         elif is_seen and shown.selection.layer is not None:
             self._requested_at = time.monotonic()
@@ -108,7 +122,7 @@ class RunMaps(FeatureMapsView):
         if not self.isVisible():
             return
         shown, layer, image = self._shown, self._shown.selection.layer, self.image
-        record, epoch = shown.record, shown.cursor.epoch
+        record, epoch = shown.record, self._moment.chosen
         if layer is None:
             hint = "Waiting for the first feature maps…" if shown.is_live else HINT
             self.show_hint("Feature maps", hint)
@@ -125,7 +139,7 @@ class RunMaps(FeatureMapsView):
 
     def _draw_saved(self, layer: str, image: int, sent: FeatureMaps | None) -> None:
         """Draws the maps saved in the run folder, or those that the training sent if they are newer."""
-        moment = self._shown.cursor.moment
+        moment = self._moment
         record = moment.record
         sent_epoch = record.newest_maps_epoch
         if moment.folder is None:
@@ -145,11 +159,7 @@ class RunMaps(FeatureMapsView):
             self.show_nothing(record.network, layer, hint)
         else:
             # At the end too: the last epochs of a short or interrupted run may have no saved maps.
-            epoch = loaded.epoch
-            when = f"after epoch {epoch}"
-            if epoch is not None and epoch != moment.epoch:
-                when = latest_before(epoch)
-            self._show(loaded.maps, when)
+            self._show(loaded.maps, describe_moment(moment, loaded.epoch, word="after epoch", always=True))
 
     def _show(self, maps: FeatureMaps, when: str) -> None:
         if (maps, when) != (self.grid.maps, self.when):

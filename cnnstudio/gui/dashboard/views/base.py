@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import screen_reader_text
 from cnnstudio.gui.compute.questions import Answer
-from cnnstudio.gui.dashboard.heading import latest_before
+from cnnstudio.gui.dashboard.heading import describe_moment
 from cnnstudio.gui.dashboard.views.parts.veil import Veil
 from cnnstudio.gui.dashboard.views.readings import MomentReadings, MomentSource
 from cnnstudio.gui.runs.cursor import Selection
@@ -74,6 +74,8 @@ class View(QWidget):
         self._has_content = False
         """Whether something was drawn for the run on show."""
         self._run: object = None
+        self._pin: tuple[object, int] | None = None
+        """The run and the epoch at which it stays."""
         self._summary = self.empty
         self._fade = QTimer(self)
         self._fade.setSingleShot(True)
@@ -160,10 +162,27 @@ class View(QWidget):
         self._describe("", hint)
 
     def epoch_note(self, answer: Answer, readings: MomentReadings) -> str:
-        """`epoch 3` where that has to be said: not the end of the run, or not the epoch that is looked at."""
-        if answer.epoch is not None and answer.epoch != readings.epoch:
-            return latest_before(answer.epoch)
-        return "" if readings.moment.is_at_end else f"epoch {readings.epoch}"
+        """`epoch 3` where that has to be said: not the end of the run, or not the epoch that is looked at.
+
+        `epoch 3 of Lesson CNN, 14:02` for another run than the one that was trained here last.
+        """
+        return describe_moment(readings.moment, answer.epoch)
+
+    # Pinned to an epoch
+
+    @property
+    def pinned_epoch(self) -> int | None:
+        """The epoch that it shows wherever the timeline goes; None if it follows that."""
+        return self._pin[1] if self._pin is not None else None
+
+    def pin(self, epoch: int | None) -> None:
+        """Stays at an epoch of the run on show until another run is; None follows the timeline again."""
+        self._pin = None if epoch is None else (_run_of(self.source.readings()), epoch)
+        self.on_pinned(epoch)
+        self.refresh()
+
+    def on_pinned(self, epoch: int | None) -> None:
+        """For a view with content that follows the timeline by itself."""
 
     # For the panel
 
@@ -188,12 +207,15 @@ class View(QWidget):
     def refresh(self) -> None:
         """Draws the present moment, if anybody sees it."""
         if self.isVisible() and not self.window().isMinimized():
-            self.show_moment(self.source.readings())
+            if self._pin is not None and self._pin[0] != _run_of(self.source.readings()):
+                self._pin = None
+                self.on_pinned(None)
+            self.show_moment(self.source.readings(self.pinned_epoch))
 
     def show_moment(self, readings: MomentReadings) -> None:
         """Draws a moment as far as its answers are there, and says what is awaited. Never blocks."""
         self._ensure_content()
-        run = readings.moment.folder or readings.moment.record
+        run = _run_of(readings)
         if run != self._run:
             self._run, self._has_content = run, False
         if readings.is_empty:
@@ -245,9 +267,16 @@ class View(QWidget):
     def _describe(self, secondary: str, summary: str) -> None:
         self._summary = plain_line(summary, _MAX_SUMMARY)
         self.setAccessibleDescription(screen_reader_text(self._summary))
+        if self._pin is not None:
+            secondary = " · ".join(filter(None, ("pinned", secondary or f"epoch {self._pin[1]}")))
         if secondary != self.secondary:
             self.secondary = secondary
             self.secondary_changed.emit()
+
+
+def _run_of(readings: MomentReadings) -> object:
+    """What is the same as long as the same run is on show."""
+    return readings.moment.folder or readings.moment.record
 
 
 def copy_image(view: View) -> None:

@@ -54,6 +54,10 @@ class FeatureMapsInPanel(View):
             self.maps.show_answer(_predicted(readings, self.maps.image))
         self.source.remember(self, readings.asked)
 
+    def on_pinned(self, epoch: int | None) -> None:
+        self.maps.pin(epoch)
+        self._on_heading_changed()
+
     def _on_heading_changed(self) -> None:
         heading = self.maps.heading
         title = heading.title.removeprefix(self.title).removeprefix(" of ")

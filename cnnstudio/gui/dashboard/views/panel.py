@@ -43,7 +43,7 @@ class ViewHead(QWidget):
         self.chooser.setToolTip("Choose what this panel shows")
         self.secondary = PartsLabel("", "help", "secondary")
         self.help_button = RoundButton("viewHelpButton", "?", QUESTION)
-        self.menu_button = RoundButton("viewMenuButton", "⋯", "Copy, save or reset this view")
+        self.menu_button = RoundButton("viewMenuButton", "⋯", "Copy, save, pin or reset this view")
         row = QHBoxLayout(self)
         row.setContentsMargins(11, 0, 12, 0)
         row.setSpacing(8)
@@ -182,6 +182,7 @@ class ViewPanel(Panel):
             ("copyImage", "Copy image", lambda: copy_image(view), has_content),
             ("savePng", "Save as PNG…", self._save_png, has_content),
             ("saveCsv", "Save as CSV…", self._save_csv, has_content and bool(view.table())),
+            (*self._pin_entry(), has_content or view.pinned_epoch is not None),
             ("resetZoom", "Reset zoom", view.reset_zoom, view.is_zoomed),
         )
         actions = []
@@ -192,6 +193,14 @@ class ViewPanel(Panel):
             action.triggered.connect(lambda _checked=False, slot=slot: slot())
             actions.append(action)
         return actions
+
+    def _pin_entry(self) -> tuple[str, str, Callable[[], object]]:
+        """A pinned view stays at its epoch wherever the timeline goes, beside another one that follows it."""
+        view = self.view
+        if view.pinned_epoch is not None:
+            return "pinView", f"Unpin from epoch {view.pinned_epoch}", lambda: view.pin(None)
+        epoch = view.source.readings().epoch
+        return "pinView", f"Pin at epoch {epoch}", lambda: view.pin(epoch)
 
     def _open_menu(self) -> None:
         menu = QMenu(self)

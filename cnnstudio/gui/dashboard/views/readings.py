@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from PySide6.QtCore import QObject, QTimer, Signal, SignalInstance
@@ -140,9 +140,10 @@ class MomentSource(QObject):
             signal.connect(self._on_changed)
         cursor.advanced.connect(self._on_advanced)
 
-    def readings(self) -> MomentReadings:
-        """The present moment, for one view to ask."""
-        return MomentReadings(self._cursor.moment, self._answers)
+    def readings(self, epoch: int | None = None) -> MomentReadings:
+        """The present moment, for one view to ask; or another epoch of the run on show."""
+        moment = self._cursor.moment
+        return MomentReadings(moment if epoch is None else replace(moment, chosen=epoch), self._answers)
 
     def remember(self, owner: QObject, asked: Iterable[Question]) -> None:
         """Says what a visible view asks, in place of what it asked before."""

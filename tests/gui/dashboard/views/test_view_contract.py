@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -311,6 +311,55 @@ def test_the_menu_saves_what_is_seen(
     rows = list(csv.reader(io.StringIO((tmp_path / "view.csv").read_text("utf-8"))))
     assert len(rows) > 1
     assert len({len(row) for row in rows}) == 1
+
+
+def menu_entry(panel: ViewPanel, name: str) -> QAction:
+    return next(action for action in panel.view_actions(panel) if action.objectName() == name)
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_a_pinned_view_stays_at_its_epoch_until_it_is_unpinned(harness: Harness, name: str) -> None:
+    panel, view = shown(harness, name)
+    harness.cursor.move_to(1)
+    harness.settle()
+    pin = menu_entry(panel, "pinView")
+    assert pin.text() == "Pin at epoch 1"
+    pin.trigger()
+    harness.settle()
+    assert view.secondary.startswith("pinned · epoch 1")
+    assert panel.head.secondary.full_text == view.secondary
+    harness.answers.asked.clear()
+    harness.cursor.move_to(2)
+    harness.answers.changed.emit()
+    harness.settle()
+    assert view.secondary.startswith("pinned · epoch 1")
+    if name not in ("viewHistograms", "viewPredictions"):  # those ask about many epochs anyway
+        assert {question.epoch for question in harness.answers.asked} == {1}
+    menu_entry(panel, "pinView").trigger()
+    harness.settle()
+    assert view.secondary.startswith("epoch 2")
+
+
+def test_another_run_unpins_a_view(harness: Harness) -> None:
+    panel, view = shown(harness, "viewCalibration")
+    menu_entry(panel, "pinView").trigger()
+    assert view.pinned_epoch == 3
+    harness.cursor.show(record(folder=Path("another")), is_live=False)
+    harness.settle()
+    assert view.pinned_epoch is None
+    assert "pinned" not in view.secondary
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_another_run_than_the_own_one_is_named_in_the_head(harness: Harness, name: str) -> None:
+    _, view = shown(harness, name)
+    assert "Small" not in view.secondary
+    harness.cursor.show(harness.cursor.record, is_live=False, is_other=True)
+    harness.settle()
+    assert view.secondary.startswith(f"epoch 3 of {harness.cursor.moment.run_name}")
+    harness.cursor.move_to(1)
+    harness.settle()
+    assert view.secondary.startswith("epoch 1 of Small")
 
 
 @pytest.mark.parametrize("name", ASKING)
