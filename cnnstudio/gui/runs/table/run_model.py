@@ -22,6 +22,10 @@ Index = QModelIndex | QPersistentModelIndex
 TITLE, THUMBNAIL = "run", "loss"
 """The keys of the columns that are not only text."""
 
+# Qt asks for the flags of all rows above the one that gets the focus, and each | makes an object.
+_FLAGS = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+_TITLE_FLAGS = _FLAGS | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEditable
+
 _ROOT = QModelIndex()
 _ROLES = Qt.ItemDataRole
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -111,10 +115,9 @@ class RunModel(QAbstractTableModel):
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         row = self.row(index)
-        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
-        if row is not None and row.run is not None and index.column() == 0:
-            flags |= Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEditable
-        return flags if row is not None else Qt.ItemFlag.NoItemFlags
+        if row is None:
+            return Qt.ItemFlag.NoItemFlags
+        return _TITLE_FLAGS if row.run is not None and index.column() == 0 else _FLAGS
 
     def data(self, index: Index, role: int = _ROLES.DisplayRole) -> Any:
         row = self.row(index)
