@@ -29,7 +29,8 @@ from cnnstudio.gui.training.controls import ActionButton
 from cnnstudio.gui.training.recipe.recipe_popup import RecipePopup
 from cnnstudio.gui.training.recipe.selectors import DataSelector, RecipeSelector
 from cnnstudio.gui.training.run_actions import RunActions
-from cnnstudio.gui.widgets.actions import ActionSet, ActionSpec
+from cnnstudio.gui.training.training_actions import TRAINING_ACTIONS
+from cnnstudio.gui.widgets.actions import ActionSet
 from cnnstudio.gui.widgets.labels import PartsLabel
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.number_box import NumberBox
@@ -441,50 +442,3 @@ class TrainingToolBar(QToolBar):
     def _training_inputs(self) -> object:
         project = self._project
         return project.network, project.recipe, project.dataset_name
-
-
-def _train_tooltip(tool_bar: TrainingToolBar) -> str:
-    return "Training in progress" if tool_bar.is_training else "Train the network"
-
-
-TRAINING_ACTIONS: tuple[ActionSpec[TrainingToolBar], ...] = (
-    ActionSpec(
-        "actionTrain",
-        "&Train",
-        TrainingToolBar.train,
-        menu="Train",
-        tooltip="Train the network",
-        shortcuts=("F5", "Ctrl+R"),
-        icon="train",
-        enabled=lambda tool_bar: not tool_bar.is_training,
-        dynamic_tooltip=_train_tooltip,
-        toolbar="primary",
-    ),
-    ActionSpec(
-        "actionPause",
-        "&Pause",
-        TrainingToolBar.pause_or_resume,
-        menu="Train",
-        tooltip="Pause training after the current step",
-        shortcuts=("F9",),
-        icon="pause",
-        enabled=lambda tool_bar: tool_bar.can_pause,
-        dynamic_title=lambda tool_bar: "&Resume" if tool_bar.is_paused else "&Pause",
-        dynamic_tooltip=lambda tool_bar: (
-            "Resume training" if tool_bar.is_paused else "Pause training after the current step"
-        ),
-        dynamic_icon=lambda tool_bar: "train" if tool_bar.is_paused else "pause",
-        toolbar="button",
-    ),
-    ActionSpec(
-        "actionStop",
-        "&Stop",
-        TrainingToolBar.stop,
-        menu="Train",
-        tooltip="Stop training; the best and the latest weights are saved",
-        shortcuts=("Shift+F5",),
-        icon="stop",
-        enabled=lambda tool_bar: tool_bar.can_stop,
-        toolbar="button",
-    ),
-)

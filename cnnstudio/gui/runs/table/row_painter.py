@@ -25,6 +25,8 @@ CHECK = 16
 _CHECK_GAP = 8
 _INDENT = 28
 _CHIP_PADDING, _CHIP_HEIGHT = 8, 18
+_MIN_CHIP = 6
+"""Characters of a longer text that are worth showing."""
 _TITLE_WIDTH_SHARE = 0.75
 """Of the first column; the tags take the rest."""
 THUMBNAIL_WIDTH, _THUMBNAIL_HEIGHT = 96, 24
@@ -163,7 +165,8 @@ class RowPainter:
                 plain_line(text, 40), max(rect.right() - left - 2 * _CHIP_PADDING - 4, 0)
             )
             width = self._chip.width(shown) + 2 * _CHIP_PADDING
-            if left + width > rect.right() or shown in ("", "…"):
+            if left + width > rect.right() or len(shown) < min(len(text), _MIN_CHIP):
+                # A letter or two say nothing.
                 return
             box = QRectF(left + 0.5, rect.center().y() - _CHIP_HEIGHT / 2 + 0.5, width, _CHIP_HEIGHT)
             painter.setPen(theme().color("border"))
