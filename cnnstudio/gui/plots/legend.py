@@ -125,6 +125,9 @@ class Legend(QWidget):
             return
         hidden = self.hidden
         for old in self.entries.values():
+            # Until it is deleted it would take the room of the new ones.
+            self._row.removeWidget(old)
+            old.hide()
             old.deleteLater()
         self.entries = {}
         for entry in entries:
