@@ -65,7 +65,7 @@ class RunComparison(QDialog):
             "compareAlign",
             "Align by",
             {"epochs": "epoch", "images": "images seen"},
-            "By images seen, an epoch over more images is longer: both runs have seen as much at each place",
+            "By images seen, longer epochs of the second run are longer, on an axis of the first run's",
         )
         if settings is not None and settings.text(_ALIGN) == "images":
             self._align.choose("images")

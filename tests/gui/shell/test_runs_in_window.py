@@ -17,6 +17,7 @@ from cnnstudio.gui.compare.run_comparison import RunComparison
 from cnnstudio.gui.interchange.dialog import ImportDialog
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
+from cnnstudio.runs.library import trash as system_trash
 from cnnstudio.runs.library.summary import RunSummary, SummaryReader
 from cnnstudio.runs.run import runs_folder
 from cnnstudio.training.recipe.recipe import Recipe
@@ -221,6 +222,32 @@ def test_a_run_that_the_trash_refuses_is_shown_again(
     window.run_commands.deletion.finish()
     qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-0", timeout=20_000)
     assert "read-only" in window.message_bar.text
+
+
+def test_a_run_that_is_moved_back_from_the_trash_is_on_show_again(
+    window: MainWindow, qtbot: QtBot, trash: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = system_trash._send
+
+    def refuse_one(path: Path) -> None:
+        if path.name == "mine-1":
+            raise OSError(16, "Device or resource busy")
+        send(path)
+
+    monkeypatch.setattr(system_trash, "_send", refuse_one)
+    monkeypatch.setattr(system_trash, "_trash_folders", lambda path: [trash])
+    show(window, qtbot, "mine-0")
+    open_table(window, qtbot)
+    press(KEY.Key_A, CTRL)
+    press(KEY.Key_Delete)
+    assert window.run_folder is None
+    window.run_commands.deletion.finish()
+    qtbot.waitUntil(lambda: window.message_bar.text.startswith("Moved 1 of 2 runs"), timeout=20_000)
+    assert not (runs_folder() / "mine-0").exists()
+    button = window.message_bar.findChild(QPushButton, "messageButton")
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-0", timeout=20_000)
+    qtbot.waitUntil(lambda: len(window.runs_overlay.table.runs) == 2, timeout=20_000)
 
 
 def test_a_title_that_the_run_on_show_gets_is_its_name_at_once(window: MainWindow, qtbot: QtBot) -> None:

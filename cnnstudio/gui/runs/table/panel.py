@@ -89,6 +89,11 @@ class RunsTable(Panel):
             button.setProperty("role", "outlined" if act is ACTS[0] else "small")
             button.setToolTip(act.tooltip)
             button.setAutoDefault(False)
+            if act is ACTS[0]:
+                button.setText(f"{act.title} 2")
+                button.ensurePolished()
+                button.setMinimumWidth(button.sizeHint().width())
+                button.setText(act.title)
             foot.addWidget(button)
         self._hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         foot.addWidget(self._hint, 1)
@@ -313,6 +318,9 @@ class RunsTable(Panel):
     def _update_acts(self) -> None:
         for act, button in self._buttons.items():
             button.setEnabled(self._can(act))
+        chosen = len(self.model.chosen)
+        # As many as there may be: the button has a place for the number.
+        self._buttons[ACTS[0]].setText(f"{ACTS[0].title} {chosen}" if chosen == 2 else ACTS[0].title)
         self._hint.set_full_text(_HINT_FOR_ONE if len(self.model.chosen) == 1 else _HINT)
 
     def _do(self, act: Act, *_: object) -> None:
