@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import (
+    QComboBox,
     QDialog,
     QGridLayout,
     QHBoxLayout,
@@ -23,7 +24,6 @@ from cnnstudio.gui.compare.confusion_difference import ConfusionDifference
 from cnnstudio.gui.compare.entry_list import EntryList
 from cnnstudio.gui.compare.run_curves import RunCurves
 from cnnstudio.gui.compute.io_task import IoTask
-from cnnstudio.gui.dashboard.menu_choice import MenuChoice
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
@@ -34,7 +34,7 @@ from cnnstudio.runs.pair import ComparedRun, Line, RunPair, read_pair
 _SIZE = (1040, 640)
 _LEFT_WIDTH = 420
 _ENTRIES_HEIGHT = 170
-_ALIGN = "comparison_align"
+_ALIGN, _IMAGES = "comparison_align", "images"
 
 
 class RunComparison(QDialog):
@@ -61,15 +61,15 @@ class RunComparison(QDialog):
         self._entries = EntryList()
         self._curves = RunCurves()
         self._curves.message.connect(self._on_message)
-        self._align = MenuChoice(
-            "compareAlign",
-            "Align by",
-            {"epochs": "epoch", "images": "images seen"},
-            "By images seen, longer epochs of the second run are longer, on an axis of the first run's",
-        )
-        if settings is not None and settings.text(_ALIGN) == "images":
-            self._align.choose("images")
-        self._align.changed.connect(self._on_align)
+        self._align = QComboBox()
+        self._align.setObjectName("compareAlign")
+        self._align.setAccessibleName("Align the curves")
+        self._align.setToolTip("By images seen, longer epochs of the second run are drawn longer")
+        for text, key in (("Align by epoch", "epochs"), ("Align by images seen", _IMAGES)):
+            self._align.addItem(text, key)
+        if settings is not None and settings.text(_ALIGN) == _IMAGES:
+            self._align.setCurrentIndex(1)
+        self._align.currentIndexChanged.connect(self._on_align)
         self._confusion = ConfusionDifference()
         self._content = QWidget()
         self._compose()
@@ -192,12 +192,12 @@ class RunComparison(QDialog):
     def _show_curves(self) -> None:
         pair = self._pair
         if pair is not None:
-            ratio = pair.epoch_ratio if self._align.value == "images" else 1.0
+            ratio = pair.epoch_ratio if self._align.currentData() == _IMAGES else 1.0
             self._curves.show_histories(pair.first.history, pair.second.history, ratio)
 
-    def _on_align(self, value: object) -> None:
+    def _on_align(self, _: int) -> None:
         if self._user_settings is not None:
-            self._user_settings.set_text(_ALIGN, str(value))
+            self._user_settings.set_text(_ALIGN, str(self._align.currentData()))
         self._show_curves()
 
     def hideEvent(self, event: QHideEvent) -> None:

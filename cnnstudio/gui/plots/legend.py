@@ -125,7 +125,7 @@ class Legend(QWidget):
             return
         hidden = self.hidden
         for old in self.entries.values():
-            # Until it is deleted it would take the room of the new ones.
+            # Until it is deleted it would take space from the new ones.
             self._row.removeWidget(old)
             old.hide()
             old.deleteLater()

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QComboBox, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.files import write_json
@@ -19,7 +20,6 @@ from cnnstudio.gui.compare.confusion_difference import ConfusionDifference
 from cnnstudio.gui.compare.entry_list import EntryList
 from cnnstudio.gui.compare.run_comparison import RunComparison
 from cnnstudio.gui.compare.run_curves import RunCurves
-from cnnstudio.gui.dashboard.menu_choice import MenuChoice
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.widgets.labels import ElidedLabel
 from cnnstudio.insight.instruments.confusion import ConfusionReading, describe_changes
@@ -186,21 +186,23 @@ def test_runs_of_different_length_are_aligned_by_epoch_or_by_images_seen(
 ) -> None:
     first, second = longer_epochs(tmp_path / "one", 100, 6), longer_epochs(tmp_path / "two", 200, 2)
     dialog = compare(first, second)
-    curves, align = dialog.findChild(RunCurves), dialog.findChild(MenuChoice, "compareAlign")
+    curves, align = dialog.findChild(RunCurves), dialog.findChild(QComboBox, "compareAlign")
     (companion,) = curves.companions
     assert companion.validation("accuracy")[0].tolist() == [1, 2]
-    align.choose("images")
+    QTest.keyClick(align, Qt.Key.Key_Down)
     (companion,) = curves.companions
     assert companion.validation("accuracy")[0].tolist() == [2, 4]
     curves.set_cursor(4)
     assert curves.accuracy.legend.text == "training 50.0% / 50.0%, validation 40.0% / 20.0%, at epoch 4.00"
     # As chosen, for the next comparison.
-    assert RunComparison.findChild(compare(first, second), MenuChoice, "compareAlign").value == "images"
+    assert (
+        RunComparison.findChild(compare(first, second), QComboBox, "compareAlign").currentData() == "images"
+    )
 
 
 def test_what_runs_are_aligned_by_is_offered_only_where_it_matters(compare: Compare, tmp_path: Path) -> None:
     first = longer_epochs(tmp_path / "one", 100, 2)
-    align = compare(first, first).findChild(MenuChoice, "compareAlign")
+    align = compare(first, first).findChild(QComboBox, "compareAlign")
     assert not align.isEnabled()
     assert "as many images" in align.toolTip()
 
