@@ -89,7 +89,7 @@ def test_a_collapsed_group_hides_its_runs_but_still_counts_them() -> None:
     opened = arrange(RUNS, Query(group="data"))
     (key,) = {row.group.key for row in opened.rows if row.group is not None and "cifar" in row.group.key}
     found = arrange(RUNS, Query(group="data", collapsed=frozenset({key})))
-    assert ids(found) == ["[mnist]", "c", "[CIFAR-10]"]
+    assert ids(found) == ["[MNIST]", "c", "[CIFAR-10]"]
     assert [row.is_collapsed for row in found.rows] == [False, False, True]
     assert len(found.runs) == 3
 
