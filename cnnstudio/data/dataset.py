@@ -25,6 +25,8 @@ ResizeMode = Literal["fill", "fit", "stretch"]
 distorted."""
 RESIZE_MODES: tuple[ResizeMode, ...] = get_args(ResizeMode)
 
+_MODES = {1: "L", 3: "RGB"}
+"""Channels -> Pillow's name."""
 _CHUNK = 256  # images at a time, which bounds the memory of a pass over a whole split
 
 
@@ -190,7 +192,16 @@ def from_channels_last(images: Pixels) -> Pixels:
 
 def channel_histograms(pixels: Pixels) -> Histograms:
     """Counts of the values 0 to 255 in each channel: int64 (C, 256) for uint8 (N, H, W, C)."""
-    channels = range(pixels.shape[-1])
+    number, height, width, count = pixels.shape
+    if pixels.size and count in _MODES:
+        # Six times as fast as bincount, which first makes integers of eight bytes. Imported here because the
+        # window lists data sets without it.
+        from PIL import Image
+
+        mode, data = _MODES[count], np.ascontiguousarray(pixels)
+        image = Image.frombuffer(mode, (width, number * height), data, "raw", mode, 0, 1)
+        return np.array(image.histogram(), np.int64).reshape(count, 256)
+    channels = range(count)
     return np.stack([np.bincount(pixels[..., channel].ravel(), minlength=256) for channel in channels])
 
 

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnstudio.data.dataset import DataError, Dataset, Split, channel_statistics, stratified_split
+from cnnstudio.data.dataset import (
+    DataError,
+    Dataset,
+    Split,
+    channel_histograms,
+    channel_statistics,
+    stratified_split,
+)
 
 
 def random_split(
@@ -140,3 +147,13 @@ def test_a_fraction_outside_0_to_1_is_refused(fraction: float) -> None:
 def test_one_image_of_each_class_cannot_be_split() -> None:
     with pytest.raises(DataError, match="Too few images"):
         stratified_split(random_split(3).labels, 0.5, 0)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5, 3), (3, 4, 5, 1), (2, 3, 4, 2), (0, 4, 5, 3), (7, 1, 1, 3)])
+def test_histograms_count_each_value_of_each_channel(shape: tuple[int, int, int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    for view in (pixels, pixels[::-1, :, ::-1]):
+        found = channel_histograms(view)
+        assert found.dtype == np.int64
+        for channel in range(shape[-1]):
+            assert found[channel].tolist() == np.bincount(view[..., channel].ravel(), minlength=256).tolist()

@@ -16,6 +16,8 @@ from tests.data.server import Behavior, Server
 DATA = bytes(range(256)) * 2_000
 EXPECTED = ExpectedFile("the archive", hashlib.md5(DATA).hexdigest(), len(DATA))
 FAST_RETRY = RetryPolicy(stall_timeout=0.5, max_attempts=2, delay=0.01)
+PATIENT_RETRY = RetryPolicy(max_attempts=2, delay=0.01)
+"""For what takes its time on a busy computer, such as reading all certificates."""
 
 
 @pytest.fixture
@@ -200,7 +202,7 @@ def test_an_untrusted_certificate_is_explained(target: Path) -> None:
         Server(DATA, certificate=CERTIFICATE) as server,
         pytest.raises(DataError, match=r"certificate of 127.0.0.1 is not trusted .* SSL_CERT_FILE"),
     ):
-        download(server.url, target, EXPECTED, retry=FAST_RETRY)
+        download(server.url, target, EXPECTED, retry=PATIENT_RETRY)
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
@@ -209,7 +211,7 @@ def test_certificates_of_the_environment_are_trusted(
 ) -> None:
     monkeypatch.setenv(variable, str(CERTIFICATE))
     with Server(DATA, certificate=CERTIFICATE) as server:
-        download(server.url, target, EXPECTED, retry=FAST_RETRY)
+        download(server.url, target, EXPECTED, retry=PATIENT_RETRY)
     assert target.read_bytes() == DATA
 
 
