@@ -6,12 +6,15 @@ Everything else becomes empty lines, so that notes name the lines of the page.
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.notebooks import without_commands
 
+MAXIMUM_BLOCKS = 1_000
 NO_PYTHON_BLOCK = "this block is not Python and is skipped"
 """The comment that stands for a block that cannot be read; the reader makes a note of it."""
 
@@ -42,9 +45,11 @@ def has_fences(text: str) -> bool:
 
 
 def code_of_markdown(text: str) -> str:
-    """The Python in a page, each line where it was; empty if there is none."""
+    """The Python in a page, each line where it was; empty if there is none. Raises CodeError."""
     lines = text.replace("\r\n", "\n").split("\n")
-    blocks = list(_blocks(lines))
+    blocks = list(itertools.islice(_blocks(lines), MAXIMUM_BLOCKS + 1))
+    if len(blocks) > MAXIMUM_BLOCKS:
+        raise CodeError(f"the page has more than {MAXIMUM_BLOCKS:,} blocks of code")
     python = [block for block in blocks if _PYTHON.match(block.language)]
     if not python:
         # Without the name of a language, whatever is Python.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cnnstudio.interchange.chain import CodeError
-from cnnstudio.interchange.markdown import code_of_markdown
+from cnnstudio.interchange.markdown import MAXIMUM_BLOCKS, code_of_markdown
 from cnnstudio.interchange.reading import read_code
 from cnnstudio.interchange.source import CODE_SUFFIXES, read_text
 from cnnstudio.layers.base import Layer
@@ -130,3 +130,9 @@ def test_markdown_files_are_listings(tmp_path: Path) -> None:
     page.write_text(f"Net\n```python\n{KERAS}\n```\n", encoding="utf-8")
     assert page.suffix in CODE_SUFFIXES
     assert layers(read_text(page)) == [Flatten(), Dense(3)]
+
+
+def test_a_page_of_countless_blocks_is_refused_before_they_are_parsed() -> None:
+    page = "Title:\n" + "```\nx = 1\n```\n" * (MAXIMUM_BLOCKS + 1)
+    with pytest.raises(CodeError, match="more than 1,000 blocks"):
+        read_code(page)
