@@ -29,7 +29,7 @@ from cnnstudio.interchange.interpreter.graph import Join, LayerCall
 from cnnstudio.interchange.interpreter.values import BoundMethod
 from cnnstudio.interchange.layer_calls import layer_call
 from cnnstudio.interchange.pytorch.modules import lines_of
-from cnnstudio.interchange.pytorch.parts import changes_nothing, why_without_layer, with_known_sizes
+from cnnstudio.interchange.pytorch.parts import DUAL, changes_nothing, why_without_layer, with_known_sizes
 from cnnstudio.interchange.pytorch.products import read_product
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.activations import activation_from_pytorch
@@ -104,6 +104,8 @@ class PyTorchAssembler(Assembler):
         return name
 
     def join(self, item: Join, shape: Shape | None) -> tuple[Nodes, Shape | None]:
+        if item.mode.startswith(DUAL):
+            return self._dual_path(item, int(item.mode.removeprefix(DUAL)), shape)
         if item.mode != "multiply":
             return super().join(item, shape)
         product = read_product(item.branches, shape)
@@ -119,6 +121,32 @@ class PyTorchAssembler(Assembler):
         factor, layer = product
         nodes, output = self.sequence(factor, shape)
         return [*nodes, Node("", layer)], output
+
+    def _dual_path(self, item: Join, count: int, shape: Shape | None) -> tuple[Nodes, Shape | None]:
+        """A sum of two branches, of which only the first channels, `count` of them, meet.
+
+        The others get channels of zeros to be added to: those of the first branch behind them, those of the
+        second branch in front.
+        """
+        (first, one), (second, other) = (self._branch(branch, shape) for branch in item.branches)
+        is_known = one is not None and other is not None and min(one.channels, other.channels) > count
+        if one is None or other is None or not is_known:
+            self.notes.add(
+                item.line, "these branches cannot be joined in a group; only the first is imported"
+            )
+            return first, one
+        padding, part = layer_type("ChannelPadding"), layer_type("ChannelSlice")
+        behind = padding().with_values({"after": other.channels - count})
+        rest = [
+            Node("", part().with_values({"start": count, "channels": other.channels - count})),
+            Node("", padding().with_values({"before": one.channels - count, "after": 0})),
+        ]
+        parallel = next(kind for kind in group_types() if kind.has_branches)
+        begun = Node("", part().with_values({"channels": count}))
+        total = Shape.of(one.channels + other.channels - count, *one.dims[1:])
+        spread = Node("", parallel(), children=(begun, self.make_block(rest, "")))
+        branches = [([*first, Node("", behind)], total), ([*second, spread], total)]
+        return self._group(parallel().with_values({"mode": "add"}), branches, shape)
 
     def layers_from_calls(self, calls: Sequence[LayerCall], shape: Shape | None) -> Iterator[Node]:
         # Modules generated for one node have names with its id; a layer never spans modules of two nodes.

@@ -35,6 +35,8 @@ STOCHASTIC_DEPTH = frozenset(
 KEPT_BRANCH = "stochastic depth is not supported: this branch is never left out in training"
 _SPLITTING = ("split", "chunk", "tensor_split", "unbind")
 _MOST_PARTS = 64
+DUAL = "dual "
+"""The mode of a join of which the first channels are added, before their number."""
 _ALL = slice(None)
 
 
@@ -104,6 +106,37 @@ def _parts(tensor: SymbolicTensor, sizes: Sequence[Any], line: int) -> tuple[Sym
         found.append(tensor.then(LayerCall(Call(PART, (slice(start, stop), _ALL, _ALL), {}, line))))
         start = stop
     return tuple(found)
+
+
+def dual_path(tensors: Sequence[SymbolicTensor], line: int) -> SymbolicTensor | None:
+    """What `cat([x[:, :d] + y[:, :d], x[:, d:], y[:, d:]], 1)` gives; None for any other tensors.
+
+    From Chen et al. 2017, Dual Path Networks: the first channels of two tensors are added, the others of both
+    follow. No tree of groups has the parts of two tensors in several branches; a join of the two can.
+    """
+    if len(tensors) != 3 or tensors[0].mode != "add" or tensors[0].activation is not None:
+        return None
+    added = [_channels_of(each) for each in tensors[0].inputs]
+    others = [_channels_of(each) for each in tensors[1:]]
+    if len(added) != 2 or None in (*added, *others):
+        return None
+    (one, first), (other, second) = added  # type: ignore[misc]  # none of them is None
+    (third, rest), (fourth, more) = others  # type: ignore[misc]  # as above
+    count = first.stop
+    if type(count) is not int or count < 1 or {first.start, second.start} - {None, 0}:
+        return None
+    are_rests = all(each.start == count and each.stop is None for each in (rest, more))
+    if second.stop != count or not are_rests or (third, fourth) not in ((one, other), (other, one)):
+        return None
+    return SymbolicTensor((third, fourth), (), f"{DUAL}{count}", line)
+
+
+def _channels_of(tensor: SymbolicTensor) -> tuple[SymbolicTensor, slice] | None:
+    """(tensor, its channels) for a part of a tensor that has whole images; None for any other."""
+    call = _last_call(tensor)
+    if call.path != PART or list(call.positional[1:]) != [_ALL, _ALL] or call.positional[0].step:
+        return None
+    return tensor.inputs[0], call.positional[0]
 
 
 def is_split(tensor: SymbolicTensor) -> bool:

@@ -18,6 +18,7 @@ from cnnstudio.interchange.interpreter.values import BoundMethod, Class, Scope
 from cnnstudio.interchange.pytorch.assembly import PYTORCH_SIGNATURES, PyTorchAssembler, bound_arguments
 from cnnstudio.interchange.pytorch.modules import NN, is_module, lost_with
 from cnnstudio.interchange.pytorch.parts import (
+    dual_path,
     is_split,
     part_of_channels,
     parts_of_split,
@@ -363,6 +364,9 @@ class TensorReader(Interpreter):
         has one input, and the block can be expressed by groups.
         """
         tensors = [self.current(each) for each in tensors]
+        dual = dual_path(tensors, line)
+        if dual is not None:
+            return dual
         parts = [self._parts_of.get(id(each), (each,)) for each in tensors]
         for count in range(len(tensors), 1, -1):
             known = self._concatenated.get(tuple(id(one) for part in parts[:count] for one in part))

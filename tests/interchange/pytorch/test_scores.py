@@ -562,6 +562,22 @@ net = nn.Sequential(
     nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 5),
 )
 """,
+    "two paths, of which one adds and one concatenates": """
+class Dual(nn.Module):
+    def __init__(self, come, go, dense, first):
+        super().__init__()
+        self.go = go
+        self.conv = nn.Conv2d(come, go + dense, 3, padding=1)
+        self.shortcut = nn.Conv2d(come, go + dense, 1) if first else nn.Sequential()
+    def forward(self, x):
+        out = torch.tanh(self.conv(x))
+        x, d = self.shortcut(x), self.go
+        out = torch.cat([x[:, :d, :, :] + out[:, :d, :, :], x[:, d:, :, :], out[:, d:, :, :]], 1)
+        return F.relu(out)
+net = nn.Sequential(
+    Dual(3, 4, 2, True), Dual(8, 4, 3, False), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(11, 5)
+)
+""",
 }
 SIDES = {
     "comprehensions, zip and slices": 8,
