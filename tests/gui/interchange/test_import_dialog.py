@@ -269,7 +269,7 @@ def test_the_data_set_in_the_code_is_offered(
 @pytest.mark.parametrize(
     ("loads", "text"),
     [
-        ("keras.datasets.mnist.load_data()", "mnist (line 2), which is not one of your data sets"),
+        ("keras.datasets.imdb.load_data()", "imdb (line 2), which is not one of your data sets"),
         ("keras.datasets.cifar10.load_data()", "CIFAR-10 (line 2), which has not been downloaded yet"),
         (
             "keras.utils.image_dataset_from_directory('x')",
