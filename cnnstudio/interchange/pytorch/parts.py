@@ -81,7 +81,9 @@ def parts_of_split(tensor: SymbolicTensor, count: int) -> list[SymbolicTensor] |
     """What so many names get from a split by the size of the parts; None if they are too many."""
     call = _last_call(tensor)
     what, axis = _splitting(call)
-    if axis not in (1, -3) or isinstance(what, list | tuple) or not 1 <= count <= _MOST_PARTS:
+    # `tensor_split` is told the number of the parts, and not their size.
+    is_by_size = call.name == "split" and not isinstance(what, list | tuple)
+    if axis not in (1, -3) or not is_by_size or not 1 <= count <= _MOST_PARTS:
         return [tensor] * count if count <= _MOST_PARTS else None
     return list(_parts(tensor.inputs[0], [what] * count, call.line))
 

@@ -118,6 +118,11 @@ UNKNOWN = {
         MODULE + "        a, b = torch.split(self.one(x), int(sys.argv[1]), dim=1)\n        return a + b\n",
         (9, "takes some of the channels, in a way that cannot be read"),
     ),
+    "a number of parts": (
+        MODULE
+        + "        a, b = torch.tensor_split(self.one(x), 2, dim=1)\n        return torch.cat([b, a], 1)\n",
+        (9, "tensor_split is not supported"),
+    ),
     "what a script does in use only": (
         MODULE.replace("nn.Module", "torch.jit.ScriptModule")
         + "        x = self.one(x)\n        return x if self.training else self.two(x)\n",
