@@ -7,7 +7,7 @@ whose own code consists of just these calls is taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -60,7 +60,8 @@ class KerasAssembler(Assembler):
         self._channels_first = channels_first
 
     def layers_from_calls(self, calls: Sequence[LayerCall], shape: Shape | None) -> Iterator[Node]:
-        for each in _with_kept_axes(calls):
+        kept = _with_kept_axes(calls)
+        for each in kept if self._channels_first else _with_shuffles(kept):
             node = self._node(each.call, shape)
             if node is not None:
                 shape = output_shape_of(node.layer, shape)
@@ -153,6 +154,35 @@ class KerasAssembler(Assembler):
         return next(
             (layer for layers in candidates for layer in layers if _own_calls(layer, shape) == expected), None
         )
+
+
+def _with_shuffles(calls: Iterable[LayerCall]) -> Iterator[LayerCall]:
+    """The calls, with one for three that shuffle channels: Reshape, Permute((1, 2, 4, 3)), Reshape."""
+    left = list(calls)
+    while left:
+        groups = _shuffled_groups([each.call for each in left[:3]])
+        if groups is None:
+            yield left.pop(0)
+            continue
+        yield LayerCall(Call("keras.layers.ChannelShuffle", (groups,), {}, left[0].call.line))
+        del left[:3]
+
+
+def _shuffled_groups(calls: Sequence[Call]) -> int | None:
+    """The number of groups that three calls shuffle the channels of; None if they do something else."""
+    if [call.name for call in calls] != ["Reshape", "Permute", "Reshape"]:
+        return None
+    names = ("target_shape", "dims", "target_shape")
+    first, order, last = (
+        call.positional[0] if call.positional else call.keywords.get(name)
+        for call, name in zip(calls, names, strict=True)
+    )
+    if not isinstance(first, list | tuple) or not isinstance(last, list | tuple) or len(first) != 4:
+        return None
+    height, width, groups, inside = first
+    if not all(type(size) is int for size in first) or order not in ((1, 2, 4, 3), [1, 2, 4, 3]):
+        return None
+    return int(groups) if [*last] == [height, width, groups * inside] else None
 
 
 def _with_kept_axes(calls: Sequence[LayerCall]) -> Iterator[LayerCall]:

@@ -127,7 +127,7 @@ class TensorReader(ObjectReader):
         self.effects += 1
         count = call.positional[1] if len(call.positional) > 1 else call.keywords.get("num_or_size_splits")
         axis = call.keywords.get("axis", [*call.positional, 0, 0, 0][2])
-        if call.name == "split" and axis == (1 if self.channels_first else -1):
+        if call.name == "split" and axis in ((1, -3) if self.channels_first else (-1, 3)):
             parts = _parts_of_channels(count, call)
             if parts:
                 return tuple(first.then(LayerCall(part)) for part in parts)

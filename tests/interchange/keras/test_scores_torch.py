@@ -252,6 +252,9 @@ changed = Conv2D(4, 3, padding="same", activation="relu")(changed)
 x = Concatenate()([changed, kept])
 a, b = tf.split(x, [3, 5], axis=-1)
 x = Concatenate()([b, ReLU()(a)])
+height, width, channels = x.shape[1:]
+x = Reshape((height, width, 2, channels // 2))(x)
+x = Reshape(target_shape=(height, width, channels))(Permute((1, 2, 4, 3))(x))
 x = GlobalAveragePooling2D()(x[..., 2:])
 net = tf.keras.Model(start, Dense(5)(x))
 """
@@ -262,6 +265,7 @@ def parts(keras: Keras, x: Array) -> Array:
     changed = relu(keras.conv(x[..., 4:], 4, 3, padding="same"))
     x = np.concatenate([changed, x[..., :4]], axis=3)
     x = np.concatenate([x[..., 3:], relu(x[..., :3])], axis=3)
+    x = x.reshape(*x.shape[:3], 2, 4).swapaxes(3, 4).reshape(x.shape)
     return keras.dense(global_average(x[..., 2:]), 5)
 
 
