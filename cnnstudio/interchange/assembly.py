@@ -23,6 +23,7 @@ from cnnstudio.core.parameters import parameters, values_to_json
 from cnnstudio.design.network import MAXIMUM_DEPTH, MAXIMUM_NODES, IdGenerator, Node, clean_name
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.interpreter.graph import ExplicitGroup, Items, Join, LayerCall, LoopBody, SubModel
+from cnnstudio.interchange.locks import may_have_weights, with_group_locks
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.base import Group, Layer, Shape, ShapeError
 from cnnstudio.layers.catalog import layer_type, layer_types
@@ -43,7 +44,7 @@ def group_types() -> tuple[type[Group], ...]:
 def with_ids(nodes: Iterable[Node]) -> tuple[Node, ...]:
     """The nodes, including all nodes inside them, with unique ids."""
     ids = IdGenerator()
-    return tuple(ids.copy(node) for node in nodes)
+    return tuple(ids.copy(node) for node in with_group_locks(tuple(nodes)))
 
 
 def require_layer_limit(layers: int) -> None:
@@ -61,6 +62,8 @@ class Assembler(ABC):
         self._generated = generated
         self.shape_errors = 0
         """How many layers do not take the shape that arrives at them."""
+        self.locked_calls: set[int] = set()
+        """ids of the calls whose layers the code locks."""
         self._count = 0
         self._depth = 0
 
@@ -92,6 +95,12 @@ class Assembler(ABC):
         self._depth -= 1
         # In generated code a separate activation is a layer that the user placed there.
         return nodes if self._generated else list(_merge_activations(nodes)), shape
+
+    def with_lock(self, node: Node, calls: Iterable[Call]) -> Node:
+        """The node that was made of these calls, locked if the code locks one of them."""
+        if not may_have_weights(node.layer) or not any(id(call) in self.locked_calls for call in calls):
+            return node
+        return dataclasses.replace(node, trainable=False)
 
     def _add_to_count(self, nodes: int) -> None:
         self._count += nodes

@@ -47,6 +47,8 @@ class Step:
     """For a group, the output shape of the last copy of its body, or of each branch; empty if unknown."""
     bodies: tuple[Body, ...] = ()
     problem: str = ""
+    is_locked: bool = False
+    """Whether the node does not learn, by its own lock or by that of a group around it."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ class _ShapeTracer:
                 # The shape is a placeholder: a step with a problem has no code.
                 steps.append(Step(node, node.layer, Shape.of(1), None, problem=problem))
                 break
-            steps.append(self._step(node, shape))
+            is_locked = node.id in self._analysis.network.locked_ids
+            steps.append(dataclasses.replace(self._step(node, shape), is_locked=is_locked))
             shape = steps[-1].output
         return steps, shape
 

@@ -65,7 +65,9 @@ class KerasAssembler(Assembler):
             node = self._node(each.call, shape)
             if node is not None:
                 shape = output_shape_of(node.layer, shape)
-                yield renamed_node(node, each.name)
+                if each.call.keywords.get("trainable") is False:
+                    self.locked_calls.add(id(each.call))
+                yield renamed_node(self.with_lock(node, [each.call]), each.name)
 
     def _node(self, call: Call, shape: Shape | None) -> Node | None:
         if call.name in PREPROCESSING_LAYERS and (call.name != "Rescaling" or _rescales_pixels(call)):
@@ -222,7 +224,7 @@ def _rescales_pixels(call: Call) -> bool:
 def _is_default(name: str, value: Any) -> bool:
     """Whether an argument that no layer here has is set to Keras's default."""
     if name == "trainable":
-        return value is True
+        return isinstance(value, bool)  # read by `layers_from_calls`
     return value is None or (name == "bias_initializer" and value == "zeros")
 
 

@@ -1,7 +1,7 @@
 """What Keras code says about how layers work: frozen weights, and layers that are told whether they train.
 
-A design has neither. A layer that is applied with `training=False` and then does nothing is left out. What
-else is asked for is noted on its line, with the layers that it concerns.
+A design locks the former and does not have the latter. A layer that is applied with `training=False` and then
+does nothing is left out. What else is asked for is noted on its line, with the layers that it concerns.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class ModeReader(LoopReader):
 
     def __init__(self, notes: Notes) -> None:
         super().__init__(notes)
-        self._frozen: dict[int, tuple[Any, int]] = {}
-        """id of a layer, a model or an object -> itself, and the line that froze it last."""
+        self._frozen: dict[int, tuple[Any, int, bool]] = {}
+        """id of a layer, a model or an object -> itself, the line that froze it, whether it surely did."""
         self._has_literal_mode = False
         """Whether the call that is being interpreted says `training=True` or `training=False` itself."""
         self._assumes_training = False
@@ -65,7 +65,7 @@ class ModeReader(LoopReader):
             self._frozen.pop(id(owner), None)
         elif not (isinstance(owner, Call) and owner.path.startswith(_PRETRAINED)):
             # A pretrained network is skipped with all its layers, which has a note.
-            self._frozen[id(owner)] = owner, line
+            self._frozen[id(owner)] = owner, line, value is False
 
     def on_element(self, value: Any) -> Any:
         is_layers = isinstance(value, BoundMethod) and value.name == "layers"
@@ -75,20 +75,32 @@ class ModeReader(LoopReader):
         is_layers = isinstance(owner, BoundMethod) and owner.name == "layers"
         return owner if is_layers else super().on_subscript(owner, index, scope)
 
+    def locked_calls(self, items: Items) -> set[int]:
+        """The ids of the calls among these items whose layers the code freezes."""
+        used = {id(call) for call in iter_calls(items)}
+        return {
+            id(call)
+            for owner, _, is_certain in self._frozen.values()
+            if is_certain
+            for call in self._layers_of(owner)
+            if id(call) in used
+        }
+
     def note_frozen(self, items: Items) -> None:
-        """Notes the layers among these items that the code freezes: in a design all weights are trained."""
+        """Notes the layers of which only the run of the program would show whether they are frozen."""
         used = {id(call) for call in iter_calls(items)}
         by_line: dict[int, list[Call]] = {}
-        for owner, line in self._frozen.values():
+        for owner, line, is_certain in self._frozen.values():
             calls = [call for call in self._layers_of(owner) if id(call) in used]
-            if calls:
+            if calls and not is_certain:
                 by_line.setdefault(line, []).extend(call for call in calls if call.name in WEIGHTED_LAYERS)
             elif isinstance(owner, Unknown):
                 self.notes.add(line, "what is frozen here is only known at run time; all layers are trained")
         for line, frozen in by_line.items():
             if frozen:
                 verb = "is" if len(frozen) == 1 else "are"
-                self.notes.add(line, f"freezing is not supported: {_named(frozen)} {verb} trained as well")
+                text = f"what is frozen here is only known at run time; {_named(frozen)} {verb} trained"
+                self.notes.add(line, text)
 
     def _layers_of(self, owner: Any) -> Iterable[Call]:
         if isinstance(owner, Call):

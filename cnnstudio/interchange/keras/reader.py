@@ -93,6 +93,7 @@ def read_keras(text: str, network: str = "") -> ImportedDesign:
     assembler = KerasAssembler(
         reader.notes, generated=title is not None, channels_first=reader.channels_first
     )
+    assembler.locked_calls = reader.locked_calls(tuple(model.items))
     nodes, _ = assembler.sequence(tuple(model.items), input_shape)
     if not nodes:
         raise CodeError(_no_layers(reader.notes.all()))

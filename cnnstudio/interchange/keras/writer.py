@@ -19,6 +19,8 @@ from cnnstudio.interchange.chain import (
     require_valid,
 )
 from cnnstudio.interchange.interpreter.names import class_name, comment_text, scope_name, string_literal
+from cnnstudio.interchange.keras.models import WEIGHTED_LAYERS
+from cnnstudio.interchange.locks import locked_call, may_have_weights
 from cnnstudio.layers.base import Group, Shape
 
 
@@ -99,6 +101,8 @@ def _sequential(steps: Sequence[Step]) -> Iterator[CodeLine]:
 def _expression(step: Step, before: str, after: str) -> list[str]:
     """The layer's code. Several calls are a Sequential, so that they are read back as one layer."""
     calls = step.layer.keras_code(step.shape)
+    if step.is_locked and may_have_weights(step.layer):
+        calls = [locked_call(call, WEIGHTED_LAYERS) for call in calls]
     if len(calls) == 1:
         return [f"{before}{calls[0]}{after}"]
     return [f"{before}keras.Sequential([", *(f"{INDENT}{call}," for call in calls), f"]){after}"]
@@ -126,6 +130,8 @@ def _group(step: Step, group: Group, level: int) -> Iterator[CodeLine]:
         lines = group.keras_group_code(step.shape, step.inner_shapes, [[BODY]] * len(parts), unique)
     following = iter(parts)
     for line in lines:
+        if step.is_locked and BODY not in line:
+            line = locked_call(line, WEIGHTED_LAYERS)
         if line.endswith(BODY):
             indent = line.removesuffix(BODY)
             inside = _bodies(step, group, next(following), unique("copy"), level + 1)

@@ -155,7 +155,8 @@ class PyTorchAssembler(Assembler):
             activation = ""
             while left:
                 nodes, used, shape = self._next(left, shape, node_id, activation)
-                yield from nodes
+                made_of = [each.call for each in left[:used]]
+                yield from (self.with_lock(node, made_of) for node in nodes)
                 activation = getattr(nodes[-1].layer, "activation", "") if nodes else activation
                 del left[:used]
 

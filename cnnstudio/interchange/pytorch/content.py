@@ -31,6 +31,7 @@ from cnnstudio.interchange.pytorch.modules import (
     PARTS,
     ModuleSequence,
     Part,
+    calls_in,
     children,
     clone,
     is_module,
@@ -70,6 +71,8 @@ class ContentReader(TensorReader):
         """The function of the program that is called to see whether it builds a network."""
         self.given_names: dict[int, str] = {}
         """id of a module -> the attribute that it is assigned to."""
+        self.locked_calls: set[int] = set()
+        """ids of the calls whose layers are not trained."""
         self._changing: set[int] = set()
         """ids of modules whose forward changes its argument in place."""
         self._parts = 0
@@ -173,6 +176,14 @@ class ContentReader(TensorReader):
             return self.on_unknown_call(positional, line)
         return self.call(forward, positional, keywords, line, False)
 
+    def _lock(self, module: Any, *, trainable: bool) -> None:
+        """Notes that the code locks the layers in this module, or unlocks them again."""
+        for call in calls_in(module):
+            if trainable:
+                self.locked_calls.discard(id(call))
+            else:
+                self.locked_calls.add(id(call))
+
     def on_unknown_call(self, positional: Sequence[Any], line: int) -> Any:
         for each in positional:
             if is_module(each):
@@ -188,6 +199,8 @@ class ContentReader(TensorReader):
             return self.on_unknown_call([*positional, *keywords.values()], line)
         if name in _USES:
             self.use(owner)
+        if name == "requires_grad_":
+            self._lock(owner, trainable=(*positional, *keywords.values(), True)[0] is not False)
         if name in SAME:
             return owner
         if name.startswith("register_forward"):

@@ -127,6 +127,25 @@ def children(module: Any) -> list[tuple[str, Any]]:
     return inside + [(name, each) for name, each in own if is_module(each)]
 
 
+def calls_in(module: Any) -> Iterator[Call]:
+    """The calls that create this module and the modules inside it."""
+    match module:
+        case Call():
+            yield module
+            for each in (*module.positional, *module.keywords.values()):
+                yield from calls_in(each)
+        case list() | tuple():
+            for each in module:
+                yield from calls_in(each)
+        case dict():
+            yield from calls_in(list(module.values()))
+        case Copies():
+            yield from calls_in(module.value)
+        case _:
+            for _, each in children(module):
+                yield from calls_in(each)
+
+
 def clone(value: Any, count: Callable[[int], None]) -> Any:
     """A module like this one, with parts of its own; `count` is told of every part before it is created."""
     count(1)

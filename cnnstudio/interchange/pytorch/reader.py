@@ -67,6 +67,7 @@ def read_pytorch(text: str, network: str = "") -> ImportedDesign:
     shape = infer_input_shape(chosen.module, chosen.items, reader.inputs, reader.notes)
     title = title_from_docstring(ast.get_docstring(tree))
     assembler = PyTorchAssembler(reader.notes, generated=title is not None)
+    assembler.locked_calls = reader.locked_calls
     nodes_without_ids, _ = assembler.sequence(chosen.items, shape)
     if not nodes_without_ids:
         raise CodeError("none of the layers can be imported")

@@ -20,6 +20,7 @@ from cnnstudio.interchange.chain import (
 )
 from cnnstudio.interchange.interpreter.names import class_name as class_name_of
 from cnnstudio.interchange.interpreter.names import comment_text, defined_names
+from cnnstudio.interchange.locks import locked_module, may_have_weights
 from cnnstudio.interchange.pytorch.file import NO_SOFTMAX, RESERVED_NAMES, PyTorchFile
 from cnnstudio.layers.base import Group
 
@@ -91,7 +92,9 @@ class _Writer:
             if isinstance(step.layer, Group):
                 yield from self._group(step, step.layer, depth)
             elif not step.problem:
+                is_locked = step.is_locked and may_have_weights(step.layer)
                 for suffix, code in step.layer.pytorch_code(step.shape):
+                    code = locked_module(code, suffix) if is_locked else code
                     yield step.node.id, INDENT * depth + self._entry(step.node.id, suffix, code)
 
     def _entry(self, node_id: str, suffix: str, code: str) -> str:
@@ -102,6 +105,8 @@ class _Writer:
         expression = f"[{BODY}]" if group.has_branches else BODY
         if step.inner_shapes and not step.problem:
             expression = group.pytorch_group_code(step.shape, step.inner_shapes, BODY)
+            if step.is_locked and group.group_parameter_count(step.shape, step.inner_shapes):
+                expression = locked_module(expression, "")
         before, after = self._entry(step.node.id, "", expression).split(BODY)
         node_id, indent = step.node.id, INDENT * depth
         if group.has_branches:

@@ -17,28 +17,41 @@ def lines_of(text: str) -> list[tuple[int, str]]:
     return [(note.line, note.text) for note in read_keras(HEAD + text).notes]
 
 
-FROZEN = "freezing is not supported: "
+def locked_in(text: str) -> list[str]:
+    """The ids of the layers that the code freezes."""
+    return sorted(read_keras(HEAD + text).network.locked_ids)
+
+
+MODEL = (
+    "m = keras.Sequential([layers.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.Conv2D(4, 3), "
+    "layers.BatchNormalization(), layers.Dropout(0.5), layers.Flatten(), layers.Dense(2)])\n"
+)
+"""An Input at the start of a Sequential is no layer of it."""
 
 
 @pytest.mark.parametrize(
-    ("statement", "text"),
+    ("statement", "ids"),
     [
-        ("m.layers[0].trainable = False", "Conv2D of line 3 is trained as well"),
-        ("m.trainable = False",
-         "Conv2D of line 3, Conv2D of line 3, BatchNormalization of line 3 and 1 more are trained as well"),
-        ("for l in m.layers[:-1]: l.trainable = False",
-         "Conv2D of line 3, Conv2D of line 3 and BatchNormalization of line 3 are trained as well"),
-        ("m.layers[-1].trainable = bool(flag)", "Dense of line 3 is trained as well"),
-        ("setattr(m.layers[-1], 'trainable', False)", "Dense of line 3 is trained as well"),
+        ("m.layers[0].trainable = False", ["conv2d_1"]),
+        ("m.trainable = False", ["batch_normalization_1", "conv2d_1", "conv2d_2", "dense_1"]),
+        ("for l in m.layers[:-1]: l.trainable = False", ["batch_normalization_1", "conv2d_1", "conv2d_2"]),
+        ("setattr(m.layers[-1], 'trainable', False)", ["dense_1"]),
     ],
-)  # fmt: skip  # the cases are easier to compare
-def test_frozen_layers_are_named_on_the_line_that_freezes_them(statement: str, text: str) -> None:
-    model = (
-        "m = keras.Sequential([layers.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.Conv2D(4, 3), "
-        "layers.BatchNormalization(), layers.Dropout(0.5), layers.Flatten(), layers.Dense(2)])\n"
-    )
-    # An Input at the start of a Sequential is no layer of it.
-    assert lines_of(f"{model}{statement}\n") == [(4, f"{FROZEN}{text}")]
+)
+def test_frozen_layers_are_locked(statement: str, ids: list[str]) -> None:
+    assert locked_in(f"{MODEL}{statement}\n") == ids
+    assert lines_of(f"{MODEL}{statement}\n") == []
+
+
+def test_an_argument_freezes_a_layer() -> None:
+    assert locked_in(MODEL.replace("Dense(2)", "Dense(2, trainable=False)")) == ["dense_1"]
+    assert lines_of(MODEL.replace("Dense(2)", "Dense(2, trainable=False)")) == []
+
+
+def test_layers_that_may_be_frozen_are_named_on_the_line_that_would_do_it() -> None:
+    text = "what is frozen here is only known at run time; Dense of line 3 is trained"
+    assert lines_of(f"{MODEL}m.layers[-1].trainable = bool(flag)\n") == [(4, text)]
+    assert locked_in(f"{MODEL}m.layers[-1].trainable = bool(flag)\n") == []
 
 
 def test_layers_that_are_trained_again_or_not_imported_need_no_note() -> None:
@@ -63,10 +76,11 @@ def test_layers_of_a_functional_model_are_counted_with_its_input() -> None:
         "m = keras.Model(i, layers.Dense(2)(x))\n"
         "m.layers[1].trainable = False\n"
     )
-    assert lines_of(text) == [(7, f"{FROZEN}Conv2D of line 4 is trained as well")]
+    assert lines_of(text) == []
+    assert locked_in(text) == ["conv2d_1"]
 
 
-def test_a_class_that_freezes_itself_is_named() -> None:
+def test_a_class_that_freezes_itself_is_locked() -> None:
     text = (
         "class Net(keras.Model):\n"
         "  def __init__(self):\n    super().__init__()\n"
@@ -74,7 +88,8 @@ def test_a_class_that_freezes_itself_is_named() -> None:
         "  def call(self, x):\n    return self.d(layers.Flatten()(x))\n"
         "net = Net()\nnet.build((None, 8, 8, 3))\n"
     )
-    assert lines_of(text) == [(7, f"{FROZEN}Dense of line 6 is trained as well")]
+    assert lines_of(text) == []
+    assert locked_in(text) == ["dense_1"]
 
 
 def test_a_class_that_gives_its_base_input_and_output_is_read() -> None:
