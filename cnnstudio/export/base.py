@@ -83,7 +83,7 @@ class Exporter(ABC):
             files = _move(staging, folder, verification.scratch_files if verification else ())
         progress(Progress(steps, steps, f"{self.title}: done"))
         difference = verification.largest_difference if verification else None
-        return ExportResult(files, difference, self._message(files, verification))
+        return ExportResult(files, difference, self._message(run, files, verification))
 
     @abstractmethod
     def write(self, run: Run, model: Model, folder: Path) -> None:
@@ -96,10 +96,11 @@ class Exporter(ABC):
         Raises ExportFailed if they differ or if the files cannot be used.
         """
 
-    def _message(self, files: Sequence[Path], verification: Verification | None) -> str:
+    def _message(self, run: Run, files: Sequence[Path], verification: Verification | None) -> str:
         names = " and ".join(path.name for path in files)
         summary = verification.summary if verification else "Not compared with the original model."
-        return f"{self.title}: {names}. {summary} {self.usage}".strip()
+        notice = f" The network was {run.weights_notice}." if run.weights_notice else ""
+        return f"{self.title}: {names}. {summary} {self.usage}".strip() + notice
 
 
 @contextmanager

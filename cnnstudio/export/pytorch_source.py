@@ -44,6 +44,7 @@ class PyTorchSource(Exporter):
             mean=model.mean,
             std=model.std,
             resize=run.resize,
+            notice=run.weights_notice,
         )
         write_atomically(folder / SOURCE_FILE, source.encode())
 

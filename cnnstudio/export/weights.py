@@ -72,6 +72,7 @@ def model_metadata(run: Run, model: Model) -> dict[str, Any]:
         "std": list(model.std),
         **({} if run.resize == "fill" else {"resize": run.resize}),
         "design": design_to_json(run.network),
+        **({"notice": run.weights_notice} if run.weights_notice else {}),
     }
 
 

@@ -30,6 +30,7 @@ from cnnstudio.runs.heartbeat import HEARTBEAT_TIMEOUT, is_held, last_heartbeat,
 from cnnstudio.runs.snapshots import Snapshot, snapshot_epochs, snapshot_path
 from cnnstudio.training.distributed.ranks import launch_id
 from cnnstudio.training.events import EpochEnded, Event, EventError, Scores, ValidationSource, event_from_json
+from cnnstudio.training.pretrained.catalog import PRETRAINED
 from cnnstudio.training.recipe.files import read_recipe
 from cnnstudio.training.recipe.recipe import Recipe, RecipeError
 
@@ -304,7 +305,11 @@ class Run:
         """Under which terms the weights are that the run started from; empty for random ones."""
         found = self.metadata.get("weights")
         notice = found.get("notice") if isinstance(found, dict) else None
-        return shorten(notice, 300) if isinstance(notice, str) else ""
+        if isinstance(notice, str) and notice:
+            return shorten(notice, 300)
+        # A run that continues another one names them in its design.
+        known = PRETRAINED.get(self.network.weights or "")
+        return known.notice if known else ""
 
     def untrained_model(self) -> Model:
         """The network with initial weights, in evaluation mode. Raises RunError."""

@@ -152,6 +152,8 @@ CASES: dict[tuple[str, ...], list[list[str]]] = {
         ["--resume", "--run", "RUN"],
         ["--resume", "--run", "RUN", "--epochs", "4"],
         ["DESIGN", "--continue-from", "RUN", "--epochs", "4", "--run", "OUT", *ON_CPU],
+        [*TRAIN, "--weights", "RUN", "--freeze", f"no layer{HOSTILE}", "--run", "OUT", *ON_CPU],
+        [*TRAIN, "--weights", "RUN", "--run", "OUT", *ON_CPU],
     ],
 }
 """How each command prints names from files. Most of them succeed."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors
 from PIL import Image
 
 from cnnstudio.cli.main import main
@@ -71,6 +72,21 @@ def test_the_template_trains_a_head_on_a_folder(photos: Path, tmp_path: Path, ca
     assert run.network.weights == "efficientnet-lite0"
     assert run.normalization[1] == (128 / 255,) * 3
     assert run.weights_notice.startswith("pretrained on ImageNet")
+    _check_export(tmp_path / "run", tmp_path / "exported", capsys)
+
+
+def _check_export(run: Path, folder: Path, output: Output) -> None:
+    """Exports say under which terms the weights are."""
+    output.readouterr()
+    options = ["--format", "safetensors,pytorch", "--out", str(folder), "--no-verify"]
+    assert main(["export", str(run), *options]) == 0
+    assert (
+        "The network was pretrained on ImageNet; the weights are under Apache-2.0" in output.readouterr().out
+    )
+    (weights,) = folder.glob("*.safetensors")
+    with safetensors.safe_open(weights, "np") as file:
+        assert "Apache-2.0" in file.metadata()["notice"]
+    assert "Apache-2.0" in (folder / "model.py").read_text()
 
 
 def test_weights_and_locks_are_listed_first_and_kept(

@@ -36,6 +36,8 @@ class PyTorchFile:
     std: tuple[float, ...]
     resize: str = "fill"
     """How the images of the training were brought to the input's size: fill, fit or stretch."""
+    notice: str = ""
+    """Under which terms the weights are; empty if there is nothing to say."""
 
     def source(self, layers: Sequence[str], helpers: Sequence[str]) -> str:
         """The text of the file."""
@@ -61,6 +63,7 @@ class PyTorchFile:
             f"This file is standalone. It needs {needs}, and Pillow to read images:",
             "",
             f"{_INDENT}python THIS_FILE.py IMAGE...",
+            *(["", f"The network was {self.notice}."] if self.notice else []),
             '"""',
             "",
             "import sys",

@@ -42,13 +42,15 @@ def write_module(
     mean: Sequence[float] = (),
     std: Sequence[float] = (),
     resize: str = "fill",
+    notice: str = "",
     analysis: Analysis | None = None,
 ) -> str:
     """A Python file with the network as a class, whose state dict has the same names as the weights of a run.
 
     It needs torch, safetensors if it loads a `weights_file`, and Pillow to read images. `mean` and `std`
     normalize each channel, for pixels from 0 to 1; `resize` (fill, fit, stretch) is how images of another
-    shape are brought to that of the input. Raises CodeError if the network has problems.
+    shape are brought to that of the input; `notice` says under which terms the weights are. Raises CodeError
+    if the network has problems.
     """
     network_steps = chain(network, require_valid(network, analysis), logits=True)
     helpers = helper_sources(network_steps.steps, lambda layer: layer.pytorch_helpers())
@@ -63,6 +65,7 @@ def write_module(
         mean=tuple(map(float, mean)),
         std=tuple(map(float, std)),
         resize=resize,
+        notice=comment_text(notice),
     )
     lines = [line for _, line in _Writer(named=True).steps(network_steps.steps, 0)]
     if ends_in_softmax(network):
