@@ -43,6 +43,9 @@ class FakeSession(TrainingSession):
     def start(self, network: Network, dataset_name: str, recipe: Recipe, seeds: int = 1) -> None:
         self.calls.append((network, dataset_name, recipe, *([seeds] if seeds > 1 else [])))
 
+    def start_from(self, network: Network, dataset_name: str, recipe: Recipe, weights: str) -> None:
+        self.calls.append((network, dataset_name, recipe, weights))
+
     def start_row(self, requests: Sequence[TrainingRequest]) -> None:
         self.calls.append(list(requests))
 

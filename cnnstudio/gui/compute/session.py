@@ -189,6 +189,10 @@ class TrainingSession(QObject):
         """Trains one run after the other, then emits `row_finished`. A stop ends them all."""
         self._start_training(requests, self.row_finished.emit)
 
+    def start_from(self, network: Network, dataset_name: str, recipe: Recipe, weights: str) -> None:
+        """Trains a new run that starts from the weights of a file or of another run, where they fit."""
+        self._start_training([TrainingRequest(network, dataset_name, recipe, weights=weights)])
+
     def resume_run(self, folder: Path, network: Network, dataset_name: str, recipe: Recipe) -> None:
         """Resumes a run that ended or was interrupted, with its network and its possibly changed recipe."""
         self._start_training([TrainingRequest(network, dataset_name, recipe, folder=folder)])

@@ -26,6 +26,8 @@ class TrainingRequest:
     recipe: Recipe
     folder: Path | None = None
     continue_from: Path | None = None
+    weights: str | None = None
+    """A run or a file whose weights a new run starts from; None for those that the design names, if any."""
     names_seed: bool = False
     """Whether the name of a new run's folder tells its seed."""
 
@@ -52,6 +54,7 @@ class TrainingRequest:
                 folder=self.folder,
                 resume=self.folder is not None,
                 continue_from=self.continue_from,
+                weights=self.weights,
                 names_seed=self.names_seed,
                 source=self.dataset_name,
                 keep_weights=not self.names_seed,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from cnnstudio.core.errors import UserError
+from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.actions import ActionSet, ActionSpec
@@ -148,6 +149,58 @@ class RunActions(QObject):
         project = self._project
         self._session.continue_with(project.network, project.dataset_name, project.recipe)
 
+    @property
+    def is_idle(self) -> bool:
+        return self._session.state is State.IDLE
+
+    @property
+    def can_start_from_run(self) -> bool:
+        return self.is_idle and self._session.run is not None
+
+    def start_from_file(self) -> None:
+        """Asks for a file of weights and offers a run that starts from them."""
+        window = self.parent()
+        assert isinstance(window, QWidget)
+        name, _ = QFileDialog.getOpenFileName(window, "Start from weights", "", "Weights (*.safetensors)")
+        if name:
+            self.offer_start(name)
+
+    def start_from_run(self) -> None:
+        """Offers a new run that starts from the best weights of the last one."""
+        if self._session.run is not None:
+            self.offer_start(str(self._session.run))
+
+    def offer_start(self, source: str) -> None:
+        """Says what the network can take of these weights, with a button that trains from them."""
+        project, network = self._project, self._project.network
+        obstacle = ""
+        if project.analysis.problems:
+            obstacle = f"This network cannot be trained yet. {project.analysis.problems[0].full_message}."
+        elif not project.dataset_name:
+            obstacle = "There are no images to train on. Choose a data set first."
+        if obstacle:
+            self.message.emit(Message(obstacle, is_error=True, holds=lambda: project.network is network))
+            return
+
+        def find(progress: ProgressFunction, cancelled: CancelFunction) -> tuple[str, ...]:
+            from cnnstudio.runs.start_weights import find_start_weights
+
+            return find_start_weights(source, network).lines
+
+        def offer(lines: tuple[str, ...]) -> None:
+            self.message.emit(
+                Message(
+                    ". ".join(lines) + ".",
+                    button="Train",
+                    action=lambda: self._session.start_from(
+                        network, project.dataset_name, project.recipe, source
+                    ),
+                    holds=lambda: project.network is network and self.is_idle,
+                )
+            )
+
+        self._session.run_task(find, offer, lambda text: self.message.emit(Message(text, is_error=True)))
+
 
 RUN_ACTIONS: tuple[ActionSpec[RunActions], ...] = (
     ActionSpec(
@@ -183,5 +236,21 @@ RUN_ACTIONS: tuple[ActionSpec[RunActions], ...] = (
         menu="Run",
         tooltip="Start a new run with the changed design, keeping the weights of layers that still fit",
         enabled=lambda run: run.can_continue_design,
+    ),
+    ActionSpec(
+        "actionStartFrom",
+        "Start from &weights…",
+        RunActions.start_from_file,
+        menu="Train",
+        tooltip="Train from the weights in a file, where they fit; first it says which layers those are",
+        enabled=lambda run: run.is_idle,
+    ),
+    ActionSpec(
+        "actionStartFromRun",
+        "Start from last run’s wei&ghts…",
+        RunActions.start_from_run,
+        menu="Train",
+        tooltip="Train a new run from the best weights of the last one, where they fit",
+        enabled=lambda run: run.can_start_from_run,
     ),
 )
