@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QRect, Qt, Signal
+from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QGridLayout, QSizePolicy, QWidget
 
@@ -152,6 +152,11 @@ class ParameterForm(QWidget):
             for part in (self._labels[name], self.fields[name]):
                 part.setVisible(self.more.isChecked())
         self._show_helps()
+
+    def minimumSizeHint(self) -> QSize:
+        # Without the margin of a wide panel, which would keep the form from becoming narrow again at once.
+        hint = super().minimumSizeHint()
+        return QSize(hint.width() - self._grid.contentsMargins().right(), hint.height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
+    QScrollArea,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -388,3 +389,17 @@ def test_the_help_is_below_the_field_with_the_focus(
     assert [name for name, label in form._helps.items() if label.isVisible()] == ["padding"]
     assert form._helps["padding"].width() > 120
     assert form._helps["padding"].y() > form.fields["padding"].geometry().bottom()
+
+
+def test_the_fields_fit_again_at_once_when_a_wide_panel_becomes_narrow(
+    project: Project, inspector: Inspector
+) -> None:
+    project.select(["conv2d_1"])
+    inspector.show()
+    inspector.resize(720, 500)
+    QApplication.processEvents()
+    inspector.resize(316, 500)
+    QApplication.processEvents()
+    scroll = inspector.findChild(QScrollArea)
+    assert isinstance(scroll, QScrollArea)
+    assert scroll.widget().width() == scroll.viewport().width()
