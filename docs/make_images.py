@@ -39,6 +39,15 @@ EPOCHS = 5
 """The completed epochs when the images of the training are taken."""
 
 
+def _many_layers(count: int = 29) -> str:
+    """A design of twice as many layers, and two more, with a long name."""
+    pair = '{"type": "Conv2D", "filters": 32, "padding": "same"}, {"type": "Activation"}, '
+    end = '{"type": "Flatten"}, {"type": "Dense", "units": 10, "activation": "softmax"}'
+    name = "A name that is much longer than the place that there is for it"
+    head = f'"format": "cnnstudio.design", "version": 1, "name": "{name}", "input": [3, 32, 32]'
+    return f'{{{head}, "layers": [{pair * count}{end}]}}'
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -98,10 +107,35 @@ class Images:
         self.wait(60, lambda: window.session.state is State.IDLE)
         self.page("data", pages.DATA)
         self.page("use", pages.USE)
+        if self._wanted is None:
+            self.views()
+            self.tried()
         window.runs_overlay.open_table(window.run_folder)
         self.wait(2)
         self.save("runs")
         window.runs_overlay.close_table()
+
+    def views(self) -> None:
+        """Each view of the catalog, in the first panel of Explore."""
+        from cnnstudio.gui.dashboard.views.catalog import view_types
+
+        panel = self.window.pages.explore.view_panels[0]
+        chosen = panel.view.name
+        for name in view_types():
+            panel.choose(name)
+            self.page(
+                f"view-{name.removeprefix('view').lower()}", self.window.pages.EXPLORE, self._views_are_there
+            )
+        panel.choose(chosen)
+
+    def tried(self) -> None:
+        """The Use page with an answer."""
+        pages = self.window.pages
+        pages.turn_to(pages.USE)
+        self.wait(2)
+        pages.use.try_panel.empty.samples[0].click()
+        self.wait(20, lambda: bool(pages.use.try_panel.body.bars.scores))
+        self.save("tried")
 
     def designs(self) -> None:
         """The Design page: with an error, with groups and the drawing, and with a preview of fixes."""
@@ -122,6 +156,8 @@ class Images:
         window.pages.design.toggle_drawing()
         self.save("nested")
         window.pages.design.toggle_drawing()
+        project.open_network(parse_design(_many_layers()), None)
+        self.save("many")
         project.open_network(parse_design(_THREE_ERRORS), None)
         project.select(("conv2d_3",))
         preview = window.findChild(QAction, "actionPreviewFixes")
