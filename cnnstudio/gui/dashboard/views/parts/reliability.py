@@ -23,7 +23,7 @@ from cnnstudio.gui.widgets.canvas.canvas import Canvas
 from cnnstudio.gui.widgets.canvas.keys import is_plain
 from cnnstudio.gui.widgets.canvas.marks import paint_focus
 
-_LEFT, _BOTTOM, _TOP, _RIGHT = 48, 40, 10, 12
+_LEFT, _BOTTOM, _TOP, _RIGHT = 60, 40, 10, 28
 _COUNTS = 48
 """The height of the bars that count the images."""
 _LARGEST_SIDE = 560
