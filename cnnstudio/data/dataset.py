@@ -101,6 +101,19 @@ class Subset:
 
 
 @dataclass(frozen=True, eq=False)
+class Uncorrected:
+    """The training images as they were before the user's corrections, by which validation images are chosen.
+
+    So these stay the same when labels are corrected, and results before and after can be compared.
+    """
+
+    labels: Labels
+    """int64 (M,), of all training images, also of those that are excluded now."""
+    rows: Rows
+    """intp (N,), ascending: which of them are still used."""
+
+
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """A training set, a test set and perhaps a validation set with the same classes and image shape.
 
@@ -122,6 +135,8 @@ class Dataset:
     """Of a data set in files: the id of its version, with the user's corrections; see `versions.version`."""
     resize: ResizeMode = "fill"
     """How its images were brought to one size, and are brought to that of a network."""
+    uncorrected: Uncorrected | None = None
+    """None if there are no corrections."""
 
     def __post_init__(self) -> None:
         for part, split in self.splits.items():
@@ -152,6 +167,30 @@ class Dataset:
         if "fingerprint" in vars(self):
             named.preset_fingerprint(self.fingerprint)
         return named
+
+    def with_uncorrected(self, uncorrected: Uncorrected | None) -> Dataset:
+        """The same images, whose validation images are chosen by these."""
+        changed = dataclasses.replace(self, uncorrected=uncorrected)
+        if "fingerprint" in vars(self):
+            changed.preset_fingerprint(self.fingerprint)
+        return changed
+
+    def hold_out(self, fraction: float, seed: int) -> tuple[Rows, Rows]:
+        """Holds out a part of the training images, as `stratified_split`: (remaining rows, held-out rows).
+
+        The same images as without the user's corrections, unless these would leave a class without images.
+        """
+        before = self.uncorrected
+        if before is not None:
+            place = np.full(len(before.labels), -1)
+            place[before.rows] = np.arange(len(before.rows))
+            rest, held_out = (
+                rows[rows >= 0]
+                for rows in (place[each] for each in stratified_split(before.labels, fraction, seed))
+            )
+            if len(held_out) and set(self.train.labels[rest].tolist()) == set(self.train.labels.tolist()):
+                return rest, held_out
+        return stratified_split(self.train.labels, fraction, seed)
 
     @property
     def image_count(self) -> int:

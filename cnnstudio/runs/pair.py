@@ -14,7 +14,7 @@ from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.insight.instruments.confusion import Confusion, ConfusionReading, describe_changes
 from cnnstudio.runs.comparison import compare_trainings
 from cnnstudio.runs.errors import RunError
-from cnnstudio.runs.library.columns import data_name
+from cnnstudio.runs.library.columns import data_name, describe_test
 from cnnstudio.runs.library.summary import RunSummary, SummaryReader
 from cnnstudio.runs.run import Run, list_runs
 from cnnstudio.runs.seeds import find_seed_runs
@@ -154,7 +154,7 @@ def _confusion(run: Run, summary: RunSummary) -> ConfusionReading | None:
 def _results(each: ComparedRun) -> dict[str, str]:
     summary, analysis = each.summary, analyze(each.run.network)
     return {
-        "Test accuracy": _percent(summary.test_accuracy),
+        "Test accuracy": describe_test(summary).removeprefix("test accuracy ") or _ABSENT,
         "Best validation": _with_epoch(summary.best_accuracy, summary.best_epoch),
         "Last validation": _with_epoch(summary.last_accuracy, summary.last_epoch),
         "Time": format_duration(summary.seconds),
@@ -164,10 +164,6 @@ def _results(each: ComparedRun) -> dict[str, str]:
         "Recipe": f"{summary.recipe_name}, {summary.epochs} epochs",
         "Seed": str(summary.seed),
     }
-
-
-def _percent(value: float | None) -> str:
-    return _ABSENT if value is None else format_percent(value)
 
 
 def _with_epoch(value: float | None, epoch: int | None) -> str:

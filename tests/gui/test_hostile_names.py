@@ -24,6 +24,7 @@ from cnnstudio.core.paths import home
 from cnnstudio.core.progress import Progress as DataProgress
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.data.sources.folder_list import RegisteredSet, register_set
+from cnnstudio.data.versions.review import ReviewItem
 from cnnstudio.design.file import read_design, write_design
 from cnnstudio.export import ExportResult, exporters
 from cnnstudio.gui.compare.dialog import CompareDialog
@@ -37,6 +38,10 @@ from cnnstudio.gui.designer.quick_fix.preview_access import preview_card
 from cnnstudio.gui.document.autosave import _find_unsaved
 from cnnstudio.gui.document.project import Question
 from cnnstudio.gui.document.unsaved_dialog import UnsavedDialog
+from cnnstudio.gui.experiments.before_after import BeforeAfterDialog
+from cnnstudio.gui.experiments.label_errors import LabelErrorDialog, Suspects
+from cnnstudio.gui.experiments.learning_curve import LearningCurveDialog
+from cnnstudio.gui.experiments.run_dialog import RunDialog
 from cnnstudio.gui.export.panel import ExportPanel, FormatOutcome
 from cnnstudio.gui.interchange.dialog import ImportDialog
 from cnnstudio.gui.runs.table.label_box import LabelBox
@@ -53,6 +58,7 @@ from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.runs.library.label import RunLabel
 from cnnstudio.runs.library.summary import SummaryReader
+from cnnstudio.runs.retraining.before_after import BeforeAfter, SplitScores
 from cnnstudio.runs.run import runs_folder
 from cnnstudio.runs.snapshots import snapshot_path, write_snapshot
 from cnnstudio.training.events import (
@@ -60,6 +66,7 @@ from cnnstudio.training.events import (
     Event,
     Finished,
     RecipeChanged,
+    Scores,
     SnapshotTaken,
     Started,
     Warned,
@@ -375,6 +382,34 @@ def show_compare(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
         yield dialog
 
 
+def show_label_errors(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
+    dialog = LabelErrorDialog(stranger.root / "no run", window.session, window)
+    dialog.job.cancel()
+    text = stranger.text
+    item = ReviewItem(stranger.file_name, text, text, 0.99, f"Labeled {text}, looks like {text}.")
+    dialog.show_result(Suspects(text, 2, [item]))
+    dialog.show()
+    yield dialog
+    dialog.show_result(Suspects(text, 2, [item], f"Not {text}."))
+    yield dialog
+
+
+def show_learning_curve(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
+    dialog = LearningCurveDialog(stranger.run, window.session, window)
+    dialog._reading.wait(20)
+    dialog._on_failed(f"Not {stranger.text}.")
+    dialog.show()
+    yield dialog
+
+
+def show_before_after(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
+    scores = SplitScores("test", 100, Scores(1.0, 0.5), Scores(1.0, 0.6))
+    found = BeforeAfter("1 label corrected", (scores,), 0.4, 2, (str(stranger.run), str(stranger.run)))
+    dialog = BeforeAfterDialog(found, window)
+    dialog.show()
+    yield dialog
+
+
 def show_export(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
     panel = ExportPanel(window.session)
     panel.setParent(window)
@@ -486,10 +521,13 @@ def show_computing(dialog: ComputeDialog, stranger: Stranger) -> Iterator[QWidge
 
 
 DIALOGS: dict[type[QDialog], Callable[[MainWindow, Stranger], Iterator[QWidget]]] = {
+    BeforeAfterDialog: show_before_after,
     CompareDialog: show_compare,
     DataDialog: show_data,
     ImportDialog: show_import,
     LabelBox: show_label_box,
+    LabelErrorDialog: show_label_errors,
+    LearningCurveDialog: show_learning_curve,
     LrRangeDialog: show_lr_range,
     MessageBox: show_message_box,
     NumberBox: show_number_box,
@@ -529,7 +567,7 @@ def test_every_dialog_is_tried() -> None:
         for value in vars(module).values()
         if inspect.isclass(value) and issubclass(value, QDialog) and value.__module__ == module.__name__
     }
-    assert found - {ComputeDialog} == DIALOGS.keys()
+    assert found - {ComputeDialog, RunDialog} == DIALOGS.keys()
 
 
 def gui_modules() -> list[ModuleType]:

@@ -18,7 +18,16 @@ from tests.training.images import colors
 from tests.training.networks import tiny
 
 DATA = colors(test=40)
-NAMES = ("feature_maps", "filters", "histograms", "confusion", "mistakes", "calibration", "predictions")
+NAMES = (
+    "feature_maps",
+    "filters",
+    "histograms",
+    "confusion",
+    "mistakes",
+    "calibration",
+    "predictions",
+    "robustness",
+)
 OPTIONAL = {"values", "change", "gradient_counts", "gradient_low", "gradient_high"}
 SUBJECT = Subject(
     classes=DATA.classes,

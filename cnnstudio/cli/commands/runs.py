@@ -18,6 +18,7 @@ from cnnstudio.cli.command import (
     add_subcommand,
     add_subcommands,
 )
+from cnnstudio.cli.experiments import learning_curve, retraining
 from cnnstudio.cli.output import LiveLine, echo, print_json, table, two_columns
 from cnnstudio.core.formatting import format_percent
 
@@ -35,6 +36,8 @@ class Runs(Command):
         "cnnstudio runs compare first-run second-run",
         "cnnstudio runs compare first-run second-run --seeds 3",
         "cnnstudio runs label first-run --title Baseline --tags good,keep",
+        "cnnstudio runs retrain first-run",
+        "cnnstudio runs learning-curve first-run",
         "cnnstudio runs pack first-run --out first-run.zip",
     )
     order = 8
@@ -82,7 +85,15 @@ class Runs(Command):
         delete.add_argument(
             "--permanently", action="store_true", help="delete the files for good instead, to free space"
         )
-        for action in (listing, show, compare, label, pack, delete):
+        retrain = add_subcommand(
+            actions, "retrain", help="train a run again on its corrected images, and compare before and after"
+        )
+        retraining.add_arguments(retrain)
+        curve = add_subcommand(
+            actions, "learning-curve", help="find out whether more images or another network would help a run"
+        )
+        learning_curve.add_arguments(curve)
+        for action in (listing, show, compare, label, pack, delete, retrain, curve):
             add_json_option(action)
 
     def run(self, options: argparse.Namespace) -> int:
@@ -93,6 +104,8 @@ class Runs(Command):
             "label": _label,
             "pack": _pack,
             "delete": _delete,
+            "retrain": retraining.run_retrain,
+            "learning-curve": learning_curve.run_learning_curve,
         }[options.action]
         return action(options) or DONE
 

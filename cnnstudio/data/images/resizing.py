@@ -56,11 +56,15 @@ def resize(
         return _resize_dataset(dataset, shape, writer, throttled(progress), cancelled)
 
     if _size_in_bytes(dataset, shape) <= _MIN_CACHED_BYTES:
-        return create(DatasetWriter(None)).with_version(version_of(dataset))
+        return (
+            create(DatasetWriter(None))
+            .with_version(version_of(dataset))
+            .with_uncorrected(dataset.uncorrected)
+        )
     # One entry per data set, not per size: a user who tries several input sizes does not fill the disk.
     source_state = [VERSION, dataset.fingerprint, shape, dataset.name, dataset.title, dataset.notes]
     resized = get_or_create(cache_key("fitted", dataset.name), source_state, create, progress, cancelled)
-    return resized.with_version(version_of(dataset))
+    return resized.with_version(version_of(dataset)).with_uncorrected(dataset.uncorrected)
 
 
 def _resize_dataset(

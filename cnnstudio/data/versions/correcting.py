@@ -15,7 +15,7 @@ import numpy as np
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.parameters import shorten
 from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
-from cnnstudio.data.dataset import DataError, Dataset, Rows, Split, as_channels_last
+from cnnstudio.data.dataset import DataError, Dataset, Rows, Split, Uncorrected, as_channels_last
 from cnnstudio.data.storage.decoded_cache import get_or_create
 from cnnstudio.data.storage.writers import DatasetWriter
 from cnnstudio.data.versions.corrections import Corrections
@@ -135,6 +135,7 @@ def correct_images(
         {part: _relabeled(split, labels[part]) for part, split in dataset.splits.items()}
     )
     corrected = _without_excluded(relabeled, kept, key, digest, cancelled)
+    corrected = corrected.with_uncorrected(Uncorrected(dataset.train.labels, kept["train"]))
     # Equal images with equal corrections have an equal one, without another pass over all pixels.
     corrected.preset_fingerprint(digest)
     return corrected, {part: [names[row] for row in kept[part].tolist()] for part, names in files.items()}

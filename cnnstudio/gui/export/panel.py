@@ -20,7 +20,9 @@ from PySide6.QtWidgets import (
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import exists, expand_home
+from cnnstudio.core.formatting import format_percent
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
+from cnnstudio.data.versions.evaluations import describe_evaluations, evaluation_count
 from cnnstudio.design.file import read_design
 from cnnstudio.export import Exporter, ExportResult, exporters
 from cnnstudio.gui.compute.compute_task import ComputeTask
@@ -46,6 +48,8 @@ class FormatOutcome:
     error: str = ""
     note: str = ""
     """What one has to know of the weights; the same for all formats."""
+    tested: str = ""
+    """How accurate the model was on the test images, as a sentence."""
 
 
 class ExportPanel(Panel):
@@ -274,6 +278,9 @@ class ExportPanel(Panel):
                 self._add_result(f"✓ {outcome.result.message}", is_error=False)
         for note in dict.fromkeys(outcome.note for outcome in outcomes if outcome.result and outcome.note):
             self._add_result(note, is_error=False)
+        tested = next((outcome.tested for outcome in outcomes if outcome.result is not None), "")
+        if tested:
+            self._add_result(tested, is_error=False)
         # The files that were just written need no warning that they will be replaced.
         self._note.hide()
 
@@ -307,10 +314,19 @@ def export_all(
 
         try:
             result = exporter.export(run, folder, verify, report, cancelled)
-            outcomes.append(FormatOutcome(exporter, result, note=note))
+            outcomes.append(FormatOutcome(exporter, result, note=note, tested=_tested(run)))
         except UserError as error:
             outcomes.append(FormatOutcome(exporter, None, str(error)))
     return outcomes
+
+
+def _tested(run: Run) -> str:
+    """How far the exported model's test accuracy can be trusted; empty if it was not tested."""
+    if run.test is None:
+        return ""
+    counted = describe_evaluations(evaluation_count(run.data_version))
+    accuracy = f"Test accuracy {format_percent(run.test.accuracy)}"
+    return f"{', '.join(filter(None, (accuracy, counted)))}."
 
 
 def _title(run: Path) -> str:

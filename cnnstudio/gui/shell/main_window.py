@@ -24,6 +24,7 @@ from cnnstudio.gui.designer.actions import design_actions
 from cnnstudio.gui.document.documents import Documents
 from cnnstudio.gui.document.project import Project, Question
 from cnnstudio.gui.document.settings import Settings
+from cnnstudio.gui.experiments.actions import Experiments
 from cnnstudio.gui.pages.page_switch import PageSwitch
 from cnnstudio.gui.pages.pages import Pages
 from cnnstudio.gui.runs.follower import OpenedRun
@@ -145,6 +146,7 @@ class MainWindow(QMainWindow):
         self.page_actions.add_to(self)
         self.run_commands = RunCommands(session, self)
         self.run_menu = ShownRunActions(self.shown_run, session, self.runs, self.run_commands, self)
+        self.experiments = Experiments(self.shown_run, session, self)
         self.action_sets: tuple[ActionSet[Any], ...] = (
             design_actions(project, self),
             self.tool_bar.training_actions,
@@ -152,6 +154,7 @@ class MainWindow(QMainWindow):
             self.page_actions,
             self.window_actions,
             self.run_menu.action_set,
+            self.experiments.action_set,
         )
         menus = fill_menu_bar(self.menuBar(), self.action_sets)
         menus["Train"].addMenu(DeviceMenu(session, self.settings, menus["Train"]))
@@ -223,6 +226,10 @@ class MainWindow(QMainWindow):
         self.shown_run_button.clicked.connect(self.show_runs)
         self.run_commands.message.connect(self.message_bar.show_message)
         self.run_menu.message.connect(self.message_bar.show_message)
+        self.experiments.message.connect(self.message_bar.show_message)
+        self.experiments.review_requested.connect(self._on_review_requested)
+        self.pages.data.queue.closed.connect(self._on_review_closed)
+        self.pages.source.label_errors_wanted.connect(self.experiments.find_label_errors)
         self.run_menu.comparison_requested.connect(overlay.open_to_compare)
         self.run_commands.design_requested.connect(self._open_design_of_run)
         overlay.table.run_chosen.connect(self._on_run_chosen)
@@ -257,6 +264,17 @@ class MainWindow(QMainWindow):
         self.runs_overlay.close_table()
         self.shown_run.overlays.add(folders)
         self.pages.turn_to(self.pages.TRAIN)
+
+    def _on_review_requested(self, wanted: object) -> None:
+        """Opens the review queue with images that somebody has found in a data set."""
+        assert isinstance(wanted, tuple)
+        name, title, items = wanted
+        self.pages.turn_to(self.pages.DATA)
+        self.pages.data.review(name, title, items)
+
+    def _on_review_closed(self) -> None:
+        overlay = self.pages.data.reviewing.overlay
+        self.experiments.offer_training(0 if overlay is None else len(overlay.entries))
 
     def _open_design_of_run(self, network: object) -> None:
         assert isinstance(network, Network)

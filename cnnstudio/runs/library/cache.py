@@ -21,7 +21,7 @@ from cnnstudio.runs.library.summary import RunSummary, Values
 from cnnstudio.runs.run import DESIGN_FILE, EVENTS_FILE, RECIPE_FILE, RUN_FILE, Status
 
 FORMAT = "cnnstudio.run-summaries"
-VERSION = 1
+VERSION = 2
 MAX_BYTES = 256 * 2**20
 
 Stamp = list[int]
@@ -34,7 +34,7 @@ _KINDS: tuple[tuple[type, ...], ...] = (
     *(_TEXT, _TEXT, _FLOAT, _TEXT, _TEXT, _WHOLE, _WHOLE),
     *(_WHOLE, _TEXT, _WHOLE, _MAYBE_WHOLE, _MAYBE_WHOLE, _MAYBE_FLOAT),
     *(_MAYBE_WHOLE, _MAYBE_FLOAT, _MAYBE_FLOAT, _MAYBE_FLOAT, _FLOAT, _TEXT),
-    *(_TEXT, _LIST, _TEXT, _TEXT, _TEXT),
+    *(_TEXT, _LIST, _TEXT, _TEXT, _TEXT, _TEXT),
 )
 """The types of the values of one row, in the order of `_to_row`."""
 
@@ -129,7 +129,7 @@ def _to_row(summary: RunSummary, recipes: _Table[Values], designs: _Table[Values
         *(summary.parameters, summary.best_epoch, summary.best_accuracy),
         *(summary.last_epoch, summary.last_accuracy, summary.last_loss, summary.test_accuracy),
         *(summary.seconds, summary.parent, label.title, list(label.tags), label.note),
-        *(summary.training, summary.validation),
+        *(summary.training, summary.validation, summary.data_version),
     ]
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from cnnstudio.core.progress import (
     never_cancelled,
     raise_if_cancelled,
 )
+from cnnstudio.data.versions.evaluations import evaluation_count
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.library.cache import Stamp, read_cache, stamp_of, write_cache
 from cnnstudio.runs.library.summary import RunSummary, SummaryReader
@@ -66,7 +69,8 @@ def list_summaries(
         # What cannot be kept is read again the next time.
         with contextlib.suppress(FileError):
             write_cache(parent, found)
-    current = [_with_current_status(summary) for _, summary in found.values()]
+    evaluations = functools.cache(evaluation_count)
+    current = [_with_evaluations(_with_current_status(summary), evaluations) for _, summary in found.values()]
     return RunListing(tuple(sorted(current, key=_newest_first)), tuple(problems))
 
 
@@ -88,6 +92,16 @@ def _has_been_interrupted(summary: RunSummary) -> bool:
     with contextlib.suppress(RunError):
         return summary.is_running and Run.open(summary.folder).status == "interrupted"
     return False
+
+
+def _with_evaluations(summary: RunSummary, count: Callable[[str], int]) -> RunSummary:
+    """The count rises with every look at the same test images, which changes none of the run's files."""
+    if summary.test_accuracy is None:
+        return summary
+    evaluations = count(summary.data_version)
+    if evaluations == summary.evaluations:
+        return summary
+    return dataclasses.replace(summary, evaluations=evaluations)
 
 
 def _with_current_status(summary: RunSummary) -> RunSummary:

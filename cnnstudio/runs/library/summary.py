@@ -12,6 +12,7 @@ from typing import Any
 
 from cnnstudio.core.files import read_regular
 from cnnstudio.core.parameters import parameters, values_to_json
+from cnnstudio.data.versions.evaluations import evaluation_count
 from cnnstudio.design.file import MAXIMUM_BYTES, DesignError, nodes_to_json, parse_design
 from cnnstudio.design.network import Network
 from cnnstudio.runs.epochs.saved_best import saved_best_epoch
@@ -66,6 +67,10 @@ class RunSummary:
     training: str = ""
     """The training loss over the epochs, packed; see `training_curve`."""
     validation: str = ""
+    data_version: str = ""
+    """The id of the version of its images; empty if it does not say."""
+    evaluations: int = 0
+    """How often the test images of that version have been evaluated by now; 0 if that is not known."""
 
     @cached_property
     def id(self) -> str:
@@ -110,6 +115,7 @@ class SummaryReader:
         recipe, settings = self._recipe(folder)
         log = _log(folder)
         test, count = run.test, run.metadata.get("parameters")
+        version = run.data_version
         seconds: Any = run.metadata.get("seconds")
         status = run.status
         best_epoch = _best_epoch(run, status, log)
@@ -137,6 +143,8 @@ class SummaryReader:
             label=read_label(folder),
             training=pack_points(log.training),
             validation=pack_points(log.validation),
+            data_version=version,
+            evaluations=evaluation_count(version) if test is not None else 0,
         )
 
     def _design(self, folder: Path) -> tuple[str, Values]:

@@ -28,7 +28,6 @@ from cnnstudio.data.dataset import (
     Subset,
     channel_statistics,
     has_colors,
-    stratified_split,
 )
 from cnnstudio.data.images.resizing import resize
 from cnnstudio.design.advice.advice import advise
@@ -272,7 +271,7 @@ def split_validation(dataset: Dataset, recipe: Recipe) -> tuple[Rows, Split | Su
         return everything, dataset.validation, "own"
     if not recipe.validation_share:
         return everything, dataset.test, "test"
-    train_rows, rows = stratified_split(dataset.train.labels, recipe.validation_share, recipe.seed)
+    train_rows, rows = dataset.hold_out(recipe.validation_share, recipe.seed)
     return train_rows, Subset(dataset.train, rows), "share"
 
 

@@ -246,3 +246,26 @@ def test_two_programs_that_correct_at_once_lose_nothing(source: ImageFolder) -> 
     for thread in threads:
         thread.join()
     assert len(read_corrections(source.path).entries) == 6
+
+
+def test_corrections_change_no_choice_of_validation_images(source: ImageFolder) -> None:
+    def reds(data: Dataset, rows: np.ndarray) -> set[int]:
+        return {int(red) for red in data.train.images[rows, 0, 0, 0]}
+
+    before = source.load()
+    held_out = reds(before, before.hold_out(0.3, 1)[1])
+    changed = sorted(reds(before, np.arange(len(before.train))))
+    names = {red: f"{'cat' if red < 10 else 'dog'}/{red}.png" for red in changed}
+    gone = next(red for red in changed if red in held_out)
+    wrong = [red for red in changed if red != gone][::4]
+    labels = {names[red]: "dog" if red < 10 else "cat" for red in wrong}
+    relabel(source, labels, exclude=[names[gone]])
+    after = source.load()
+    assert after.fingerprint != before.fingerprint
+    for data in (after, resize(after, (3, 4, 4))):
+        rest, rows = data.hold_out(0.3, 1)
+        assert reds(data, rows) == held_out - {gone}
+        assert sorted([*rest.tolist(), *rows.tolist()]) == list(range(len(data.train)))
+    undo_relabeling(source)
+    again = source.load()
+    assert reds(again, again.hold_out(0.3, 1)[1]) == held_out

@@ -113,3 +113,15 @@ def test_a_label_that_either_the_network_or_similar_images_support_is_not_doubte
 def test_without_images_there_are_no_doubts() -> None:
     empty = np.zeros((0, 3), np.float32)
     assert find_doubts(empty, empty, np.zeros(0, np.int64)) == []
+
+
+def test_images_that_were_not_trained_on_are_as_doubtful_as_training_images_of_the_same_rank() -> None:
+    # All ten get little support, as unseen images do; of the training images one in ten does.
+    labels = np.zeros(10, np.int64)
+    share = np.linspace(0.001, 0.03, 10)
+    unseen = np.stack([share, 1 - share], axis=1).astype(np.float32)
+    assert len(find_doubts(unseen, unseen, labels)) == 10
+    trained = np.concatenate([np.linspace(0, 0.4, 90), np.linspace(0.95, 1, 10)])
+    (doubt,) = find_doubts(unseen, unseen, labels, trained)
+    assert doubt.row == 0
+    assert doubt.score == pytest.approx(np.quantile(trained, 0.95))

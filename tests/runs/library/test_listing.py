@@ -11,8 +11,10 @@ import pytest
 
 from cnnstudio.core.locking import FileLock
 from cnnstudio.core.progress import Cancelled
+from cnnstudio.data.versions.evaluations import count_evaluation
 from cnnstudio.runs.library import listing
 from cnnstudio.runs.library.cache import cache_path, stamp_of, write_cache
+from cnnstudio.runs.library.columns import FIXED, describe_test
 from cnnstudio.runs.library.label import RunLabel, write_label
 from cnnstudio.runs.library.listing import list_summaries
 from cnnstudio.runs.library.summary import RunSummary, SummaryReader
@@ -55,6 +57,28 @@ def test_runs_are_read_once_and_come_newest_first(reads: list[str]) -> None:
     reads.clear()
     assert list_summaries() == first
     assert reads == []
+
+
+@pytest.mark.usefixtures("three")
+def test_a_look_at_the_same_test_images_is_counted_for_all_runs_on_them(reads: list[str]) -> None:
+    version = "0123456789abcdef"
+    for number in (0, 2):
+        path = runs_folder() / f"mine-{number}" / "run.json"
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps(content | {"data": content["data"] | {"version": version}}))
+    count_evaluation(version, "mine-0", 1)
+    list_summaries()
+    for _ in range(2):
+        count_evaluation(version, "mine-2", 1)
+    reads.clear()
+    newest, other, oldest = list_summaries().runs
+    assert reads == []
+    assert [describe_test(run) for run in (newest, other, oldest)] == [
+        "test accuracy 70.0%, evaluated 3 times",
+        "test accuracy 60.0%",
+        "test accuracy 50.0%, evaluated 3 times",
+    ]
+    assert [FIXED["test"].text(run) for run in (newest, other)] == ["70.0% · 3×", "60.0%"]
 
 
 @pytest.mark.usefixtures("three")

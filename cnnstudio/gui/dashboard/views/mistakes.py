@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import format_count, pluralize
 from cnnstudio.gui.dashboard.views.base import Table, View
@@ -46,6 +46,15 @@ class MistakesView(View):
         chips.setContentsMargins(16, 0, 16, 8)
         chips.addWidget(self.lists)
         chips.addStretch(1)
+        self.label_errors = QPushButton("Find label errors…")
+        self.label_errors.setObjectName("findLabelErrors")
+        self.label_errors.setProperty("role", "small")
+        self.label_errors.setAccessibleName("Find suspected label errors")
+        self.label_errors.setToolTip(
+            "Find suspected label errors: images that neither the network nor similar images agree with"
+        )
+        self.label_errors.clicked.connect(self.source.label_errors_wanted)
+        chips.addWidget(self.label_errors)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 1)

@@ -103,6 +103,8 @@ class MomentSource(QObject):
 
     changed = Signal()
     """Something that a view may show has changed. Emitted once for many changes."""
+    label_errors_wanted = Signal()
+    """The user wants suspected label errors to be looked for in the images of the run on show."""
 
     def __init__(
         self,

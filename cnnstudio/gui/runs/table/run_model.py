@@ -12,7 +12,7 @@ from cnnstudio.core.formatting import screen_reader_text
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.runs.library.arrangement import Arrangement, Row
-from cnnstudio.runs.library.columns import FIXED, Column, describe_status, started
+from cnnstudio.runs.library.columns import FIXED, Column, describe_status, describe_test, started
 from cnnstudio.runs.library.summary import RunSummary
 
 Index = QModelIndex | QPersistentModelIndex
@@ -186,6 +186,7 @@ def _tooltip(run: RunSummary) -> str:
         run.name if label.title else "",
         f"{FIXED['recipe'].text(run)} · {FIXED['data'].text(run)} · seed {run.seed}",
         f"{describe_status(run)} · started {started(run)}",
+        describe_test(run).capitalize(),
         f"Tags: {', '.join(label.tags)}" if label.tags else "",
         label.note,
         str(run.folder),
@@ -199,6 +200,6 @@ def _sentence(run: RunSummary) -> str:
     if run.best_accuracy is not None:
         parts.append(f"best {100 * run.best_accuracy:.1f}% in epoch {run.best_epoch}")
     if run.test_accuracy is not None:
-        parts.append(f"test {100 * run.test_accuracy:.1f}%")
+        parts.append(describe_test(run))
     parts += [describe_status(run), f"started {started(run)}", *run.label.tags]
     return plain_line(", ".join(parts))

@@ -37,6 +37,7 @@ from tests.gui.dashboard.views.canned_readings import (
     names,
     predictions,
     record,
+    robustness,
 )
 
 CONTRACT = {
@@ -45,6 +46,7 @@ CONTRACT = {
     "viewConfusion",
     "viewMistakes",
     "viewCalibration",
+    "viewRobustness",
     "viewPredictions",
     "viewHistograms",
 }
@@ -397,6 +399,7 @@ def hostile(question: Question) -> Answer:
             "confusion": lambda: confusion(classes),
             "mistakes": lambda: mistakes(classes, cell if isinstance(cell, tuple) else None),  # type: ignore[arg-type]  # a pair
             "calibration": calibration,
+            "robustness": lambda: robustness(classes),
             "filters": filters,
             "histograms": histograms,
             "predictions": lambda: predictions(count=3, classes=classes),

@@ -1,0 +1,1 @@
+"""Commands that train a run again, to learn something from the comparison."""

@@ -1,0 +1,221 @@
+"""Small plots side by side: how the accuracy falls with the strength of each corruption."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from cnnstudio.core.formatting import format_percent
+from cnnstudio.gui.theme.text_metrics import text_metrics
+from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.keys import is_plain
+from cnnstudio.gui.widgets.canvas.marks import paint_focus
+from cnnstudio.gui.widgets.plain_text import plain_line
+
+_MARGIN, _GAP = 16, 16
+_LEFT, _TOP, _BOTTOM = 36, 22, 20
+"""Around the axes of a plot: numbers, title, numbers."""
+_MIN_WIDTH, _MIN_HEIGHT, _MAX_HEIGHT = 150, 110, 240
+_DOT = 3.0
+_MAX_TITLE = 24
+
+
+@dataclass(frozen=True)
+class StrengthCurve:
+    """One plot."""
+
+    title: str
+    accuracy: tuple[float, ...]
+    """0 to 1, at strength 0 (the images as they are), 1, 2 and so on."""
+    labels: tuple[str, ...]
+    """What each strength is: `as they are`, `quality 80`."""
+
+    def describe(self, strength: int) -> str:
+        """`JPEG, strength 3 of 5 (quality 40): 61.2%, 12.1 points below the images as they are`."""
+        value, clean = self.accuracy[strength], self.accuracy[0]
+        if not strength:
+            return f"Images as they are: {format_percent(clean)}"
+        difference = 100 * (clean - value)
+        place = "as accurate as on" if abs(difference) < 0.05 else f"{abs(difference):.1f} points below"
+        if difference <= -0.05:
+            place = f"{-difference:.1f} points above"
+        return (
+            f"{self.title}, strength {strength} of {len(self.accuracy) - 1} ({self.labels[strength]}): "
+            f"{format_percent(value)}, {place} the images as they are"
+        )
+
+
+class StrengthCurves(QWidget):
+    """All plots on one scale; a point is chosen by mouse or keys."""
+
+    chosen = Signal(object)
+    """(plot, strength) under the mouse or chosen by keys, or None."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("strengthCurves")
+        self.setAccessibleName("Accuracy by strength")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMouseTracking(True)
+        self._curves: tuple[StrengthCurve, ...] = ()
+        self._index: tuple[int, int] | None = None
+        theme().changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        return QSize(560, 420)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(200, 180)
+
+    @property
+    def index(self) -> tuple[int, int] | None:
+        """The plot and the strength that are looked at."""
+        return self._index
+
+    def show_curves(self, curves: tuple[StrengthCurve, ...]) -> None:
+        self._curves = curves
+        if self._index is not None and self._index[0] >= len(curves):
+            self._index = None
+        self._describe()
+        self.update()
+
+    def _choose(self, index: tuple[int, int] | None) -> None:
+        if index != self._index:
+            self._index = index
+            self._describe()
+            self.update()
+            self.chosen.emit(index)
+
+    def _describe(self) -> None:
+        is_chosen = self._index is not None and self._index[0] < len(self._curves)
+        text = self._curves[self._index[0]].describe(self._index[1]) if is_chosen else ""  # type: ignore[index]  # checked
+        self.setAccessibleDescription(text)
+
+    # Places
+
+    @property
+    def _columns(self) -> int:
+        fitting = max(int((self.width() - 2 * _MARGIN + _GAP) // (_MIN_WIDTH + _GAP)), 1)
+        count = max(len(self._curves), 1)
+        columns = min(fitting, count)
+        # As few empty places as the rows allow.
+        return math.ceil(count / math.ceil(count / columns))
+
+    def axes(self, number: int) -> QRectF:
+        """The area between the axes of a plot."""
+        columns = self._columns
+        rows = math.ceil(max(len(self._curves), 1) / columns)
+        width = (self.width() - 2 * _MARGIN - (columns - 1) * _GAP) / columns
+        height = (self.height() - (rows - 1) * _GAP) / rows
+        height = min(max(height, _MIN_HEIGHT), _MAX_HEIGHT)
+        row, column = divmod(number, columns)
+        left, top = _MARGIN + column * (width + _GAP), row * (height + _GAP)
+        return QRectF(left + _LEFT, top + _TOP, width - _LEFT - 6, height - _TOP - _BOTTOM)
+
+    def point(self, number: int, strength: int) -> QPointF:
+        """Where the value of a plot at a strength is drawn."""
+        curve, area = self._curves[number], self.axes(number)
+        x = area.left() + strength / max(len(curve.accuracy) - 1, 1) * area.width()
+        return QPointF(x, area.bottom() - curve.accuracy[strength] * area.height())
+
+    def _at(self, place: QPointF) -> tuple[int, int] | None:
+        for number, curve in enumerate(self._curves):
+            area = self.axes(number)
+            if area.adjusted(-8, -_TOP, 8, _BOTTOM).contains(place):
+                last = len(curve.accuracy) - 1
+                share = (place.x() - area.left()) / max(area.width(), 1)
+                return number, min(max(round(share * last), 0), last)
+        return None
+
+    # Mouse and keys
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._choose(self._at(event.position()))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._choose(None)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {
+            Qt.Key.Key_Left: (0, -1),
+            Qt.Key.Key_Right: (0, 1),
+            Qt.Key.Key_Up: (-1, 0),
+            Qt.Key.Key_Down: (1, 0),
+        }
+        if event.key() == Qt.Key.Key_Escape and self._index is not None:
+            self._choose(None)
+        elif event.key() in steps and self._curves and is_plain(event):
+            plot, strength = steps[Qt.Key(event.key())]
+            if self._index is None:
+                self._choose((0, 0))
+                return
+            number = min(max(self._index[0] + plot, 0), len(self._curves) - 1)
+            last = len(self._curves[number].accuracy) - 1
+            self._choose((number, min(max(self._index[1] + strength, 0), last)))
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.update()
+
+    # Drawing
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        try:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            for number, curve in enumerate(self._curves):
+                self._paint_axes(painter, curve, self.axes(number))
+                self._paint_curve(painter, number, curve)
+            if self.hasFocus() and self._curves:
+                number = self._index[0] if self._index is not None else 0
+                paint_focus(painter, self.axes(number).adjusted(-_LEFT + 2, -_TOP + 2, 5, _BOTTOM - 2))
+        finally:
+            painter.end()
+
+    def _paint_axes(self, painter: QPainter, curve: StrengthCurve, area: QRectF) -> None:
+        style = theme()
+        small = text_metrics(style.font("help"))
+        painter.setFont(small.font)
+        for percent in (0, 50, 100):
+            y = area.bottom() - percent / 100 * area.height()
+            painter.setPen(style.color("grid"))
+            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+            painter.setPen(style.color("secondary"))
+            text = f"{percent}%"
+            painter.drawText(QPointF(area.left() - small.width(text) - 6, small.baseline(y)), text)
+        for strength in range(len(curve.accuracy)):
+            x = area.left() + strength / max(len(curve.accuracy) - 1, 1) * area.width()
+            text = str(strength)
+            painter.drawText(QPointF(x - small.width(text) / 2, small.baseline(area.bottom() + 11)), text)
+        painter.setPen(style.color("text"))
+        title, last = plain_line(curve.title, _MAX_TITLE), format_percent(curve.accuracy[-1])
+        y = small.baseline(area.top() - 11)
+        painter.drawText(QPointF(area.left(), y), title)
+        painter.setPen(style.color("secondary"))
+        painter.drawText(QPointF(area.right() - small.width(last), y), last)
+
+    def _paint_curve(self, painter: QPainter, number: int, curve: StrengthCurve) -> None:
+        style, area = theme(), self.axes(number)
+        points = [self.point(number, strength) for strength in range(len(curve.accuracy))]
+        painter.setPen(QPen(style.color("secondary"), 1, Qt.PenStyle.DashLine))
+        painter.drawLine(QPointF(area.left(), points[0].y()), QPointF(area.right(), points[0].y()))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(style.color("validation"), 2))
+        painter.drawPolyline(QPolygonF(points))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(style.color("validation"))
+        for strength, point in enumerate(points):
+            size = 2 * _DOT if (number, strength) == self._index else _DOT
+            painter.drawEllipse(point, size, size)

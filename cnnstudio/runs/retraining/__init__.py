@@ -1,0 +1,1 @@
+"""The same training again on corrected images, compared with the run before."""
