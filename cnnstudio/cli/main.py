@@ -11,6 +11,7 @@ import signal
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -29,6 +30,9 @@ _DESCRIPTION = (
     "Design a convolutional network, train it, watch it learn, and export it. Without a command, opens the "
     "window, and in it the design file or run folder that is given instead."
 )
+REPORT_SECONDS = 10.0
+"""How long the other ranks wait for the first one to report an error."""
+
 _EXAMPLES = (
     "cnnstudio",
     "cnnstudio my.cnn.json",
@@ -50,7 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except UserError as error:
-        return _print_error(str(error), WRONG_INPUT) if is_main_process() else WRONG_INPUT
+        if not is_main_process():
+            # All ranks find the same error. torchrun ends the others as soon as one exits, perhaps before the
+            # first one, the only one to report it, has printed it; so the others let it exit first.
+            time.sleep(REPORT_SECONDS)
+            return WRONG_INPUT
+        return _print_error(str(error), WRONG_INPUT)
     except _Terminated as end:
         return _print_error("stopped", 128 + end.number)
     except KeyboardInterrupt:

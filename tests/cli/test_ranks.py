@@ -138,6 +138,7 @@ def test_preflight_checks_are_refused_and_only_the_first_rank_reports_it(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", str(rank))
+    monkeypatch.setattr("cnnstudio.cli.main.REPORT_SECONDS", 0.0)
     assert main(["train", str(design), trial]) == 2
     assert ("without torchrun" in capsys.readouterr().err) is (rank == 0)
 

@@ -188,7 +188,8 @@ def test_a_run_is_saved_as_often_as_requested(train: list[str], tmp_path: Path) 
         (["--threads", "0"], "--threads: must be an integer from 1 to 1,024"),
         (["--device", "cuda:99"], "this machine has no “cuda:99”; available: cpu"),
         (["--recipe", "fastest"], "no recipe or file named “fastest”"),
-        (["--data", "mnist"], "There is no data set or folder “mnist”"),
+        (["--data", "birds"], "There is no data set or folder “birds”"),
+        (["--data", "mnist"], "cnnstudio data download mnist"),
         (["--data", "cifar10"], "cnnstudio data download cifar10"),
         (["--resume"], "There is no run in"),
         (

@@ -236,6 +236,7 @@ def test_an_own_recipe_has_all_its_values(old: Path, capsys: Output, tmp_path: P
         "class_weights": "none",
         "average_decay": 0.99,
         "lookahead": True,
+        "feature_copies": 0,
         "test_time_flip": True,
     }
 
