@@ -33,7 +33,7 @@ _THREE_ERRORS = """{
   {"type": "Dense", "units": 128, "activation": "relu"},
   {"type": "Dense", "units": 10, "activation": "softmax"}
 ]}"""
-DOCUMENTED = {"window", "explore", "mistake", "runs"}
+DOCUMENTED = {"window", "explore", "mistake", "runs", "add-images", "review"}
 """The images that README and the guide show."""
 EPOCHS = 5
 """The completed epochs when the images of the training are taken."""
@@ -110,6 +110,7 @@ class Images:
         if self._wanted is None:
             self.views()
             self.tried()
+        self.own_images()
         window.runs_overlay.open_table(window.run_folder)
         self.wait(2)
         self.save("runs")
@@ -165,6 +166,25 @@ class Images:
         self.save("preview", preview.trigger)
         project.open_network(lesson, None)
 
+    def own_images(self) -> None:
+        """The Data page with a folder of images: what was understood, and the review queue."""
+        from PySide6.QtWidgets import QPushButton
+
+        from cnnstudio.gui.compute.session import State
+
+        page = self.window.pages.data
+        self.wait(60, lambda: self.window.session.state is State.IDLE)
+        with tempfile.TemporaryDirectory() as folder:
+            page.offer(write_shapes(Path(folder, "my-shapes")))
+            self.window.pages.turn_to(self.window.pages.DATA)
+            self.wait(60, page.adding.skipped.isVisible)
+            self.save("add-images")
+            page.adding.add_and_use.click()
+            self.wait(120, lambda: page.runner.report is not None)
+            page.images.chips.findChild(QPushButton, "check_across").click()
+            self.save("review")
+            page.reviewing.close()
+
     def page(self, name: str, page: int, until: Callable[[], bool] | None = None) -> None:
         """Turns to a page and takes it, when the condition holds or else after a moment."""
         self.window.pages.turn_to(page)
@@ -194,6 +214,30 @@ class Images:
     def _views_are_there(self) -> bool:
         panels = self.window.pages.explore.view_panels
         return all(not panel.view.message for panel in panels if panel.isVisible())
+
+
+def write_shapes(folder: Path) -> Path:
+    """Some of the built-in shapes as files, with what a check finds: copies in test, dark images."""
+    from PIL import Image
+
+    from cnnstudio.data.sources import find_source
+
+    dataset = find_source("shapes").load()
+    for part, split, count in (("train", dataset.train, 600), ("test", dataset.test, 150)):
+        for row in range(count):
+            name = dataset.classes[int(split.labels[row])]
+            place = folder / part / name
+            place.mkdir(parents=True, exist_ok=True)
+            image = Image.fromarray(split.images[row].transpose(1, 2, 0))
+            image.save(place / f"{name}-{row:03}.png")
+            if part == "train" and row % 90 == 0:
+                copied = folder / "test" / name
+                copied.mkdir(parents=True, exist_ok=True)
+                image.save(copied / f"{name}-again-{row}.png")
+            if part == "train" and row in (33, 77):
+                image.point(lambda value: value // 6).save(place / f"{name}-dark-{row}.png")
+    (place / "notes.png").write_bytes(b"no image")
+    return folder
 
 
 if __name__ == "__main__":

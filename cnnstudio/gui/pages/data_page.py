@@ -290,8 +290,12 @@ class DataPage(Page):
         """
         self.ensure_built()
         self._on_adding_closed()
-        self.reviewing.give(name, title, items)
         self.sets.list.choose(name)
+        if self.sets.list.chosen != name:
+            text = "These images are in no data set of the list: add their folder first."
+            self.message.emit(Message(text, is_error=True))
+            return
+        self.reviewing.give(name, title, items)
         if self._viewed is not None and self._viewed.name == name:
             self.reviewing.open_given(title)
 

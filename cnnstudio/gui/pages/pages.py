@@ -9,11 +9,13 @@ from cnnstudio.gui.compute.instrument_requests import InstrumentRequests
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
 from cnnstudio.gui.dashboard.maps.run_maps import RunMaps
+from cnnstudio.gui.dashboard.views.base import ImagesToReview
 from cnnstudio.gui.dashboard.views.readings import MomentSource
 from cnnstudio.gui.document.pinned_images import PinnedImages
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.pages.data_page import DataPage
+from cnnstudio.gui.pages.data_set.review_of_run import ReviewOfRun
 from cnnstudio.gui.pages.design_page import DesignPage
 from cnnstudio.gui.pages.explore_page import ExplorePage
 from cnnstudio.gui.pages.page import Page, focus_panel
@@ -64,6 +66,11 @@ class Pages(QStackedWidget):
         self.use.try_panel.message.connect(self.message)
         self.data.message.connect(self.message)
         self.train.curves.message.connect(self.message)
+        self._review = ReviewOfRun(self)
+        self._review.message.connect(self.message)
+        self._review.found.connect(self._on_review_found)
+        for views in (self.train.views, self.explore.views):
+            views.review_wanted.connect(self._on_review_wanted)
         self._shown = shown
         shown.saved_changed.connect(self._on_saved_changed)
         self.setCurrentIndex(self.DESIGN)
@@ -72,6 +79,18 @@ class Pages(QStackedWidget):
         # Of what the session trains, the requests hear by themselves when the files are written.
         if not self._shown.is_own:
             self.requests.discard_outdated()
+
+    def _on_review_wanted(self, wanted: object) -> None:
+        assert isinstance(wanted, ImagesToReview)
+        folder = self._shown.record.folder
+        if folder is not None:
+            self._review.look_for(folder, wanted)
+
+    def _on_review_found(self, found: object) -> None:
+        """Images of the run on show are to be reviewed: they are on the Data page."""
+        assert isinstance(found, tuple)
+        self.turn_to(self.DATA)
+        self.data.review(*found)
 
     @property
     def titles(self) -> list[str]:
@@ -120,6 +139,7 @@ class Pages(QStackedWidget):
 
     def close_tasks(self) -> None:
         """Ends what the pages do in the background."""
+        self._review.close()
         self.data.close_tasks()
         self.use.try_panel.close_tasks()
         self.requests.close()

@@ -5,6 +5,7 @@ A view is one file of this package. It overrides `build`, `draw` and `table`; th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
@@ -31,6 +32,26 @@ _MAX_SUMMARY = 400
 
 Table = list[list[str | int | float]]
 """Rows for a CSV file, the first with the names of the columns."""
+
+
+@dataclass(frozen=True)
+class ImageToReview:
+    """An image of those that the run was validated on."""
+
+    number: int
+    """From 0."""
+    suggested: str | None = None
+    """The class that the model predicts, if it is another one than the label."""
+    score: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ImagesToReview:
+    """What a view offers to the review queue."""
+
+    title: str
+    images: tuple[ImageToReview, ...]
 
 
 class View(QWidget):
@@ -107,6 +128,10 @@ class View(QWidget):
     def table(self) -> Table:
         """The numbers that are shown, for a CSV file; empty if there are none."""
         return []
+
+    def images_to_review(self) -> ImagesToReview | None:
+        """The images that it shows, if their labels may be worth a look; None if there are none."""
+        return None
 
     @property
     def is_zoomed(self) -> bool:

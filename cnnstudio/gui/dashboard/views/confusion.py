@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from cnnstudio.core.formatting import format_percent, pluralize
 from cnnstudio.gui.dashboard.menu_choice import MenuChoice
-from cnnstudio.gui.dashboard.views.base import Table, View
+from cnnstudio.gui.dashboard.views.base import ImagesToReview, ImageToReview, Table, View
 from cnnstudio.gui.dashboard.views.parts.class_table import ClassTable
 from cnnstudio.gui.dashboard.views.parts.image_grid import ImageGrid
 from cnnstudio.gui.dashboard.views.parts.matrix.content import Cell, MatrixContent
@@ -269,6 +269,24 @@ class ConfusionView(View):
 
     def reset_zoom(self) -> None:
         self.matrix.reset_zoom()
+
+    def images_to_review(self) -> ImagesToReview | None:
+        found = self._cell_images if self._is_built and not self.message else None
+        if found is None or self._foot.currentWidget() is not self.images or not len(found.mistake_index):
+            return None
+        images = [
+            ImageToReview(
+                int(index),
+                found.classes[taken] if taken != truth else None,
+                reason=f"Predicted: {found.classes[taken]} ({format_percent(float(scores[taken]))}).",
+            )
+            for index, truth, taken, scores in zip(
+                *(found.mistake_index, found.mistake_truth, found.mistake_predicted),
+                found.mistake_probabilities,
+                strict=True,
+            )
+        ]
+        return ImagesToReview(self._foot_title.text(), tuple(images))
 
     def table(self) -> Table:
         reading = self._reading if self._is_built else None

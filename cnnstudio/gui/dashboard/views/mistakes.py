@@ -6,8 +6,8 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from cnnstudio.core.formatting import format_count, pluralize
-from cnnstudio.gui.dashboard.views.base import Table, View
+from cnnstudio.core.formatting import format_count, format_percent, pluralize
+from cnnstudio.gui.dashboard.views.base import ImagesToReview, ImageToReview, Table, View
 from cnnstudio.gui.dashboard.views.parts.mistake_list import MistakeList, MistakeRow
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
 from cnnstudio.gui.widgets.plain_text import plain_line
@@ -137,6 +137,12 @@ class MistakesView(View):
         self.refresh()
         self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
+    def images_to_review(self) -> ImagesToReview | None:
+        if not self._is_built or not self.list.rows or self.message:
+            return None
+        titles = ("Misclassified", "Least certain", self.lists.buttons[_CELL].text().replace("&&", "&"))
+        return ImagesToReview(titles[self.lists.index], tuple(map(_to_review, self.list.rows)))
+
     def table(self) -> Table:
         rows: Table = [["image", "predicted", "score", "actual", "score of actual"]]
         if not self._is_built or self._reading is None:
@@ -144,6 +150,15 @@ class MistakesView(View):
         for row in self.list.rows:
             rows.append([row.index + 1, row.predicted, row.predicted_score, row.actual, row.actual_score])
         return rows
+
+
+def _to_review(row: MistakeRow) -> ImageToReview:
+    if row.predicted == row.actual:
+        return ImageToReview(
+            row.index, reason=f"Predicted as labeled ({format_percent(row.predicted_score)})."
+        )
+    score = format_percent(row.predicted_score)
+    return ImageToReview(row.index, row.predicted, reason=f"Predicted: {row.predicted} ({score}).")
 
 
 def _rows(reading: MistakesReading, *, unsure: bool) -> list[MistakeRow]:

@@ -185,6 +185,14 @@ class ViewPanel(Panel):
             (*self._pin_entry(), has_content or view.pinned_epoch is not None),
             ("resetZoom", "Reset zoom", view.reset_zoom, view.is_zoomed),
         )
+        wanted = view.images_to_review()
+        if wanted is not None:
+            count = len(wanted.images)
+            title = f"Review these {count:,} images…" if count > 1 else "Review this image…"
+            entries = (
+                ("reviewImages", title, lambda: self._group.review_wanted.emit(wanted), True),
+                *entries,
+            )
         actions = []
         for name, title, slot, enabled in entries:
             action = QAction(title, parent)
@@ -234,6 +242,8 @@ class ViewGroup(QObject):
 
     message = Signal(object)
     """A Message of one of the panels."""
+    review_wanted = Signal(object)
+    """The ImagesToReview of one of the views."""
 
     def __init__(self, source: MomentSource, page: str, keeper: QWidget) -> None:
         """Creates the views at home on `page`; `keeper` is the parent of those that no panel shows."""

@@ -248,7 +248,8 @@ def make_samples(
     small = dataclasses.replace(dataset, train=chosen, test=chosen, validation=None, version="")
     resized = resize(small, shape).train
     # Pixels are normalized and back: only what lies between is to be seen.
-    mean, std = map(torch.from_numpy, channel_statistics(resized))
+    known = dataset.train if dataset.shape[0] == shape[0] else resized
+    mean, std = map(torch.from_numpy, channel_statistics(known))
     batches = Batches(
         *(resized, "cpu", mean, std),
         batch_size=len(rows),

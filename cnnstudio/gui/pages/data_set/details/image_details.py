@@ -15,7 +15,7 @@ from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.pages.data_set.images.label_overlay import LabelOverlay
 from cnnstudio.gui.pages.data_set.images.viewed_set import SPLITS, ViewedSet
 from cnnstudio.gui.pages.data_set.review.item_view import IMAGE_SIDE, enlarged
-from cnnstudio.gui.widgets.labels import ElidedLabel
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.qimage import to_qimage
 
@@ -66,8 +66,8 @@ class ImageDetails(QWidget):
         form.setVerticalSpacing(4)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for name in _FACTS:
-            caption = ElidedLabel(name, role="help", tone="secondary")
-            caption.setMinimumWidth(44)
+            caption = Label(name, "help", "secondary")
+            caption.setFixedWidth(40)
             form.addRow(caption, self.facts.get(name, self.label))
         acts = QHBoxLayout()
         acts.setSpacing(8)

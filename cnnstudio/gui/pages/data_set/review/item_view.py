@@ -20,7 +20,7 @@ from cnnstudio.gui.widgets.qimage import to_qimage
 
 IMAGE_SIDE = 144
 """32 pixels × 4.5."""
-_NEIGHBOR_SIDE, _CAPTION = 64, 18
+_NEIGHBOR_SIDE, _CAPTION = 64, 16
 _MAX_NEIGHBORS = 4
 
 
@@ -65,7 +65,7 @@ class ItemView(QWidget):
         self.neighbors = NeighborRow()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
+        column.setSpacing(4)
         column.addLayout(top)
         column.addWidget(self.reason)
         column.addWidget(self._title)

@@ -19,6 +19,7 @@ from cnnstudio.gui.pages.data_set.review.item_view import ItemView
 from cnnstudio.gui.pages.data_set.review.label_grid import LabelGrid
 from cnnstudio.gui.pages.data_set.review.review_list import Answer, ReviewList
 from cnnstudio.gui.pages.panel_parts import SIDE, PanelHead, fill
+from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.keys import is_plain
 from cnnstudio.gui.widgets.flow import FlowLayout
 from cnnstudio.gui.widgets.icon_button import QuietButton
@@ -27,6 +28,14 @@ from cnnstudio.gui.widgets.plain_text import plain_line
 
 _FILES = "Files stay as they are; labels go into a list."
 _BUILT_IN = "The labels of a built-in data set cannot be changed."
+
+
+class _KeyButton(QPushButton):
+    """`Del exclude`, narrower than other buttons: four of them stand in a row."""
+
+    def __init__(self, key: str, text: str) -> None:
+        super().__init__(f"{key} {text}")
+        self.setFont(theme().font("axis"))
 
 
 class ReviewQueue(Panel):
@@ -66,7 +75,7 @@ class ReviewQueue(Panel):
         body = QWidget()
         column = QVBoxLayout(body)
         column.setContentsMargins(SIDE, 0, SIDE, 8)
-        column.setSpacing(8)
+        column.setSpacing(6)
         for each in (self._bar, self.item_view, self.labels, self._end):
             column.addWidget(each)
         column.addStretch(1)
@@ -84,7 +93,7 @@ class ReviewQueue(Panel):
         self._acts: dict[str, QPushButton] = {}
         row = FlowLayout(spacing=4)
         acts = (
-            ("keep", "Enter", "keep", "Keep the label as it is (Enter)", self.keep),
+            ("keep", "↵", "keep", "Keep the label as it is (Enter)", self.keep),
             (
                 "exclude",
                 "Del",
@@ -96,10 +105,10 @@ class ReviewQueue(Panel):
             ("skip", "→", "skip", "Decide later; ← goes back (→)", self.skip),
         )
         for name, key, text, tooltip, act in acts:
-            button = QPushButton(f"{key} {text}")
+            button = _KeyButton(key, text)
             button.setObjectName(f"review_{name}")
             button.setAccessibleName(text.capitalize())
-            button.setProperty("role", "small")
+            button.setProperty("role", "key")
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.setToolTip(tooltip)
             button.clicked.connect(act)
@@ -111,7 +120,7 @@ class ReviewQueue(Panel):
         column.setSpacing(6)
         column.addWidget(Line())
         inner = QVBoxLayout()
-        inner.setContentsMargins(SIDE - 4, 2, SIDE - 4, 0)
+        inner.setContentsMargins(8, 2, 8, 0)
         inner.addLayout(row)
         inner.addWidget(self._note)
         column.addLayout(inner)

@@ -1,0 +1,66 @@
+"""Which images of a data set a run's figures are about: the names of validation images by their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cnnstudio.core.progress import CancelFunction, ProgressFunction
+from cnnstudio.data.dataset import Dataset, Subset
+from cnnstudio.data.sources import find_source
+from cnnstudio.data.sources.file_source import FileSource
+from cnnstudio.runs.epochs.inspection import SplitName, images_of
+from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.run import Run
+
+
+@dataclass(frozen=True)
+class NamedImage:
+    """An image of a data set."""
+
+    file: str
+    """Its name in the data set; `train/12` if it has no file."""
+    split: str
+    row: int
+    """Its number in the split, from 0."""
+    label: str
+
+
+def name_images(
+    run: Run,
+    numbers: Sequence[int],
+    progress: ProgressFunction,
+    cancelled: CancelFunction,
+    split: SplitName = "validation",
+) -> list[NamedImage]:
+    """The images with these numbers, from 0, among those that the run used as that split.
+
+    Raises RunError if the data set has changed since, DataError or Cancelled.
+    """
+    source = find_source(run.dataset_name)
+    files: dict[str, list[str]] | None = None
+    if isinstance(source, FileSource):
+        dataset, files = source.load_with_files(progress, cancelled)
+    else:
+        dataset = source.load(progress, cancelled)
+    if dataset.fingerprint != run.dataset_fingerprint or dataset.classes != run.classes:
+        raise RunError(f"The images of {dataset.title} have changed since the run was trained on them.")
+    part, rows = _rows(dataset, run, split, numbers)
+    labels = dataset.splits[part].labels
+    return [
+        NamedImage(
+            files[part][row] if files is not None else f"{part}/{row}",
+            *(part, row, dataset.classes[int(labels[row])]),
+        )
+        for row in rows
+    ]
+
+
+def _rows(dataset: Dataset, run: Run, split: SplitName, numbers: Sequence[int]) -> tuple[str, list[int]]:
+    """The data set's own split that they are in, and their rows there."""
+    found = images_of(dataset, run, split)
+    known = [number for number in numbers if 0 <= number < len(found)]
+    if isinstance(found, Subset):
+        return "train", [int(found.rows[number]) for number in known]
+    part = next(name for name, each in dataset.splits.items() if each is found)
+    return part, known
