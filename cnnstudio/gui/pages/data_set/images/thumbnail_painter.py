@@ -22,17 +22,18 @@ LEFT, NAMES, TOP = 16, 112, 6
 _BADGE = 15
 
 
-def paint(grid: Thumbnails) -> None:
-    """Paints what is visible of the grid."""
+def paint(grid: Thumbnails, area: QRect) -> None:
+    """Paints the part of the grid that is in this area of its viewport."""
     painter = QPainter(grid.viewport())
     if grid.split is None:
         _paint_empty(painter, grid)
     else:
-        images = grid.visible_images()
+        # Badges and frames stand out of their images a little.
+        images = grid.visible_images(area.adjusted(0, -GAP, 0, GAP))
         _paint_images(painter, grid, images)
         if grid.sequence is None:
             _paint_names(painter, grid)
-        if not images:
+        if not any(grid.counts):
             _paint_hint(painter, grid, "No images")
     if grid.hasFocus() and grid.current is None:
         paint_focus(painter, QRectF(grid.viewport().rect()).adjusted(4, 2, -4, -2))

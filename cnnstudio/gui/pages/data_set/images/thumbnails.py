@@ -146,10 +146,12 @@ class Thumbnails(QAbstractScrollArea):
         left = LEFT if self.sequence is not None else LEFT + NAMES
         return QRect(left + column * (SIDE + GAP), self._line_top(line), SIDE, SIDE)
 
-    def _visible_lines(self, margin: int = 0) -> range:
+    def _visible_lines(self, margin: int = 0, area: QRect | None = None) -> range:
+        """The lines that are at least partly in an area of the viewport, by default in all of it."""
         pitch = ROW if self.sequence is None else SIDE + GAP
-        first = (self.verticalScrollBar().value() - TOP) // pitch
-        count = self.viewport().height() // pitch + 2
+        area = area or self.viewport().rect()
+        first = (self.verticalScrollBar().value() + area.top() - TOP) // pitch
+        count = area.height() // pitch + 2
         return range(max(first - margin, 0), max(min(first + count + margin, self._line_count), 0))
 
     @property
@@ -164,13 +166,18 @@ class Thumbnails(QAbstractScrollArea):
             return list(map(int, self._rows[self._kinds[number]][:columns]))
         return list(map(int, sequence[number * columns : (number + 1) * columns]))
 
-    def visible_images(self) -> list[tuple[QRect, int]]:
-        """Place and row number of every image that is at least partly visible."""
-        return [
-            (self._image_rect(line, column), row)
-            for line in self._visible_lines()
-            for column, row in enumerate(self._line(line))
-        ]
+    def visible_images(self, area: QRect | None = None) -> list[tuple[QRect, int]]:
+        """Place and row number of every image that is at least partly visible, in an area of the viewport."""
+        left = LEFT if self.sequence is not None else LEFT + NAMES
+        pitch, found = SIDE + GAP, list[tuple[QRect, int]]()
+        for line in self._visible_lines(area=area):
+            # Once for a line: there are hundreds of images, and each is painted 60 times a second.
+            top = self._line_top(line)
+            found += [
+                (QRect(left + column * pitch, top, SIDE, SIDE), row)
+                for column, row in enumerate(self._line(line))
+            ]
+        return found
 
     def _wanted(self) -> list[int]:
         """The row numbers of what is visible and then of what is next to it."""
@@ -288,7 +295,7 @@ class Thumbnails(QAbstractScrollArea):
     # Drawing
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        paint(self)
+        paint(self, event.rect())
         if self.split is not None:
             self.tiles.want(self._wanted())
 
@@ -296,7 +303,12 @@ class Thumbnails(QAbstractScrollArea):
         return QSize(600, 480)
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
-        self.viewport().update()
+        # Moves what is painted, so that only what comes into view has to be painted.
+        is_framed = self.hasFocus() and self.current is None
+        if self.split is not None and not is_framed:
+            self.viewport().scroll(0, dy)
+        else:
+            self.viewport().update()
 
     def _on_theme_changed(self, _: object) -> None:
         self.viewport().update()
