@@ -11,12 +11,12 @@ from cnnstudio.core.formatting import as_printed, format_percent, format_value
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.diff import diff
-from cnnstudio.runs.comparison import compare_trainings
+from cnnstudio.runs.comparing.comparison import compare_trainings
+from cnnstudio.runs.comparing.pair import AlignedEpoch, ComparedRun, RunPair
+from cnnstudio.runs.comparing.seeds import find_seed_runs
+from cnnstudio.runs.comparing.significance import format_accuracy
 from cnnstudio.runs.library.summary import SummaryReader
-from cnnstudio.runs.pair import AlignedEpoch, ComparedRun, RunPair
 from cnnstudio.runs.run import Run, list_runs, runs_folder
-from cnnstudio.runs.seeds import find_seed_runs
-from cnnstudio.runs.significance import format_accuracy
 from cnnstudio.training.events import EpochEnded
 from cnnstudio.training.recipe.live_changes import differences
 from cnnstudio.training.recipe.recipe import Recipe

@@ -15,9 +15,8 @@ from cnnstudio.cli.training_output import printer, stop_when_unread
 from cnnstudio.core.formatting import as_printed
 from cnnstudio.core.progress import CancelFunction, Cancelled
 from cnnstudio.data.dataset import Dataset
-from cnnstudio.runs.comparison import in_turn
-from cnnstudio.runs.run import Run, list_runs, new_folder
-from cnnstudio.runs.seeds import (
+from cnnstudio.runs.comparing.comparison import in_turn
+from cnnstudio.runs.comparing.seeds import (
     MAX_SEEDS,
     PlannedRun,
     Training,
@@ -26,6 +25,7 @@ from cnnstudio.runs.seeds import (
     same_training,
     train_in_turn,
 )
+from cnnstudio.runs.run import Run, list_runs, new_folder
 from cnnstudio.runs.signals import stopping_on_signals
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.control import Control

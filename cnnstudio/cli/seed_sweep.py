@@ -9,8 +9,8 @@ from cnnstudio.cli.command import DONE, FAILED, STOPPED, UsageError
 from cnnstudio.cli.output import echo, print_json
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import exists
+from cnnstudio.runs.comparing.seeds import SeedSweep, train_in_turn, with_consecutive_seeds
 from cnnstudio.runs.run import RUN_FILE
-from cnnstudio.runs.seeds import SeedSweep, train_in_turn, with_consecutive_seeds
 from cnnstudio.training.events import Finished
 from cnnstudio.training.recipe.recipe import Recipe
 

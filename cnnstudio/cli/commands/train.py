@@ -157,8 +157,8 @@ def _find_layers(network: Network, text: str) -> list[str]:
 
 def _run_to_resume(options: argparse.Namespace) -> Run:
     """The run in `--run`, or with `--seeds` the first one in that folder. Raises RunError."""
+    from cnnstudio.runs.comparing.seeds import lowest_seed_run
     from cnnstudio.runs.run import Run
-    from cnnstudio.runs.seeds import lowest_seed_run
 
     return Run.open(options.run) if options.seeds is None else lowest_seed_run(options.run)
 

@@ -11,10 +11,10 @@ from cnnstudio.core.formatting import pluralize
 from cnnstudio.design.file import read_design
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
-from cnnstudio.runs.comparison import CompletedRuns
+from cnnstudio.runs.comparing.comparison import CompletedRuns
+from cnnstudio.runs.comparing.seeds import accuracy_statistics
+from cnnstudio.runs.comparing.significance import format_accuracy
 from cnnstudio.runs.run import Run, list_runs, runs_folder
-from cnnstudio.runs.seeds import accuracy_statistics
-from cnnstudio.runs.significance import format_accuracy
 
 _DESIGN_OF_A_RUN = "design.cnn.json"
 

@@ -37,10 +37,15 @@ from cnnstudio.gui.theme.svg_pixmap import svg_pixmap
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.gui.widgets.plain_text import plain_line
-from cnnstudio.runs.comparison import CompletedRuns, TrainingComparison, compare_trainings, same_recipe
+from cnnstudio.runs.comparing.comparison import (
+    CompletedRuns,
+    TrainingComparison,
+    compare_trainings,
+    same_recipe,
+)
+from cnnstudio.runs.comparing.seeds import Training
+from cnnstudio.runs.comparing.significance import SeedStatistics, format_accuracy
 from cnnstudio.runs.run import Run, list_runs
-from cnnstudio.runs.seeds import Training
-from cnnstudio.runs.significance import SeedStatistics, format_accuracy
 
 _IMAGE = QSize(372, 108)
 _DELAY = 120

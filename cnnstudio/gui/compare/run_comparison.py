@@ -28,8 +28,8 @@ from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
 from cnnstudio.gui.widgets.message_bar import Message
+from cnnstudio.runs.comparing.pair import ComparedRun, Line, RunPair, read_pair
 from cnnstudio.runs.library.columns import started_column
-from cnnstudio.runs.pair import ComparedRun, Line, RunPair, read_pair
 
 _SIZE = (1040, 640)
 _LEFT_WIDTH = 420

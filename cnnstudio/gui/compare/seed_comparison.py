@@ -15,10 +15,10 @@ from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.compute.session import Results, State, TrainingSession
 from cnnstudio.gui.compute.training_request import TrainingRequest
 from cnnstudio.gui.runs.status_text import RunStatusText
-from cnnstudio.runs.comparison import compare_trainings, in_turn
+from cnnstudio.runs.comparing.comparison import compare_trainings, in_turn
+from cnnstudio.runs.comparing.seeds import PlannedRun, Training, find_seed_runs, plan_seeds
+from cnnstudio.runs.comparing.significance import format_accuracy
 from cnnstudio.runs.run import Run, list_runs
-from cnnstudio.runs.seeds import PlannedRun, Training, find_seed_runs, plan_seeds
-from cnnstudio.runs.significance import format_accuracy
 from cnnstudio.training.events import Event
 
 WITH_MORE_SEEDS = "several seeds"

@@ -12,7 +12,7 @@ from cnnstudio.core.formatting import pluralize
 from cnnstudio.gui.compare.seed_comparison import SeedComparison, Side
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.progress import ProgressLine
-from cnnstudio.runs.comparison import CompletedRuns
+from cnnstudio.runs.comparing.comparison import CompletedRuns
 
 _STEPS = (3, 5, 10, 20)
 """The numbers of seeds that are offered, one after the other."""

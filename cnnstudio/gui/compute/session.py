@@ -40,7 +40,7 @@ from cnnstudio.gui.compute.dataset_cache import DatasetCache
 from cnnstudio.gui.compute.event_queue import EventQueue
 from cnnstudio.gui.compute.probe_target import ProbeTarget
 from cnnstudio.gui.compute.training_request import TrainingRequest
-from cnnstudio.runs.seeds import SeedSweep, train_in_turn, with_consecutive_seeds
+from cnnstudio.runs.comparing.seeds import SeedSweep, train_in_turn, with_consecutive_seeds
 from cnnstudio.training.control import BackgroundWork, Control
 from cnnstudio.training.events import Event, Finished, Paused, Resumed, Started
 from cnnstudio.training.recipe.live_changes import apply_changes

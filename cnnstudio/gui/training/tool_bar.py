@@ -35,8 +35,8 @@ from cnnstudio.gui.widgets.labels import PartsLabel
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.gui.widgets.plain_text import plain_line
-from cnnstudio.runs.seeds import MAX_SEEDS, SeedSweep
-from cnnstudio.runs.significance import format_accuracy
+from cnnstudio.runs.comparing.seeds import MAX_SEEDS, SeedSweep
+from cnnstudio.runs.comparing.significance import format_accuracy
 from cnnstudio.training.events import (
     Event,
     Progress,

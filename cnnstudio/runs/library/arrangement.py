@@ -9,9 +9,9 @@ from itertools import chain
 from typing import Any
 
 from cnnstudio.core.formatting import pluralize
+from cnnstudio.runs.comparing.significance import SeedStatistics
 from cnnstudio.runs.library.columns import Column, column, data_name, describe_status, last_part
 from cnnstudio.runs.library.summary import RunSummary, Values
-from cnnstudio.runs.significance import SeedStatistics
 
 SAME_TRAINING = "training"
 """The key of the groups whose runs differ only in their seed."""

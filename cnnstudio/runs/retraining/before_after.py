@@ -11,9 +11,9 @@ from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.images.resizing import resize
 from cnnstudio.data.versions.evaluations import count_evaluation, describe_evaluations, evaluation_count
 from cnnstudio.data.versions.version import version_of
+from cnnstudio.runs.comparing.significance import SeedStatistics, compare, describe_comparison
 from cnnstudio.runs.epochs.inspection import SplitName, images_of
 from cnnstudio.runs.run import Run
-from cnnstudio.runs.significance import SeedStatistics, compare, describe_comparison
 from cnnstudio.training.events import Scores
 
 

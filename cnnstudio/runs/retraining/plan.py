@@ -11,9 +11,9 @@ from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_pro
 from cnnstudio.data.dataset import DataError, Dataset
 from cnnstudio.data.sources import find_source
 from cnnstudio.data.versions.version import compare_versions, read_version, version_of
+from cnnstudio.runs.comparing.seeds import training_key
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run, list_runs
-from cnnstudio.runs.seeds import training_key
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from cnnstudio.gui.compare.run_curves import RunCurves
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.widgets.labels import ElidedLabel
 from cnnstudio.insight.instruments.confusion import ConfusionReading, describe_changes
+from cnnstudio.runs.comparing.pair import ComparedRun, RunPair
 from cnnstudio.runs.library.label import RunLabel, write_label
 from cnnstudio.runs.library.summary import SummaryReader
-from cnnstudio.runs.pair import ComparedRun, RunPair
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.canned import started

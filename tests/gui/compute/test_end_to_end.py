@@ -21,9 +21,9 @@ from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.layers.regularization.dropout import Dropout
+from cnnstudio.runs.comparing.seeds import accuracy_statistics
+from cnnstudio.runs.comparing.significance import format_accuracy
 from cnnstudio.runs.run import Run, list_runs
-from cnnstudio.runs.seeds import accuracy_statistics
-from cnnstudio.runs.significance import format_accuracy
 from cnnstudio.training.diagnosis.remedies import Remedy
 from cnnstudio.training.events import Finished, Progress
 from cnnstudio.training.recipe.recipe import Recipe

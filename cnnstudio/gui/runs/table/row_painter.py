@@ -12,11 +12,11 @@ from cnnstudio.gui.runs.table.run_model import THUMBNAIL, TITLE
 from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.plain_text import plain_line
+from cnnstudio.runs.comparing.significance import SeedStatistics
 from cnnstudio.runs.library.arrangement import Group, Row
 from cnnstudio.runs.library.columns import Column
 from cnnstudio.runs.library.curve import Point
 from cnnstudio.runs.library.summary import RunSummary
-from cnnstudio.runs.significance import SeedStatistics
 
 ROW_HEIGHT = 32
 SIDE = 16

@@ -24,10 +24,10 @@ from cnnstudio.gui.runs.table.label_box import LabelBox
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.runs.archive.packing import pack_run
 from cnnstudio.runs.archive.unpacking import SUFFIX
+from cnnstudio.runs.comparing.seeds import Training
 from cnnstudio.runs.library.label import RunLabel, write_label
 from cnnstudio.runs.library.summary import RunSummary
 from cnnstudio.runs.run import Run
-from cnnstudio.runs.seeds import Training
 
 _FILTER = f"Runs (*{SUFFIX})"
 

@@ -12,10 +12,8 @@ from typing import TypeVar
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
-from cnnstudio.runs.errors import RunError
-from cnnstudio.runs.run import Run
-from cnnstudio.runs.seeds import PlannedRun, accuracy_statistics, same_training, training_key
-from cnnstudio.runs.significance import (
+from cnnstudio.runs.comparing.seeds import PlannedRun, accuracy_statistics, same_training, training_key
+from cnnstudio.runs.comparing.significance import (
     KnownSpread,
     SeedStatistics,
     TestResult,
@@ -23,6 +21,8 @@ from cnnstudio.runs.significance import (
     describe_comparison,
     format_accuracy,
 )
+from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.run import Run
 
 K = TypeVar("K")
 

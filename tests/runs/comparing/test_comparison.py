@@ -9,11 +9,11 @@ import pytest
 from cnnstudio.design import edits
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
-from cnnstudio.runs.comparison import CompletedRuns, compare_trainings, same_recipe
+from cnnstudio.runs.comparing.comparison import CompletedRuns, compare_trainings, same_recipe
+from cnnstudio.runs.comparing.seeds import Training, accuracy_statistics, plan_seeds
+from cnnstudio.runs.comparing.significance import format_accuracy
 from cnnstudio.runs.heartbeat import this_host
 from cnnstudio.runs.run import list_runs
-from cnnstudio.runs.seeds import Training, accuracy_statistics, plan_seeds
-from cnnstudio.runs.significance import format_accuracy
 from tests.runs.written import RECIPE, WrittenRun, trained
 from tests.training.networks import tiny
 

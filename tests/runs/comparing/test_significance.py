@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from cnnstudio.runs.significance import (
+from cnnstudio.runs.comparing.significance import (
     KnownSpread,
     SeedStatistics,
     compare,

@@ -16,7 +16,7 @@ import pytest
 
 from cnnstudio.design import edits
 from cnnstudio.design.network import Network
-from cnnstudio.runs.comparison import CompletedRuns, compare_trainings
+from cnnstudio.runs.comparing.comparison import CompletedRuns, compare_trainings
 from cnnstudio.runs.run import Run
 from cnnstudio.training.events import Scores
 from cnnstudio.training.recipe.recipe import Recipe

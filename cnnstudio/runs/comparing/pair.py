@@ -12,12 +12,12 @@ from cnnstudio.core.formatting import format_count, format_duration, format_perc
 from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.insight.instruments.confusion import Confusion, ConfusionReading, describe_changes
-from cnnstudio.runs.comparison import compare_trainings
+from cnnstudio.runs.comparing.comparison import compare_trainings
+from cnnstudio.runs.comparing.seeds import find_seed_runs
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.library.columns import data_name, describe_test
 from cnnstudio.runs.library.summary import RunSummary, SummaryReader
 from cnnstudio.runs.run import Run, list_runs
-from cnnstudio.runs.seeds import find_seed_runs
 from cnnstudio.training.events import EpochEnded, Started
 from cnnstudio.training.recipe.live_changes import differences
 from cnnstudio.training.recipe.recipe import Recipe

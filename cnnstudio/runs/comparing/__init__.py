@@ -1,0 +1,1 @@
+"""Comparing runs: two with each other, and several seeds of the same training."""
