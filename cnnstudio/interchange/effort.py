@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from cnnstudio.interchange.chain import CodeError
@@ -12,6 +13,11 @@ MAXIMUM_CHARACTERS = 1_000_000
 """The longest listing, checked before it is parsed."""
 TOO_LONG = f"the code is longer than {MAXIMUM_CHARACTERS:,} characters"
 
+MAXIMUM_WORDS = 250_000
+"""The most words, signs and line ends: each takes up to 0.8 kB in a syntax tree. A megabyte of
+ordinary code has fewer; one of `x=1` has a million."""
+TOO_MANY_WORDS = f"the code has more than {MAXIMUM_WORDS:,} words and signs"
+
 MAXIMUM_STEPS = 300_000
 """The most statements and expressions that are evaluated; a typical listing has a few thousand."""
 MAXIMUM_ELEMENTS = 4_000_000
@@ -20,6 +26,15 @@ MAXIMUM_SECONDS = 2.5
 """The most computing time of the thread. The other limits are reached sooner by what is known to be slow."""
 
 _STEPS_PER_CLOCK = 16
+_WORD = re.compile(r"\w+|[^\w\s]|\n")
+
+
+def check_length(code: str) -> None:
+    """Raises CodeError if the code is too long to be parsed."""
+    if len(code) > MAXIMUM_CHARACTERS:
+        raise CodeError(TOO_LONG)
+    if sum(1 for _ in _WORD.finditer(code)) > MAXIMUM_WORDS:
+        raise CodeError(TOO_MANY_WORDS)
 
 
 class Effort:

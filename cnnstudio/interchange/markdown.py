@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cnnstudio.interchange.chain import CodeError
+from cnnstudio.interchange.effort import check_length
 from cnnstudio.interchange.notebooks import without_commands
 
 MAXIMUM_BLOCKS = 1_000
@@ -51,6 +52,9 @@ def code_of_markdown(text: str) -> str:
     if len(blocks) > MAXIMUM_BLOCKS:
         raise CodeError(f"the page has more than {MAXIMUM_BLOCKS:,} blocks of code")
     python = [block for block in blocks if _PYTHON.match(block.language)]
+    # Before any block is parsed, which takes many times the time and memory.
+    possible = python or [block for block in blocks if not block.language]
+    check_length("\n".join(line for block in possible for line in block.lines))
     if not python:
         # Without the name of a language, whatever is Python.
         python = [block for block in blocks if not block.language and _parses(_plain(block))]

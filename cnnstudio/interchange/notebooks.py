@@ -9,7 +9,7 @@ import textwrap
 from typing import Any
 
 from cnnstudio.interchange.chain import CodeError
-from cnnstudio.interchange.effort import MAXIMUM_CHARACTERS, TOO_LONG
+from cnnstudio.interchange.effort import check_length
 
 MAXIMUM_BYTES = 32 * 1024 * 1024
 """The largest file, with images in its outputs; the limit on the code alone is that of any code."""
@@ -42,8 +42,7 @@ def code_of_notebook(text: str) -> str:
     if len(sources) > MAXIMUM_CELLS:
         raise CodeError(f"the notebook has more than {MAXIMUM_CELLS:,} code cells")
     # Before any cell is parsed, which takes many times the time and memory.
-    if sum(len(source) for source in sources if not _is_foreign(source)) > MAXIMUM_CHARACTERS:
-        raise CodeError(TOO_LONG)
+    check_length("\n".join(source for source in sources if not _is_foreign(source)))
     cells = [f"# %% cell {number}\n{_python(source)}" for number, source in enumerate(sources, 1)]
     if not cells:
         raise CodeError("the notebook has no code cells")

@@ -20,7 +20,7 @@ from cnnstudio.design.edits import rename
 from cnnstudio.design.network import UNTITLED, Network
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.data_sets import NamedData
-from cnnstudio.interchange.effort import MAXIMUM_CHARACTERS, TOO_LONG, Effort
+from cnnstudio.interchange.effort import MAXIMUM_CHARACTERS, TOO_LONG, Effort, check_length
 from cnnstudio.interchange.notebooks import MAXIMUM_BYTES, code_of_notebook, without_commands
 
 NOTEBOOK = ".ipynb"
@@ -111,8 +111,7 @@ def read_text(path: Path) -> str:
 
 def parse(text: str) -> ast.Module:
     """The syntax tree of a program. Raises CodeError, with the line of a syntax error."""
-    if len(text) > MAXIMUM_CHARACTERS:
-        raise CodeError(TOO_LONG)
+    check_length(text)
     if not text.strip():
         raise CodeError("there is no code")
     plain = textwrap.dedent(text.lstrip("\ufeff"))

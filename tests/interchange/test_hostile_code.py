@@ -24,6 +24,10 @@ TORCH = "import torch.nn as nn\n"
         ("model\0", "not Python"),
         ("'\ud800'", "not Python"),
         ("model = Sequential()\n" * 500_000, "longer than 1,000,000 characters"),
+        # In a syntax tree this megabyte takes 600.
+        ("x=1\n" * 240_000, "more than 250,000 words and signs"),
+        ("Look:\n```python\n" + "x=1\n" * 240_000 + "```\n", "more than 250,000 words and signs"),
+        ("Look:\n```\n" + "x=1\n" * 240_000 + "```\n", "more than 250,000 words and signs"),
         ("x = " + "(" * 10_000 + ")" * 10_000, "nested parentheses"),
         ("x = " + "-" * 100_000 + "1", "nested too deeply"),
         ("x = 1" + "+1" * 100_000, "nested too deeply"),

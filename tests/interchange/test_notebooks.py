@@ -118,6 +118,9 @@ def test_the_limit_is_on_the_code_and_not_on_the_outputs(tmp_path: Path) -> None
     path.write_text(notebook(cell("x = 1\n" * MAXIMUM_CHARACTERS)))
     with pytest.raises(CodeError, match="the code is longer than"):
         read_code(read_text(path))
+    path.write_text(notebook(cell("x=1\n" * 150_000), cell("x=1\n" * 90_000)))
+    with pytest.raises(CodeError, match="more than 250,000 words and signs"):
+        read_code(read_text(path))
 
 
 def test_a_notebook_that_is_too_large_is_refused(tmp_path: Path) -> None:
