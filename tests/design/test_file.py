@@ -285,17 +285,17 @@ def test_an_error_in_a_layer_is_reported_with_its_location(fields: str, message:
             "version: must be an integer of at least 1, got true",
         ),
         (
-            design(head='"format": "cnnstudio.design", "version": 2'),
-            "version: must be at most 1, got 2; update CNN Studio to open this design",
+            design(head='"format": "cnnstudio.design", "version": 3'),
+            "version: must be at most 2, got 3; update CNN Studio to open this design",
         ),
         (
             design(head=f'"format": "cnnstudio.design", "version": {"9" * 9999}'),
-            "version: must be at most 1, got a number with more than 18 digits; "
+            "version: must be at most 2, got a number with more than 18 digits; "
             "update CNN Studio to open this design",
         ),
         (
             design(head=HEAD + ', "layer": []'),
-            "layer: unknown key; a design has format, version, name, input and layers",
+            "layer: unknown key; a design has format, version, name, input, weights and layers",
         ),
         (design(head=HEAD + ', "name": 5'), "name: must be text, got 5"),
         (design(head=HEAD + ', "input": [1, 2, 3]'), "input: this key appears twice; keep one"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -10,7 +12,7 @@ from hypothesis import assume, given, settings  # noqa: E402  # after the skip w
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from cnnstudio.design.analysis.analysis import analyze  # noqa: E402
-from cnnstudio.design.network import Network  # noqa: E402
+from cnnstudio.design.network import Network, Node  # noqa: E402
 from cnnstudio.design.quick_fixes import apply_fix  # noqa: E402
 from cnnstudio.layers.basic.activation import Activation  # noqa: E402
 from cnnstudio.layers.basic.dense import Dense  # noqa: E402
@@ -40,6 +42,9 @@ def assert_model_matches_analysis(value: Network) -> None:
     analysis = analyze(value, classes=10)
     assert analysis.problems == ()
     model = build_model(value).eval()
+    learns = sum(weights.numel() for weights in model.parameters() if weights.requires_grad)
+    assert learns == analysis.trainable_parameters
+    model = build_model(without_locks(value)).eval()
     image = torch.randn(1, *value.input.dims)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         output = model(image)
@@ -55,6 +60,15 @@ def assert_model_matches_analysis(value: Network) -> None:
         in_repeat = any(value.node(each).layer.copies() > 1 for each in value.ancestors(node.id))
         if node.id in outputs and not in_repeat and node is not value.nodes[-1]:
             assert tuple(outputs[node.id].shape[1:]) == report.output.dims, node.id
+
+
+def without_locks(value: Network) -> Network:
+    """The same network, of which every layer learns."""
+
+    def unlocked(node: Node) -> Node:
+        return dataclasses.replace(node, trainable=True, children=tuple(map(unlocked, node.children)))
+
+    return dataclasses.replace(value, nodes=tuple(map(unlocked, value.nodes)))
 
 
 def belongs_to(name: str, node_id: str) -> bool:

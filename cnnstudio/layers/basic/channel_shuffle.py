@@ -59,6 +59,7 @@ class ChannelShuffle(Layer):
                 f"cannot split {shape.channels} channels{{source}} into {self.groups} equal groups",
                 SetParameters({"groups": 1}, "set groups to 1"),
                 assumed=shape,
+                why="Each group has an equal share of the channels.",
             )
         return shape
 

@@ -78,6 +78,7 @@ class ChannelSlice(Layer):
             f"{shape.channels - 1}",
             fixes,
             assumed=kept,
+            why="Channels are counted from 0, and only those of the input can be taken.",
         )
 
     def build(self, shape: Shape) -> NamedModules:

@@ -84,14 +84,14 @@ def test_feature_maps_appear_with_the_epochs(harness: Harness, run: Written) -> 
     run.save_maps(0)
     run.append(progress(1, 5))
     heading = dashboard.feature_maps.heading
-    harness.qtbot.waitUntil(lambda: heading.details.startswith("after epoch 0 · 2 maps"))
+    harness.qtbot.waitUntil(lambda: heading.details == "after epoch 0 of Small, Nov 23, 08:00 · 2 maps")
     second = dashboard.feature_maps.images.buttons[1]
     harness.qtbot.waitUntil(lambda: second.accessibleName() == "Example 2: b")
     run.append(progress(6, 5), epoch_ended(1), progress(11, 1))
     harness.qtbot.waitUntil(lambda: dashboard.record.last_epoch == 1)
     # The maps of an epoch are written a moment after its end.
     run.save_maps(1)
-    harness.qtbot.waitUntil(lambda: heading.details.startswith("after epoch 1 · 3 maps"))
+    harness.qtbot.waitUntil(lambda: heading.details == "after epoch 1 of Small, Nov 23, 08:00 · 3 maps")
 
 
 def test_a_run_resumed_from_a_checkpoint_is_shown_from_there(harness: Harness, run: Written) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from PySide6.QtCore import QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QWidget
 
 from cnnstudio.core.formatting import format_count
+from cnnstudio.data.dataset import Rows, Split
+from cnnstudio.gui.pages.data_set.images.tiles import Tiles
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.marks import paint_choice, paint_focus
 from cnnstudio.gui.widgets.plain_text import plain_line
-
-if TYPE_CHECKING:
-    from cnnstudio.gui.pages.data_set.images.thumbnails import Thumbnails
 
 SIDE, GAP, ROW = 40, 4, 46
 """Of a thumbnail, between two of them, and of the row of a class, in pixels."""
@@ -22,7 +22,40 @@ LEFT, NAMES, TOP = 16, 112, 6
 _BADGE = 15
 
 
-def paint(grid: Thumbnails, area: QRect) -> None:
+class Grid(Protocol):
+    """What is painted."""
+
+    tiles: Tiles
+    split: Split | None
+    """None while there are no images, and gray tiles stand for them."""
+    classes: tuple[str, ...]
+    current: int | None
+    """The chosen image, by its row in the split."""
+    marked: frozenset[int]
+    """The rows of the images with a badge."""
+    hint: str
+
+    @property
+    def counts(self) -> list[int]: ...
+
+    @property
+    def sequence(self) -> Rows | None: ...
+
+    @property
+    def columns(self) -> int: ...
+
+    def viewport(self) -> QWidget: ...
+
+    def hasFocus(self) -> bool: ...
+
+    def visible_images(self, area: QRect | None = None) -> list[tuple[QRect, int]]:
+        """(place, row) of the images in this area of the viewport."""
+
+    def visible_names(self) -> list[tuple[int, int, int]]:
+        """(class, top, number of images) of the rows with a name."""
+
+
+def paint(grid: Grid, area: QRect) -> None:
     """Paints the part of the grid that is in this area of its viewport."""
     painter = QPainter(grid.viewport())
     if grid.split is None:
@@ -40,7 +73,7 @@ def paint(grid: Thumbnails, area: QRect) -> None:
     painter.end()
 
 
-def _paint_images(painter: QPainter, grid: Thumbnails, images: list[tuple[QRect, int]]) -> None:
+def _paint_images(painter: QPainter, grid: Grid, images: list[tuple[QRect, int]]) -> None:
     missing, tile = theme().color("grid"), grid.tiles.tile
     for rect, row in images:
         found = tile(row)
@@ -71,7 +104,7 @@ def _paint_badge(painter: QPainter, corner: QPoint) -> None:
     painter.drawText(circle, int(Qt.AlignmentFlag.AlignCenter), "?")
 
 
-def _paint_names(painter: QPainter, grid: Thumbnails) -> None:
+def _paint_names(painter: QPainter, grid: Grid) -> None:
     content, small = text_metrics(theme().font("content")), text_metrics(theme().font("axis"))
     for kind, top, count in grid.visible_names():
         painter.setFont(content.font)
@@ -83,7 +116,7 @@ def _paint_names(painter: QPainter, grid: Thumbnails) -> None:
         painter.drawText(LEFT, small.baseline(top + 30), format_count(count))
 
 
-def _paint_empty(painter: QPainter, grid: Thumbnails) -> None:
+def _paint_empty(painter: QPainter, grid: Grid) -> None:
     """Gray tiles of the final size, and the hint."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
@@ -95,7 +128,7 @@ def _paint_empty(painter: QPainter, grid: Thumbnails) -> None:
     _paint_hint(painter, grid, grid.hint)
 
 
-def _paint_hint(painter: QPainter, grid: Thumbnails, hint: str) -> None:
+def _paint_hint(painter: QPainter, grid: Grid, hint: str) -> None:
     if not hint:
         return
     area = grid.viewport().rect()
