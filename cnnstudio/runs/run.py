@@ -301,6 +301,13 @@ class Run:
         return tuple(mean), tuple(std)
 
     @property
+    def start_weights(self) -> str | None:
+        """The run, file or name of the weights that it started from; None for random ones."""
+        found = self.metadata.get("weights")
+        source = found.get("source") if isinstance(found, dict) else None
+        return source if isinstance(source, str) and source else None
+
+    @property
     def weights_notice(self) -> str:
         """Under which terms the weights are that the run started from; empty for random ones."""
         found = self.metadata.get("weights")

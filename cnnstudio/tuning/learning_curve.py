@@ -31,6 +31,7 @@ from cnnstudio.core.progress import (
 from cnnstudio.data.dataset import Dataset, Labels, Rows, Split, Subset
 from cnnstudio.data.images.resizing import resize
 from cnnstudio.runs.run import Run
+from cnnstudio.runs.start_weights import find_start_weights
 from cnnstudio.training.recipe.recipe import MAX_EPOCHS
 from cnnstudio.tuning.errors import LearningCurveError
 
@@ -297,8 +298,13 @@ class _Measuring:
             uncorrected=None,
             version="",
         )
+        weights, network = self._run.start_weights, self._run.network
         prepared = prepare(
-            self._run.network, part, recipe.replace(epochs=epochs, validation_share=0.0), self._device
+            network,
+            part,
+            recipe.replace(epochs=epochs, validation_share=0.0),
+            self._device,
+            start_weights=find_start_weights(weights, network) if weights else None,
         )
         control = Control()
         some, trained = _some(part.train), dict[int, float]()

@@ -90,6 +90,7 @@ def _train(before: Run, dataset: Dataset, options: argparse.Namespace) -> tuple[
                 device=options.device or AUTO,
                 threads=options.threads,
                 on_save_failure="retry",
+                weights=before.start_weights,
             ),
             control=control,
             emit=stop_when_unread(printer(options.json), control),

@@ -189,7 +189,8 @@ class FileSource(Source):
         files = self._names_by_split(decoded, listing)
         named = decoded.with_version(version_id(decoded.fingerprint, {}))
         skipped = [self.relative(listing.files[index][0]) for index in decoded.skipped]
-        return UncorrectedImages(named, files, read_corrections(self.path), skipped)
+        ignored = self._valid_corrections(listing).ignored
+        return UncorrectedImages(named, files, read_corrections(self.path), ignored, skipped)
 
     def _names_by_split(self, decoded: Dataset, listing: Listing) -> dict[str, list[str]]:
         rows = FileReader(self, listing).rows(decoded.skipped)

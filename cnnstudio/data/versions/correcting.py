@@ -38,6 +38,8 @@ class UncorrectedImages:
     """The name of each image, by split."""
     corrections: Corrections
     """All of them, whether or not their files are as they were."""
+    ignored: Mapping[str, str]
+    """The files whose corrections do not apply, and why."""
     skipped: Sequence[str]
     """The files that cannot be read."""
 

@@ -30,6 +30,7 @@ class RetrainingController(QObject):
         self._session = session
         self._window = window
         self._plan: Retraining | None = None
+        self._planning: IoTask | None = None
         self._request: TrainingRequest | None = None
         self._job = RunJob(session, self)
         self._job.done.connect(self._on_compared)
@@ -38,14 +39,14 @@ class RetrainingController(QObject):
 
     @property
     def is_running(self) -> bool:
-        return self._plan is not None
+        return self._plan is not None or self._planning is not None
 
     def start(self, folder: Path) -> None:
         """Trains the run again, or only compares if that was done before. Ignored while it does."""
         if self.is_running or self._session.state is not State.IDLE:
             return
         self.message.emit(Message("Looking for what was corrected since the run…"))
-        task = IoTask(
+        self._planning = task = IoTask(
             lambda progress, cancelled: plan_retraining(Run.open(folder), progress, cancelled), self
         )
         task.done.connect(self._on_planned)
@@ -53,6 +54,7 @@ class RetrainingController(QObject):
         task.start()
 
     def _on_planned(self, plan: Retraining) -> None:
+        self._planning = None
         if self._session.state is not State.IDLE:
             self._fail("Another training has started meanwhile. Try again when it has ended.")
             return
@@ -61,7 +63,9 @@ class RetrainingController(QObject):
             self._compare(plan.after)
             return
         before = plan.before
-        self._request = TrainingRequest(before.network, before.dataset_name, before.recipe)
+        self._request = TrainingRequest(
+            before.network, before.dataset_name, before.recipe, weights=before.start_weights
+        )
         self._session.start_row([self._request])
 
     def _on_finished(self, results: Results) -> None:
@@ -102,5 +106,5 @@ class RetrainingController(QObject):
         dialog.open()
 
     def _fail(self, problem: object) -> None:
-        self._plan = self._request = None
+        self._plan = self._request = self._planning = None
         self.message.emit(Message(str(problem), is_error=True))

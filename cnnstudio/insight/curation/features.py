@@ -29,6 +29,8 @@ Features = npt.NDArray[np.float32]
 
 MAX_REFERENCES = 50_000
 """Images that others are compared with; of more, so many are taken at equal distances."""
+MAX_FEATURES = 1_024
+"""Of an image; more are averaged."""
 _CHUNK = 256
 """Images that are compared at a time: 50 MB of similarities."""
 _TEMPERATURE = 0.1
@@ -90,6 +92,9 @@ def _last_layer(model: Model) -> nn.Module:
 def _normalized(values: Tensor) -> Tensor:
     """float (N, C) or (N, C, H, W) as float32 (N, C), each row of length 1."""
     flat = values.float().flatten(2).mean(2) if values.ndim > 2 else values.float()
+    if flat.shape[1] > MAX_FEATURES:
+        # Of a flattened image: means of neighbors, so that 50,000 images take 200 MB, not many GB.
+        flat = nn.functional.adaptive_avg_pool1d(flat.unsqueeze(1), MAX_FEATURES).squeeze(1)
     return nn.functional.normalize(torch.nan_to_num(flat), dim=1)
 
 

@@ -41,6 +41,10 @@ def name_images(
     files: dict[str, list[str]] | None = None
     if isinstance(source, FileSource):
         dataset, files = source.load_with_files(progress, cancelled)
+        if dataset.fingerprint != run.dataset_fingerprint:
+            # Labels were corrected since; the run may know the images as they are in the files.
+            found = source.load_uncorrected(progress, cancelled)
+            dataset, files = found.dataset, {part: list(names) for part, names in found.files.items()}
     else:
         dataset = source.load(progress, cancelled)
     if dataset.fingerprint != run.dataset_fingerprint or dataset.classes != run.classes:

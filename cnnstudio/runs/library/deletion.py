@@ -20,6 +20,8 @@ from cnnstudio.runs.run import DESIGN_FILE, EVENTS_FILE, RECIPE_FILE, RUN_FILE, 
 # `run.json` goes last: if deleting fails before, what is left is still a run that can be named and deleted.
 _OWN_FILES = (
     *("checkpoints", "snapshots", "weights", EVENTS_FILE, LABEL_FILE, RECIPE_FILE, DESIGN_FILE, "lock"),
+    # What was measured of it, see tuning.learning_curve, which this room must not import.
+    "learning-curve.json",
     RUN_FILE,
 )
 

@@ -367,8 +367,12 @@ class AddImages(Panel):
             button.setEnabled(is_ready)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        focused = self.focusWidget()
         if event.key() == Qt.Key.Key_Escape:
             self.cancel()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focused, QPushButton):
+            # Not every system's style lets Enter press the button that has the focus.
+            focused.click()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.add_and_use.isEnabled():
             self._on_add(True)
         else:

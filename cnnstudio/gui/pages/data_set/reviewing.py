@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.data.checks.findings import Finding, findings
@@ -22,6 +22,8 @@ from cnnstudio.gui.pages.data_set.sets_panel import SetsPanel
 from cnnstudio.gui.widgets.message_bar import Message
 
 _CORRECTED, _LEAKS, _GIVEN, _NEAR = "corrected", "leaks", "given", "near"
+_MANY, _CHIPS_DELAY_MS = 2_000, 1_000
+"""Findings after which the chips wait until no key was pressed for so long."""
 _MAX_REVIEWED = 2_000
 """Images that are opened from the grid, not from a chip."""
 
@@ -56,6 +58,10 @@ class Reviewing(QObject):
         self._wanted = ""
         """The title of what is to be reviewed as soon as its data set is shown."""
         self._reviews = False
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(_CHIPS_DELAY_MS)
+        self._later.timeout.connect(self._show_chips)
         images.chips.chosen.connect(self._on_chip_chosen)
         images.image_chosen.connect(self._on_image_chosen)
         images.review_requested.connect(self._on_review_requested)
@@ -73,7 +79,8 @@ class Reviewing(QObject):
         """Shows another data set; with `checks`, checks it unless that was done before."""
         if self.overlay is not None:
             self.overlay.finish()
-            self.overlay.deleteLater()
+            self.overlay.changed.disconnect(self._on_labels_changed)
+            self.overlay.close()
         self._viewed, self.overlay = viewed, None
         if viewed is not None:
             self.overlay = LabelOverlay(viewed, self)
@@ -99,17 +106,30 @@ class Reviewing(QObject):
         self._details.statistics.refresh()
         if self._queue.isVisible():
             self._queue.refresh_label()
-        self._show_chips()
+        report = self._runner.report
+        if report is None or len(report.near) + len(report.across) < _MANY:
+            self._show_chips()
+        else:
+            # Takes seconds for 100,000 pairs, which must not come between two keys.
+            self._later.start()
         self.changed.emit()
 
     def _on_undo_all(self) -> None:
         if self.overlay is not None:
             count = len(self.overlay.entries)
             self.overlay.undo_all()
-            overlay = self.overlay
-            self.message.emit(
-                Message(f"{pluralize(count, 'correction')} undone.", button="Restore", action=overlay.undo)
-            )
+            overlay, step = self.overlay, self.overlay.last_step
+            text = f"{pluralize(count, 'correction')} undone."
+
+            def holds() -> bool:
+                return self.overlay is overlay and overlay.last_step is step
+
+            def restore() -> None:
+                # Another correction, or another data set, may have come between.
+                if holds():
+                    overlay.undo()
+
+            self.message.emit(Message(text, button="Restore", action=restore, holds=holds))
 
     # What was found
 
@@ -269,7 +289,11 @@ class Reviewing(QObject):
         if viewed is None or overlay is None or self._reviews:
             return
         sequence = self._images.grid.sequence
-        rows = [row] if sequence is None else sequence[np.flatnonzero(sequence == row)[0] :].tolist()
+        rows = [row]
+        if sequence is not None and part == self._images.part:
+            # The image may be chosen and not on show any more, as after a search.
+            found = np.flatnonzero(sequence == row)
+            rows = sequence[found[0] :].tolist() if len(found) else rows
         items = []
         for each in rows[:_MAX_REVIEWED]:
             file = viewed.files[part][each]

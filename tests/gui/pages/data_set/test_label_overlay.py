@@ -99,5 +99,5 @@ def test_what_cannot_be_kept_is_said_and_taken_back(
     overlay.failed.connect(reasons.append)
     overlay.set_label("train/cat/0.png", "dog")
     qtbot.waitUntil(lambda: bool(reasons) and not overlay.entries)
-    assert str(reasons[0]).startswith("The last correction was not kept.")
+    assert str(reasons[0]).startswith("A correction was not kept.")
     assert overlay.labels["train"].tolist() == [0, 0, 0, 1, 1, 1]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import shiboken6
 from PIL import Image
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.data.sources import find_source
@@ -176,6 +177,26 @@ def review_what_was_found(window: MainWindow, page: DataPage, qtbot: QtBot) -> N
     assert find_source("balls").load().train.labels.tolist().count(1) == 11
 
 
+def test_keys_without_a_meaning_and_keys_that_are_held_down_correct_nothing(
+    window: MainWindow, balls: Path, qtbot: QtBot
+) -> None:
+    page = add(qtbot, window, balls)
+    click(qtbot, page, "check_dark")
+    queue = page.queue
+    assert queue.isVisible()
+
+    for key in (Qt.Key.Key_Shift, Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_Home, Qt.Key.Key_F9):
+        qtbot.keyClick(queue, key)
+    QApplication.sendEvent(
+        queue,
+        QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Delete, Qt.KeyboardModifier.NoModifier, "", autorep=True),
+    )
+
+    overlay = page.reviewing.overlay
+    assert overlay is not None
+    assert overlay.counts == (0, 0)
+
+
 def test_corrections_are_undone_together_and_restored(window: MainWindow, balls: Path, qtbot: QtBot) -> None:
     page = add(qtbot, window, balls)
     overlay = page.reviewing.overlay
@@ -196,9 +217,8 @@ def test_images_are_searched_and_sorted(window: MainWindow, balls: Path, qtbot: 
     qtbot.waitUntil(lambda: page.images.grid.counts == [0, 10, 1])
     page.images.search.clear()
     page.images.sort.choose("brightness")
-    qtbot.waitUntil(lambda: page.images.grid.sequence is not None)
     files = page.reviewing._viewed.files["train"]
-    assert files[int(page.images.grid.sequence[0])] == "train/red/dark.png"
+    qtbot.waitUntil(lambda: files[int(page.images.grid.sequence[0])] == "train/red/dark.png")
     page.images.sort.choose("name")
     qtbot.waitUntil(lambda: files[int(page.images.grid.sequence[0])] == "train/blue/blue0.png")
 

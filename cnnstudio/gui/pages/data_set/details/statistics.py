@@ -146,16 +146,17 @@ class Statistics(QWidget):
         task.progressed.connect(self._on_progressed)
         task.done.connect(on_done)
         task.failed.connect(lambda text: self._moments.setText(str(text)))
-        task.ended.connect(lambda: self._on_ended(task))
+        task.ended.connect(lambda: self._on_ended(task, part))
         task.start()
 
     def _on_progressed(self, progress: Progress) -> None:
         self._moments.setText(progress.text)
 
-    def _on_ended(self, task: IoTask) -> None:
+    def _on_ended(self, task: IoTask, part: str) -> None:
         if self._task is task:
             self._task = None
-            if self._part in self._known:
+            # Another split may be on show by now.
+            if self._part in self._known or self._part != part:
                 self.refresh()
 
     def close_tasks(self) -> None:

@@ -55,6 +55,8 @@ class ImagesPanel(Panel):
         self._keys: dict[tuple[str, str], Rows] = {}
         """What was sorted once: sort and split -> order."""
         self._task: IoTask | None = None
+        self._sorting: tuple[str, str] | None = None
+        """Sort and split of the order that is being found out."""
         self._sentence = self._note = ""
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -182,8 +184,8 @@ class ImagesPanel(Panel):
         if viewed is None or overlay is None:
             return
         order = self._order()
-        if order is None and self.sort.value != "label":
-            return
+        # As they are stored until the order is known: the rows of another split must not stay.
+        is_sorting = order is None and self.sort.value != "label"
         labels, shown = overlay.labels[self.part], self._shown(viewed, overlay)
         rows = rows_by_class(labels, shown, len(viewed.classes), order)
         flat = None
@@ -192,7 +194,7 @@ class ImagesPanel(Panel):
             flat = every[shown[every]]
         is_filtered = bool(self.search.text().strip()) or self._only is not None
         self.grid.show_rows(rows, flat, is_filtered=is_filtered)
-        self._sentence = self._describe(is_filtered)
+        self._sentence = "Sorting…" if is_sorting else self._describe(is_filtered)
         self._show_foot()
 
     def set_note(self, note: str) -> None:
@@ -233,7 +235,8 @@ class ImagesPanel(Panel):
         key = (sort, self.part)
         if key in self._keys:
             return self._keys[key]
-        self._find_order(viewed, *key)
+        if self._sorting != key:
+            self._find_order(viewed, *key)
         return None
 
     def _find_order(self, viewed: ViewedSet, sort: str, part: str) -> None:
@@ -252,15 +255,19 @@ class ImagesPanel(Panel):
 
         def on_done(order: object) -> None:
             assert isinstance(order, np.ndarray)
-            self._keys[sort, part] = order
+            self._keys[sort, part], self._sorting = order, None
             self.arrange()
 
-        self.balance.set_full_text("Sorting…")
+        self._sorting = (sort, part)
         self._task = IoTask(find, self)
         self._task.progressed.connect(self._on_progressed)
         self._task.done.connect(on_done)
-        self._task.failed.connect(lambda text: self.balance.set_full_text(str(text)))
+        self._task.failed.connect(self._on_sort_failed)
         self._task.start()
+
+    def _on_sort_failed(self, reason: object) -> None:
+        self._sorting = None
+        self.balance.set_full_text(str(reason))
 
     def _on_progressed(self, progress: Progress) -> None:
         self.balance.set_full_text(progress.text)
@@ -277,6 +284,7 @@ class ImagesPanel(Panel):
         """Ends what is done in the background."""
         self._later.stop()
         self.grid.tiles.close()
+        self._sorting = None
         if self._task is not None:
             self._task.cancel()
             self._task = None

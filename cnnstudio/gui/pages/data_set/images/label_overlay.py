@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.checks.findings import Place
+from cnnstudio.data.dataset import DataError
 from cnnstudio.data.versions.corrections import Corrections, read_corrections
 from cnnstudio.data.versions.relabeling import correct_known, undo_relabeling
 from cnnstudio.data.versions.version import version_id
@@ -40,12 +42,19 @@ class LabelOverlay(QObject):
         super().__init__(parent)
         self._viewed = viewed
         self._index = {name: number for number, name in enumerate(viewed.classes)}
-        self._jobs: deque[Callable[[], Corrections]] = deque()
+        self._jobs: deque[tuple[Callable[[], Corrections], bool]] = deque()
+        """What is to be written, and whether it is an undo."""
+        self._is_behind = False
+        """Whether something was not kept, so that the file has to be read again."""
         self._task: IoTask | None = None
         self._load(viewed.corrections)
 
     def _load(self, corrections: Corrections) -> None:
-        self.entries: Entries = {file: entry.label for file, entry in corrections.entries.items()}
+        self.entries: Entries = {
+            file: entry.label
+            for file, entry in corrections.entries.items()
+            if file not in self._viewed.ignored
+        }
         self._steps: list[Entries] = [
             {file: _AS_IN_FILE if entry is None else entry.label for file, entry in step.items()}
             for step in corrections.replaced
@@ -115,7 +124,7 @@ class LabelOverlay(QObject):
         self._set(step)
         source = self._viewed.source
         assert source is not None
-        self._enqueue(lambda: undo_relabeling(source))
+        self._enqueue(lambda: undo_relabeling(source), is_undo=True)
         return next(iter(step), None)
 
     def undo_all(self) -> None:
@@ -156,16 +165,32 @@ class LabelOverlay(QObject):
 
     # The file
 
-    def _enqueue(self, job: Callable[[], Corrections]) -> None:
-        self._jobs.append(job)
+    def _enqueue(self, job: Callable[[], Corrections], *, is_undo: bool = False) -> None:
+        self._jobs.append((job, is_undo))
         if self._task is None:
             self._start()
 
     def _start(self) -> None:
-        job = self._jobs.popleft()
+        jobs = self._jobs
 
-        def keep(progress: ProgressFunction, cancelled: CancelFunction) -> Corrections:
-            return job()
+        def keep(progress: ProgressFunction, cancelled: CancelFunction) -> None:
+            # All that wait, also when the window closes meanwhile: they are the user's work.
+            problems, kept = list[str](), list[bool]()
+            while jobs:
+                job, is_undo = jobs.popleft()
+                if is_undo and kept and not kept.pop():
+                    continue  # of a change that was not kept
+                is_kept = True
+                try:
+                    job()
+                except UserError as error:
+                    problems.append(str(error))
+                    is_kept = False
+                if not is_undo:
+                    kept.append(is_kept)
+            if problems:
+                more = f" ({len(problems):,} corrections were not kept.)" if len(problems) > 1 else ""
+                raise DataError(f"{problems[0]}{more}")
 
         self._task = IoTask(keep, self, writes_files=True)
         self._task.failed.connect(self._on_failed)
@@ -176,18 +201,24 @@ class LabelOverlay(QObject):
         self._task = None
         if self._jobs:
             self._start()
+        elif self._is_behind:
+            self._read_again()
 
     def _on_failed(self, reason: object) -> None:
-        self._jobs.clear()
-        self.failed.emit(f"The last correction was not kept. {reason}")
-        source = self._viewed.source
+        self._is_behind = True
+        self.failed.emit(f"A correction was not kept. {reason}")
+
+    def _read_again(self) -> None:
+        source, before = self._viewed.source, set(self.entries)
         assert source is not None
-        before = set(self.entries)
 
         def on_read(corrections: object) -> None:
             assert isinstance(corrections, Corrections)
-            self._load(corrections)
-            self.changed.emit(frozenset({*before, *self.entries}))
+            if self.is_saved:
+                # Otherwise what was changed meanwhile is not in there yet: it is read again after that.
+                self._is_behind = False
+                self._load(corrections)
+                self.changed.emit(frozenset({*before, *self.entries}))
 
         task = IoTask(lambda progress, cancelled: read_corrections(source.path), self)
         task.done.connect(on_read)
@@ -200,6 +231,18 @@ class LabelOverlay(QObject):
             task.wait(seconds)
             if self._task is task:
                 return
+
+    def close(self) -> None:
+        """Deletes it as soon as everything is kept."""
+        if self._task is None:
+            self.deleteLater()
+        else:
+            self._task.ended.connect(self.close)
+
+    @property
+    def last_step(self) -> Entries | None:
+        """What the next undo restores."""
+        return self._steps[-1] if self._steps else None
 
     @property
     def is_saved(self) -> bool:

@@ -28,6 +28,8 @@ class ViewedSet:
     source: FileSource | None = None
     """Where the files are; None for images without files, whose labels cannot be corrected."""
     corrections: Corrections = field(default_factory=Corrections)
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    """The files whose corrections do not apply, because they have changed, and why."""
     skipped: Sequence[str] = ()
     """The files that cannot be read."""
 
@@ -62,7 +64,10 @@ def without_files(name: str, dataset: Dataset) -> ViewedSet:
 def load_files(source: FileSource, progress: ProgressFunction, cancelled: CancelFunction) -> ViewedSet:
     """Loads a data set of the user's own files, in any thread. Raises UserError, Cancelled."""
     found = source.load_uncorrected(progress, cancelled)
-    return ViewedSet(source.name, found.dataset, found.files, source, found.corrections, found.skipped)
+    return ViewedSet(
+        *(source.name, found.dataset, found.files, source),
+        *(found.corrections, found.ignored, found.skipped),
+    )
 
 
 def view_of(source: Source, dataset: Dataset) -> ViewedSet | None:

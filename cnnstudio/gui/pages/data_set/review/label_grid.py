@@ -52,6 +52,8 @@ class LabelGrid(QWidget):
         for column in (0, 1):
             self._grid.setColumnStretch(column, 1)
         self._shown: list[str] = []
+        self._keys: list[str] = []
+        """The key of each button that is shown."""
 
     def show_classes(self, classes: Sequence[str]) -> None:
         """Says which classes there are."""
@@ -73,12 +75,15 @@ class LabelGrid(QWidget):
             self._shown = list(self._classes)
         else:
             self._shown = list(dict.fromkeys((*self._likely, *self._classes)))
+        # Where the classes are digits, each key means its own digit.
+        are_digits = all(name in KEYS and len(name) == 1 for name in self._classes)
+        self._keys = self._shown if are_digits else list(KEYS[: len(self._shown)])
         for number, button in enumerate(self.buttons):
             name = self._shown[number] if number < len(self._shown) else ""
             button.setVisible(bool(name))
             if name:
                 mark = "now" if name == self._current else "suggested" if name == self._suggested else ""
-                button.show_label(KEYS[number], name, mark)
+                button.show_label(self._keys[number], name, mark)
         if self.typed:
             self._hint.set_full_text(f"begins with “{self.typed}”")
         else:
@@ -89,11 +94,12 @@ class LabelGrid(QWidget):
 
     def type(self, text: str) -> bool:
         """Takes a digit or a letter; whether it means anything. A single match chooses that class."""
-        if text in KEYS and KEYS.index(text) < min(len(self._shown), len(KEYS)):
-            self.chosen.emit(self._shown[KEYS.index(text)])
-            return True
-        if not text.isprintable() or text.isspace() or not text:
+        if not text or not text.isprintable() or text.isspace():
+            # Keys such as Shift and the arrows have no text.
             return False
+        if text in self._keys:
+            self.chosen.emit(self._shown[self._keys.index(text)])
+            return True
         found = self._beginning(self.typed + text)
         if not found:
             return False
@@ -104,6 +110,11 @@ class LabelGrid(QWidget):
             self.typed += text
             self._show()
         return True
+
+    def erase(self) -> None:
+        """Takes the last typed letter back."""
+        self.typed = self.typed[:-1]
+        self._show()
 
     def clear_typed(self) -> bool:
         """Forgets the typed letters; whether there were any."""

@@ -239,6 +239,9 @@ class ReviewQueue(Panel):
         self.refresh()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.isAutoRepeat() and event.key() not in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            # A key that is held down is one answer, not one for each of the next images.
+            return
         if (
             (not is_plain(event) and event.modifiers() != Qt.KeyboardModifier.ShiftModifier)
             or not self._is_built
@@ -262,6 +265,8 @@ class ReviewQueue(Panel):
         elif key == Qt.Key.Key_Left and self.list is not None:
             self.list.back()
             self.refresh()
+        elif key == Qt.Key.Key_Backspace and self.labels.typed:
+            self.labels.erase()
         elif key in acts:
             acts[key]()
         elif key == Qt.Key.Key_Z and not self.labels.typed:
