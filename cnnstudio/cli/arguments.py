@@ -103,9 +103,10 @@ def source_reference(source: Source) -> str:
     """What `find_source` finds the data set by from anywhere: its name, or else its folder."""
     from cnnstudio.data.sources import sources
 
-    if any(known.name == source.name for known in sources()):
+    path = getattr(source, "path", None)
+    if any((known.name, getattr(known, "path", None)) == (source.name, path) for known in sources()):
         return source.name
-    return str(getattr(source, "folder", source.name))
+    return str(path or source.name)
 
 
 def add_device_options(parser: Parser, threads: str = "those of PyTorch") -> None:

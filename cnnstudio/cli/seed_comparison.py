@@ -90,6 +90,7 @@ def _train(
         training.recipe,
         RunOptions(
             folder=planned.folder or _new_folder(run, training),
+            weights=training.weights,
             source=source_reference(available_source(run.dataset_name)),
             device=hardware.device or AUTO,
             threads=hardware.threads,

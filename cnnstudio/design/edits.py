@@ -185,8 +185,9 @@ def unwrap(network: Network, node_id: str) -> Network:
     _require_known(network, [node_id])
     _require_group(network, node_id)
     place = network.place(node_id)
-    children = network.node(node_id).children
-    return insert(remove(network, [node_id]), place, children)
+    group = network.node(node_id)
+    result = insert(remove(network, [node_id]), place, group.children)
+    return result if group.trainable else set_trainable(result, [each.id for each in group.children], False)
 
 
 def set_input(network: Network, shape: Shape) -> Network:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -36,6 +37,8 @@ from cnnstudio.training.events import Event, Finished
 from cnnstudio.training.hardware.device import device_title
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import PreparedTraining, prepare, validate_threads
+from cnnstudio.training.pretrained.catalog import PRETRAINED
+from cnnstudio.training.pretrained.start_weights import Normalization
 from cnnstudio.training.recipe.live_changes import CHANGEABLE_WHILE_TRAINING
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.step_hooks import SaveFailurePolicy
@@ -107,7 +110,10 @@ def start_run(
     All `ranks` call this with the same arguments. Only the first one writes and emits.
     """
     control = control or Control()
-    prepared = ranks.run_on_all(lambda: _prepare(network, dataset, recipe, options, control, ranks, progress))
+    before = ranks.broadcast_result(lambda: _Before.of(options))
+    prepared = ranks.run_on_all(
+        lambda: _prepare(network, dataset, recipe, options, before, control, ranks, progress)
+    )
     parent = ranks.broadcast_result(lambda: _parent_run(options.continue_from))
     plan = ranks.run_on_all(lambda: _plan_threads(options, ranks))
     with ExitStack() as stack:
@@ -140,18 +146,40 @@ def start_run(
         return recorder.finished or finished
 
 
+@dataclass(frozen=True)
+class _Before:
+    """What a run takes from the run that it resumes or continues."""
+
+    begins: bool = True
+    """Whether it starts with its own start weights: it is new, or was ended before its first checkpoint."""
+    weights: str | None = None
+    """What it started from then."""
+    normalization: Normalization | None = None
+    """Images stay normalized as they were, whatever weights the run started from."""
+
+    @classmethod
+    def of(cls, options: RunOptions) -> _Before:
+        folder = options.folder if options.resume else options.continue_from
+        if folder is None or (options.resume and not exists(folder / RUN_FILE)):
+            return cls(not options.resume, options.weights)
+        run = Run.open(folder)
+        begins = options.resume and not run.has_checkpoint and "continues" not in run.metadata
+        return cls(begins, run.start_weights, run.normalization)
+
+
 def _prepare(
     network: Network,
     dataset: Dataset,
     recipe: Recipe,
     options: RunOptions,
+    before: _Before,
     control: Control,
     ranks: Ranks,
     progress: ProgressFunction,
 ) -> PreparedTraining:
     validate_threads(options.threads)
-    is_new = not options.resume and options.continue_from is None
-    is_resumed = options.resume and options.folder is not None and exists(options.folder / RUN_FILE)
+    weights = before.weights if before.begins else None
+    fits = before.normalization is not None and len(before.normalization[0]) == network.input.channels
     return prepare(
         network,
         dataset,
@@ -160,10 +188,9 @@ def _prepare(
         # Each of several ranks computes a share of the batch, and how much memory all of them have is
         # unknown.
         check_memory=ranks.is_single_process,
-        start_weights=find_start_weights(options.weights, network) if options.weights and is_new else None,
-        loads_weights=is_new,
-        # Images stay normalized as they were, whatever weights the run started from.
-        normalization=Run.open(options.folder).normalization if is_resumed and options.folder else None,
+        start_weights=find_start_weights(weights, network) if weights else None,
+        loads_weights=before.begins,
+        normalization=before.normalization if fits else None,
         progress=progress,
         cancelled=control.stop.is_set,
     )
@@ -211,6 +238,7 @@ def _open_recorder(
         run = _resumable_run(options.folder, prepared, dataset)
         # The run stays the same run, by which those that watch it recognize it.
         metadata["created"] = run.metadata.get("created", metadata["created"])
+        metadata |= {key: run.metadata[key] for key in ("weights", "continues") if key in run.metadata}
         folder, require_own = run.folder, run.require_own
     elif options.folder is not None:
         folder = options.folder
@@ -273,7 +301,11 @@ def _initial_metadata(
 def _weights_metadata(prepared: PreparedTraining) -> dict[str, Any]:
     """Where the start weights come from, and under which terms they are; nothing for random ones."""
     start = prepared.start_weights
-    return {} if start is None else {"weights": {"source": start.source, "notice": start.notice}}
+    if start is None:
+        return {}
+    # By which it is found from any folder.
+    source = start.source if start.source in PRETRAINED else os.path.abspath(start.source)
+    return {"weights": {"source": source, "notice": start.notice}}
 
 
 def _parent_run(folder: Path | None) -> ParentRun | None:

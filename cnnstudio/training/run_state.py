@@ -98,6 +98,8 @@ class RunState:
         """Of the epoch in which the run resumes."""
         self.history: list[EpochEnded] = []
         self.warm_start: WarmStart | None = None
+        self.may_use_features = True
+        """False once the augmentation was changed in the middle: from there each epoch augments anew."""
         self.features: FrozenFeatures | None = None
         """What the locked beginning of the network gives for the images, if that is used in their place."""
         self.threads: int | None = None
@@ -142,6 +144,7 @@ class RunState:
         # The recipe as it was first, because the optimizer's state belongs to it; then the changes that were
         # requested for resuming, which are reported.
         self._apply_recipe(position.recipe)
+        self.may_use_features = position.recipe.augmentation == position.original_recipe.augmentation
         self.training_step.load_state_dict(state)
         self.change_recipe(resumed_recipe(position.original_recipe, position.recipe, self.prepared.recipe))
         # Last, so that nothing draws from the restored random numbers before the next step does.
@@ -243,7 +246,7 @@ class RunState:
         Not with several ranks, each of which has its own disk. They compute it with each step, without its
         gradients.
         """
-        if not self.ranks.is_single_process:
+        if not self.ranks.is_single_process or not self.may_use_features:
             return
         prepared = dataclasses.replace(self.prepared, recipe=self.recipe)
         features = FrozenFeatures.of(prepared, self.model, progress, cancelled)

@@ -305,6 +305,7 @@ class _Measuring:
             recipe.replace(epochs=epochs, validation_share=0.0),
             self._device,
             start_weights=find_start_weights(weights, network) if weights else None,
+            normalization=self._run.normalization if weights else None,
         )
         control = Control()
         some, trained = _some(part.train), dict[int, float]()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,19 @@ def test_a_run_that_started_from_weights_resumes_without_them(
     events = _train(capsys, *options[2:], "--data", str(photos), "--resume", "--epochs", "2")
     assert "WeightsLoaded" not in [event["event"] for event in events]
     assert events[-1]["outcome"] == "completed"
+    resumed = Run.open(tmp_path / "run")
+    assert resumed.start_weights == "efficientnet-lite0"
+    assert "Apache-2.0" in (resumed.weights_notice or "")
+
+
+def test_a_run_that_was_ended_before_its_first_checkpoint_starts_from_its_weights_again(
+    photos: Path, small: Path, tmp_path: Path, capsys: Output
+) -> None:
+    options = ["--data", str(photos), "--batch-size", "4", "--epochs", "1", "--run", str(tmp_path / "run")]
+    _train(capsys, str(small), *options, "--weights", "efficientnet-lite0")
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    events = _train(capsys, *options[2:], "--data", str(photos), "--resume")
+    assert "WeightsLoaded" in [event["event"] for event in events]
 
 
 @pytest.mark.parametrize(

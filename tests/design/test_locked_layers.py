@@ -75,6 +75,11 @@ def test_a_layer_is_unlocked_alone_out_of_a_locked_group(network: Network) -> No
     assert edits.set_trainable(locked, ["residual_1"], True) == network
 
 
+def test_ungrouping_a_locked_group_leaves_its_layers_locked(network: Network) -> None:
+    locked = edits.set_trainable(network, ["repeat_1"], False)
+    assert edits.unwrap(locked, "repeat_1").locked_ids == {"conv2d_1"}
+
+
 def test_a_design_without_locks_is_version_1_and_one_with_them_is_version_2(network: Network) -> None:
     assert json.loads(design_text(network))["version"] == 1
     locked = edits.set_trainable(network, ["repeat_1"], False)

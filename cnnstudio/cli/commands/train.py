@@ -111,6 +111,8 @@ class Train(Command):
             raise UsageError(
                 "use either --resume, which continues a run, or --continue-from, which starts a new one"
             )
+        if options.weights is not None and not options.weights.strip():
+            raise UsageError("--weights: name pretrained weights, a run or a .safetensors file")
         if options.weights is not None and (options.resume or options.continue_from is not None):
             other = "--resume" if options.resume else "--continue-from"
             raise UsageError(f"use either --weights or {other}, which starts from the run's own weights")
@@ -250,7 +252,7 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
     with stopping_on_signals(control):
         try:
             dataset = ranks.local_main_process_first(lambda: load_dataset(source, control.stop.is_set))
-            if network.weights is not None and not options.resume:
+            if network.weights is not None:
                 # The last layer of pretrained weights has the classes of pretraining.
                 network = adapt_to_classes(network, len(dataset.classes))
             if options.find_learning_rate or options.preflight:

@@ -60,13 +60,13 @@ def find_source(name_or_folder: str) -> Source:
     for source in known:
         if wanted in (source.name.lower(), source.title.lower()):
             return source
+    path = expand_home(name_or_folder)
     for source in known:
-        if source.built_in and _letters(wanted) == _letters(source.name):
+        if source.built_in and _letters(wanted) == _letters(source.name) and not exists(path):
             return source
     for source in known:
         if as_printed(source.name) == name_or_folder:
             return source
-    path = expand_home(name_or_folder)
     if name_or_folder.strip() and is_folder(path):
         return ImageFolder(path)
     if exists(path) and is_table_name(path.name):

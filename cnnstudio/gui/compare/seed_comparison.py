@@ -140,7 +140,12 @@ class SeedComparison(QObject):
 def _request(run: PlannedRun) -> TrainingRequest:
     training = run.training
     return TrainingRequest(
-        training.network, training.dataset_name, training.recipe, folder=run.folder, names_seed=True
+        training.network,
+        training.dataset_name,
+        training.recipe,
+        folder=run.folder,
+        weights=training.weights,
+        names_seed=True,
     )
 
 

@@ -98,11 +98,13 @@ class Training:
     recipe: Recipe
     dataset_name: str
     """The name or folder by which `find_source` finds the images."""
+    weights: str | None = None
+    """Start weights, as in `RunOptions`."""
 
     @classmethod
     def of(cls, run: Run) -> Training:
         """Raises RunError."""
-        return cls(run.network, run.recipe, run.dataset_name)
+        return cls(run.network, run.recipe, run.dataset_name, run.start_weights)
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,8 @@ def accuracy_statistics(runs: Iterable[Run]) -> SeedStatistics | None:
 def training_key(run: Run) -> tuple[Hashable, str, Hashable]:
     """(design, images, recipe without the seed): equal for two runs of the same training. Raises RunError."""
     network = run.network
-    return (network.input, network.nodes), run.dataset_fingerprint, _recipe_key(run.recipe)
+    design = network.input, network.nodes, run.start_weights or network.weights or ""
+    return design, run.dataset_fingerprint, _recipe_key(run.recipe)
 
 
 def _recipe_key(recipe: Recipe) -> Hashable:

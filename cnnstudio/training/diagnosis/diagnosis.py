@@ -285,6 +285,8 @@ class Diagnosis:
         self._epochs_done = float(event.epoch)
         for node_id, dead, total in zip(event.layers, event.dead, event.total, strict=True):
             limit = _MAX_DEAD_VALUES if node_id in self._flat_layers else _MAX_DEAD
+            if node_id in self._network.locked_ids:
+                continue  # as it came: nothing in the recipe changes it
             if total >= _MIN_UNITS and dead > limit * total:
                 share = "All" if dead == total else format_percent(dead / total)
                 message = (

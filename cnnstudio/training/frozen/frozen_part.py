@@ -17,7 +17,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from cnnstudio.training.frozen.folding import folded
 from cnnstudio.training.model import LayerSequence, Model, NamedModule
 
-VERSION = 1
+VERSION = 2
 """Raised with every change to how features are computed, so that older ones are not used."""
 
 
@@ -73,6 +73,7 @@ class FrozenPart:
         digest = hashlib.sha256(repr([VERSION, model.mean, model.std, self._bfloat16]).encode())
         for entry in entries:
             digest.update(repr(entry.module).encode())
+            digest.update(repr([_settings(each) for each in entry.module.modules()]).encode())
             for name, value in entry.module.state_dict().items():
                 if not name.endswith("num_batches_tracked"):
                     digest.update(np.ascontiguousarray(value.detach().cpu().numpy()).data)
@@ -86,6 +87,15 @@ class FrozenPart:
         ):
             result: Tensor = self._module(images.contiguous(memory_format=torch.channels_last))
         return result.float()
+
+
+def _settings(module: nn.Module) -> list[tuple[str, object]]:
+    """What the module was made with, which its text need not show, such as the factor of a Scale."""
+    return sorted(
+        (name, value)
+        for name, value in vars(module).items()
+        if name != "training" and isinstance(value, bool | int | float | str | tuple)
+    )
 
 
 class RestOfModel(nn.Module):

@@ -52,7 +52,7 @@ def load_or_compute(key: str, shape: tuple[int, int], compute: Callable[[], Iter
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _make_room(4 * shape[0] * shape[1])
-        with atomic_writer(path, durable=False) as file:
+        with atomic_writer(path) as file:
             for part in rest:
                 parts.append(part)
                 file.write(np.ascontiguousarray(part, "<f4").data)

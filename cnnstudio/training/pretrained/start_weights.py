@@ -151,6 +151,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise PretrainedError(f"{path.name}: the file cannot be read ({error.strerror}).") from None
     except (SafetensorError, ValueError, KeyError, OverflowError):
         raise PretrainedError(f"{path.name}: this is not a {SUFFIX} file, or it is damaged.") from None
+    # A count of batches, which nothing depends on, is not worth an error if it has another shape.
+    found = {name: value for name, value in found.items() if not name.endswith(_COUNTERS)}
     broken = [
         name
         for name, value in found.items()

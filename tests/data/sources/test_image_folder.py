@@ -351,6 +351,16 @@ def test_a_path_can_be_used_without_adding_it(tmp_path: Path) -> None:
     assert [source.name for source in sources()] == BUILT_IN
 
 
+def test_a_folder_with_the_name_of_a_published_set_is_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = fill(tmp_path / "mnist", COMPLETE)
+    monkeypatch.chdir(tmp_path)
+    for written in ("./mnist", "mnist/", str(folder)):
+        assert Path(getattr(find_source(written), "path", "")).resolve() == folder
+    assert find_source("mnist").built_in
+
+
 def test_the_error_for_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"no data set or folder “cifar11”: choose cifar10, .*stl10, or a folder"

@@ -46,6 +46,7 @@ class DrawnRun:
     folder: Path = Path("run")
     status: str = "completed"
     dataset_fingerprint: str = "abc"
+    start_weights: str | None = None
     test_images: int = 10_000
     test: Scores = field(init=False)
 

@@ -14,6 +14,7 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.activation import Activation
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.basic.scale import Scale
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.convolutional.depthwise_conv2d import DepthwiseConv2D
 from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
@@ -121,6 +122,18 @@ def test_the_key_changes_with_all_that_the_features_depend_on() -> None:
     keys.add(FrozenPart(model, 2).key)
     assert len(keys) == 5
     assert FrozenPart(model, 2).key in keys
+
+
+def test_the_key_changes_with_settings_that_no_weight_shows() -> None:
+    keys = set()
+    for factor in (2.0, 5.0):
+        design = network(Conv2D(4), Scale(factor, trainable=False), Flatten(), Dense(3))
+        design = edits.set_trainable(design, ["conv2d_1"], False)
+        torch.manual_seed(0)
+        model = build_model(design)
+        assert frozen_length(model) >= 2
+        keys.add(FrozenPart(model, 2).key)
+    assert len(keys) == 2
 
 
 def test_the_model_itself_stays_as_it_was() -> None:
