@@ -31,7 +31,6 @@ from cnnstudio.core.progress import (
 from cnnstudio.data.dataset import Dataset, Labels, Rows, Split, Subset
 from cnnstudio.data.images.resizing import resize
 from cnnstudio.runs.run import Run
-from cnnstudio.runs.start_weights import find_start_weights
 from cnnstudio.training.recipe.recipe import MAX_EPOCHS
 from cnnstudio.tuning.errors import LearningCurveError
 
@@ -278,6 +277,7 @@ class _Measuring:
     def part(self, fraction: float) -> CurvePoint:
         """Trains a part of the images. Raises UserError, Cancelled."""
         from cnnstudio.insight.predictions import evaluate
+        from cnnstudio.runs.start_weights import find_start_weights
         from cnnstudio.training.control import Control
         from cnnstudio.training.events import EpochEnded, Event
         from cnnstudio.training.events import Progress as StepsDone

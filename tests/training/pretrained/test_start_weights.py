@@ -30,8 +30,10 @@ def test_a_file_with_the_same_names_and_shapes_fits_completely(tmp_path: Path) -
     state = build_model(small_resnet()).state_dict()
     start = from_file(_save(tmp_path / "w.safetensors", state), small_resnet())
     assert not start.fresh
-    assert start.weights.keys() == state.keys()
-    assert all(torch.equal(start.weights[name], state[name]) for name in state)
+    # How many batches a normalization has seen says nothing about its weights.
+    weights = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    assert start.weights.keys() == weights.keys()
+    assert all(torch.equal(start.weights[name], weights[name]) for name in weights)
 
 
 def test_other_names_fit_by_position_and_shape(tmp_path: Path) -> None:
