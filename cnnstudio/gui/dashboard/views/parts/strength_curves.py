@@ -6,12 +6,13 @@ import math
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy
 
 from cnnstudio.core.formatting import format_percent
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.canvas import Canvas
 from cnnstudio.gui.widgets.canvas.keys import is_plain
 from cnnstudio.gui.widgets.canvas.marks import paint_focus
 from cnnstudio.gui.widgets.plain_text import plain_line
@@ -49,7 +50,7 @@ class StrengthCurve:
         )
 
 
-class StrengthCurves(QWidget):
+class StrengthCurves(Canvas):
     """All plots on one scale; a point is chosen by mouse or keys."""
 
     chosen = Signal(object)
@@ -160,14 +161,6 @@ class StrengthCurves(QWidget):
             self._choose((number, min(max(self._index[1] + strength, 0), last)))
         else:
             super().keyPressEvent(event)
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self.update()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.update()
 
     # Drawing
 
