@@ -74,6 +74,9 @@ def test_the_template_trains_a_head_on_a_folder(photos: Path, tmp_path: Path, ca
     assert run.normalization[1] == (128 / 255,) * 3
     assert run.weights_notice.startswith("pretrained on ImageNet")
     _check_export(tmp_path / "run", tmp_path / "exported", capsys)
+    folder[1] = "2"
+    events = _train(capsys, "efficientnet-lite0", "--data", str(photos), *folder, "--resume")
+    assert events[-1]["outcome"] == "completed"
 
 
 def _check_export(run: Path, folder: Path, output: Output) -> None:
@@ -117,7 +120,10 @@ def test_a_run_that_started_from_weights_resumes_without_them(
     events = _train(capsys, *options[2:], "--data", str(photos), "--resume", "--epochs", "2")
     assert "WeightsLoaded" not in [event["event"] for event in events]
     assert events[-1]["outcome"] == "completed"
+    child = ["--continue-from", str(tmp_path / "run"), "--run", str(tmp_path / "child"), "--epochs", "3"]
+    _train(capsys, str(small), "--data", str(photos), *child)
     resumed = Run.open(tmp_path / "run")
+    assert Run.open(tmp_path / "child").normalization == resumed.normalization
     assert resumed.start_weights == "efficientnet-lite0"
     assert "Apache-2.0" in (resumed.weights_notice or "")
 
@@ -136,6 +142,7 @@ def test_a_run_that_was_ended_before_its_first_checkpoint_starts_from_its_weight
     ("arguments", "text"),
     [
         (["--weights", "weights.pt"], "There is no run"),
+        (["--weights", ""], "--weights: name pretrained weights, a run or a .safetensors file"),
         (["--weights", "missing.safetensors"], "there is no such file"),
         (["--freeze", "Nothing\x1b[2J"], "there is no layer"),
         (["--weights", "efficientnet-lite0", "--resume", "--run", "r"], "use either --weights or --resume"),

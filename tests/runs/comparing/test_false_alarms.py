@@ -5,6 +5,7 @@ The results are drawn with the spread of the seeds of the lesson's network, 33.4
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from cnnstudio.design import edits
 from cnnstudio.design.network import Network
 from cnnstudio.runs.comparing.comparison import CompletedRuns, compare_trainings
+from cnnstudio.runs.comparing.seeds import training_key
 from cnnstudio.runs.run import Run
 from cnnstudio.training.events import Scores
 from cnnstudio.training.recipe.recipe import Recipe
@@ -57,6 +59,16 @@ class DrawnRun:
 def drawn(random: Random, count: int, network: Network = NETWORKS[0]) -> list[Run]:
     recipes = [Recipe(seed=seed) for seed in range(count)]
     return cast(list[Run], [DrawnRun(each, random.gauss(MEAN, DEVIATION), network) for each in recipes])
+
+
+def test_runs_with_other_start_weights_are_other_trainings() -> None:
+    run = DrawnRun(Recipe(seed=1), 0.5)
+    again, pretrained = (
+        dataclasses.replace(run, recipe=Recipe(seed=2)),
+        dataclasses.replace(run, start_weights="w"),
+    )
+    assert training_key(cast(Run, run)) == training_key(cast(Run, again))
+    assert training_key(cast(Run, run)) != training_key(cast(Run, pretrained))
 
 
 @pytest.mark.parametrize("looks", LOOKS)

@@ -36,6 +36,15 @@ def test_a_file_with_the_same_names_and_shapes_fits_completely(tmp_path: Path) -
     assert all(torch.equal(start.weights[name], weights[name]) for name in weights)
 
 
+def test_a_count_of_batches_of_another_shape_does_not_matter(tmp_path: Path) -> None:
+    state = build_model(small_resnet()).state_dict()
+    counts = {name: torch.zeros(2) for name in state if name.endswith("num_batches_tracked")}
+    assert counts
+    start = from_file(_save(tmp_path / "w.safetensors", state | counts), small_resnet())
+    assert not start.fresh
+    build_model(small_resnet()).load_state_dict(start.weights, strict=False)
+
+
 def test_other_names_fit_by_position_and_shape(tmp_path: Path) -> None:
     state = build_model(tiny()).state_dict()
     # Ten comes after two: names are sorted in files, but programs number layers.
