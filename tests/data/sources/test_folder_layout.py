@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import os
+import itertools
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,13 +29,16 @@ RED_HEIC = (
 )
 
 
+COLORS = itertools.count()  # so that no two images are equal
+
+
 def fill(folder: Path, counts: Mapping[str, int]) -> Path:
     """Creates that many different images in each of the subfolders."""
     for place, count in counts.items():
         (folder / place).mkdir(parents=True, exist_ok=True)
         for number in range(count):
-            color = tuple(os.urandom(3))
-            Image.new("RGB", (4, 4), color).save(folder / place / f"{number}.png")
+            color = next(COLORS).to_bytes(3, "big")
+            Image.new("RGB", (4, 4), tuple(color)).save(folder / place / f"{number}.png")
     return folder
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,13 +22,14 @@ from cnnstudio.data.storage.decoded_cache import clear_cache, decoded_folder
 
 BUILT_IN = ["cifar10", "cifar100", "fashion_mnist", "mnist", "shapes"]
 BUILT_IN += ["shapes-easy", "shapes-hard", "stl10"]
+FOLDERS: dict[Path, int] = {}
 
 
 def image(path: Path, value: int = 100, size: tuple[int, int] = (8, 6)) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Blue differs from folder to folder: equal images in two classes would be noticed.
-    blue = zlib.crc32(str(path.parent).encode()) % 256
-    Image.new("RGB", size, (value, value, blue)).save(path)
+    # Green and blue differ from folder to folder, by count: equal images in two classes would be noticed.
+    green, blue = divmod(FOLDERS.setdefault(path.parent, len(FOLDERS)), 256)
+    Image.new("RGB", size, (value, green, blue)).save(path)
 
 
 def fill(folder: Path, counts: Mapping[str, int], size: tuple[int, int] = (8, 6)) -> Path:
