@@ -308,6 +308,20 @@ class Run:
         return source if isinstance(source, str) and source else None
 
     @property
+    def continued_from(self) -> str:
+        """The id of the run whose last checkpoint it started from; empty for none."""
+        found = self.metadata.get("continues")
+        return shorten(found, 255) if isinstance(found, str) else ""
+
+    def require_repeatable(self) -> None:
+        """Raises RunError if the same training cannot begin again, because it did not begin here."""
+        if self.continued_from:
+            raise RunError(
+                f"The run {self.id} continued the run {self.continued_from} from a checkpoint, so the same "
+                "training cannot start again from its beginning: repeat that run, or start from its weights."
+            )
+
+    @property
     def weights_notice(self) -> str:
         """Under which terms the weights are that the run started from; empty for random ones."""
         found = self.metadata.get("weights")

@@ -29,7 +29,9 @@ from cnnstudio.runs.run import DESIGN_FILE, FORMAT, RUN_FILE, VERSION, Run, new_
 from cnnstudio.runs.signals import stopping_on_signals
 from cnnstudio.runs.start_weights import find_start_weights
 from cnnstudio.runs.thread_plan import ThreadPlan, plan_threads
+from cnnstudio.training.checkpoints.manager import has_position
 from cnnstudio.training.checkpoints.save_schedule import DEFAULT_INTERVAL, SaveInterval
+from cnnstudio.training.checkpoints.store import CheckpointStore
 from cnnstudio.training.checkpoints.warm_start import ParentRun
 from cnnstudio.training.control import BackgroundWork, Control, Probe
 from cnnstudio.training.distributed.ranks import SINGLE_PROCESS, Ranks, launch_id
@@ -68,7 +70,8 @@ class RunOptions:
     continue_from: Path | None = None
     """Start a new run from the last checkpoint of the run in this folder.
 
-    The designs may differ: layers whose weights still fit keep them.
+    The designs may differ: layers whose weights still fit keep them. With `resume`, only if the run has no
+    checkpoint yet.
     """
     weights: str | None = None
     """Start weights: a pretrained name, a run or a safetensors file; None for those that the design names."""
@@ -114,7 +117,7 @@ def start_run(
     prepared = ranks.run_on_all(
         lambda: _prepare(network, dataset, recipe, options, before, control, ranks, progress)
     )
-    parent = ranks.broadcast_result(lambda: _parent_run(options.continue_from))
+    parent = ranks.broadcast_result(lambda: _parent_run(options))
     plan = ranks.run_on_all(lambda: _plan_threads(options, ranks))
     with ExitStack() as stack:
         # On all ranks, although only the first has something to open: an error there must end the others too.
@@ -163,8 +166,19 @@ class _Before:
         if folder is None or (options.resume and not exists(folder / RUN_FILE)):
             return cls(not options.resume, options.weights)
         run = Run.open(folder)
-        begins = options.resume and not run.has_checkpoint and "continues" not in run.metadata
+        begins = options.resume and not _has_position(run)
+        if begins and run.continued_from:
+            if options.continue_from is None:
+                raise RunError(
+                    f"The run in {folder} ended before its first checkpoint, so the weights that it took "
+                    f"from the run {run.continued_from} are lost: continue that run again."
+                )
+            begins = False
         return cls(begins, run.start_weights, run.normalization)
+
+
+def _has_position(run: Run) -> bool:
+    return has_position(CheckpointStore(run.folder / "checkpoints", run.require_own))
 
 
 def _prepare(
@@ -308,9 +322,12 @@ def _weights_metadata(prepared: PreparedTraining) -> dict[str, Any]:
     return {"weights": {"source": source, "notice": start.notice}}
 
 
-def _parent_run(folder: Path | None) -> ParentRun | None:
-    """The run that a new one continues from. Raises RunError."""
+def _parent_run(options: RunOptions) -> ParentRun | None:
+    """The run that this one starts from. Raises RunError."""
+    folder = options.continue_from
     if folder is None:
+        return None
+    if options.resume and options.folder is not None and _has_position(Run.open(options.folder)):
         return None
     run = Run.open(folder)
     problems = analyze(run.network, classes=len(run.classes)).problems

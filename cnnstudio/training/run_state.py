@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.batches import Batches
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.training.checkpoints.manager import CheckpointManager, all_finite
 from cnnstudio.training.checkpoints.position import Position
 from cnnstudio.training.checkpoints.save_schedule import SaveInterval, SaveSchedule
@@ -22,11 +23,13 @@ from cnnstudio.training.compilation import compile_if_faster
 from cnnstudio.training.distributed.ranks import Ranks
 from cnnstudio.training.distributed.sync_batch_norm import convert_sync_batch_norm
 from cnnstudio.training.events import EpochEnded, Event, RecipeChanged, Scores, Started, Warned, WeightsLoaded
-from cnnstudio.training.frozen.features import FrozenFeatures
+from cnnstudio.training.frozen.features import FrozenFeatures, can_use_features
+from cnnstudio.training.frozen.frozen_part import frozen_length
 from cnnstudio.training.hardware.torch_state import set_random_state
 from cnnstudio.training.metrics import NO_SUMS, Meter, Stopwatch
 from cnnstudio.training.optimization.schedule import learning_rates
 from cnnstudio.training.preflight.prepare import PreparedTraining
+from cnnstudio.training.pretrained.random_locks import describe_random_locks
 from cnnstudio.training.recipe.live_changes import differences, resumed_recipe
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import TrainingStep
@@ -164,6 +167,12 @@ class RunState:
         # The parent's epochs are not this run's.
         self.history = []
         self._outbox.put(found.event)
+        network = self.prepared.network
+        stays_random = (
+            describe_random_locks(analyze(network), found.event.fresh) if network.locked_ids else ""
+        )
+        if stays_random:
+            self.warn(stays_random)
         self.change_recipe(found.recipe)
 
     def _set_position(self, position: Position) -> None:
@@ -246,7 +255,14 @@ class RunState:
         Not with several ranks, each of which has its own disk. They compute it with each step, without its
         gradients.
         """
-        if not self.ranks.is_single_process or not self.may_use_features:
+        if not self.may_use_features:
+            return
+        if not self.ranks.is_single_process:
+            if not self.step and can_use_features(self.recipe) and frozen_length(self.model):
+                self.warn(
+                    "With several processes, the locked layers are computed again in every step, because "
+                    "their results are not kept: one process may be faster."
+                )
             return
         prepared = dataclasses.replace(self.prepared, recipe=self.recipe)
         features = FrozenFeatures.of(prepared, self.model, progress, cancelled)

@@ -108,8 +108,9 @@ def train_prepared(
     `after_epoch` gets the model, with the weights that are evaluated, before the first epoch (as 0) and after
     each one. Checkpoints are written at epoch ends, at the `interval`, at pauses and at a stop;
     `before_saving` is called before each and may raise FileError. A `parent` is another run, whose position
-    and fitting weights this one starts with (`plan_transfer`). With several `ranks`, each calls this with its
-    own arguments; only the first needs a folder. `require_own` is that of `CheckpointStore`.
+    and fitting weights this one starts with (`plan_transfer`), also with `resume`. With several `ranks`, each
+    calls this with its own arguments; only the first needs a folder. `require_own` is that of
+    `CheckpointStore`.
     `adapt_threads` lets a single process that trains on the CPU use fewer threads while other programs are
     busy, after it has repeated the changes of that record. `after_validation` gets the logits of the
     validation images, float (N, classes) in their order, before `after_epoch`; of a single process only, and
@@ -129,7 +130,7 @@ def train_prepared(
         if parent is not None:
             with _memory_errors(prepared.device):
                 run.start_from(parent)
-        if resume:
+        elif resume:
             run.resume()
         hooks = after_epoch, after_validation
         training = _Training(run, control or Control(), probes, *hooks, on_save_failure, background, progress)

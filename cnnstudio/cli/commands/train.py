@@ -79,7 +79,7 @@ class Train(Command):
             "--weights",
             metavar="NAME, RUN or FILE.safetensors",
             help="start from these weights where they fit: pretrained (efficientnet-lite0), a run's best, "
-            "or a file's; what fits is listed first",
+            "RUN@7 for its epoch 7, or a file's; what fits is listed first",
         )
         parser.add_argument(
             "--freeze",
@@ -287,7 +287,7 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
                 keep_weights=options.seeds is None,
                 resume=resume or launched is not None,
                 interval=interval,
-                continue_from=None if launched else parent,
+                continue_from=parent,
                 weights=options.weights,
                 on_save_failure="retry",
             ),

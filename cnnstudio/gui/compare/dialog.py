@@ -279,6 +279,8 @@ class CompareDialog(QDialog):
         """What both are trained with: what they were trained with, or else what the other one was."""
         recipe, dataset_name = self._project.recipe, self._project.dataset_name
         for runs in reversed(groups):
+            if runs and runs[0].continued_from:
+                return None
             if runs:
                 recipe, dataset_name = runs[0].recipe, runs[0].dataset_name
         first, second = (

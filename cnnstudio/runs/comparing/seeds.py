@@ -103,7 +103,8 @@ class Training:
 
     @classmethod
     def of(cls, run: Run) -> Training:
-        """Raises RunError."""
+        """Raises RunError, also for a run that began in another one (`Run.require_repeatable`)."""
+        run.require_repeatable()
         return cls(run.network, run.recipe, run.dataset_name, run.start_weights)
 
 
@@ -193,7 +194,8 @@ def accuracy_statistics(runs: Iterable[Run]) -> SeedStatistics | None:
 def training_key(run: Run) -> tuple[Hashable, str, Hashable]:
     """(design, images, recipe without the seed): equal for two runs of the same training. Raises RunError."""
     network = run.network
-    design = network.input, network.nodes, run.start_weights or network.weights or ""
+    start = run.start_weights or network.weights or ""
+    design = network.input, network.nodes, start, run.continued_from
     return design, run.dataset_fingerprint, _recipe_key(run.recipe)
 
 

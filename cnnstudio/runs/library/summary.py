@@ -139,7 +139,7 @@ class SummaryReader:
             last_loss=log.last_loss,
             test_accuracy=test.accuracy if test is not None else None,
             seconds=float(seconds) if type(seconds) in (int, float) and 0 <= seconds < 1e15 else log.seconds,
-            parent=str(run.metadata.get("continues", ""))[:255],
+            parent=run.continued_from,
             label=read_label(folder),
             training=pack_points(log.training),
             validation=pack_points(log.validation),

@@ -36,6 +36,7 @@ def plan_retraining(
     """
     if not before.has_checkpoint:
         raise RunError(f"The run {before.id} has no saved weights that could be compared with.")
+    before.require_repeatable()
     try:
         source = find_source(before.dataset_name)
     except DataError as error:

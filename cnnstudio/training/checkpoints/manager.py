@@ -324,6 +324,22 @@ def load_newest_checkpoint(
     raise failures[0]
 
 
+def has_position(store: CheckpointStore) -> bool:
+    """Whether there is a checkpoint to resume from, which may turn out to be damaged.
+
+    The same rule as in `load_newest_checkpoint`: the best weights alone are one only if they say where the
+    run stood.
+    """
+    if "last" in store or "previous" in store:
+        return True
+    if "best" not in store:
+        return False
+    try:
+        return "seconds" in store.load("best").info
+    except CheckpointError:
+        return True  # whoever resumes says what is wrong with it
+
+
 def _read_scores(best: Checkpoint) -> Scores | None:
     """The scores of the best weights; None if they were written before the end of the first epoch.
 

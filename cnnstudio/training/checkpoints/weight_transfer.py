@@ -52,6 +52,8 @@ class WeightTransfer:
     """Name of a tensor in the new model -> its name in the old one."""
     layer_numbers: Mapping[str, int]
     """Layer id in the new design -> its number in the layer list, from 1."""
+    by_position: tuple[str, ...] = ()
+    """The ids of those that are kept although the old design had them under another id."""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -111,7 +113,8 @@ def _plan_for_pairs(pairs: Pairs, old: Network, new: Network) -> WeightTransfer:
                 after[address].name: before[source].name for address, source in sources if source
             }
     layer_numbers = {node.id: number for number, node in enumerate(new.walk(), start=1)}
-    return WeightTransfer(tuple(kept), tuple(reinitialized), source_names, layer_numbers)
+    by_position = tuple(node.id for node in kept if pairs.get(node.id) != node.id)
+    return WeightTransfer(tuple(kept), tuple(reinitialized), source_names, layer_numbers, by_position)
 
 
 def _find_source(

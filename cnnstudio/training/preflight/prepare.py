@@ -41,6 +41,7 @@ from cnnstudio.training.hardware.device_memory import free_memory
 from cnnstudio.training.hardware.thread_policy import MAX_THREADS
 from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.pretrained.catalog import pretrained
+from cnnstudio.training.pretrained.random_locks import describe_random_locks
 from cnnstudio.training.pretrained.start_weights import Normalization, StartWeights, from_pretrained
 from cnnstudio.training.recipe.recipe import MAX_ACCUMULATE, Recipe
 from cnnstudio.training.sample_images import choose_sample_images
@@ -223,6 +224,9 @@ def prepare(
         )
     recipe, warnings = _resolve_recipe(recipe, count, chosen)
     warnings += (*_repeated_softmax(analysis), *_data_warnings(dataset, resized, validation))
+    if loads_weights and network.locked_ids:
+        fresh = None if start_weights is None else start_weights.fresh
+        warnings += tuple(filter(None, [describe_random_locks(analysis, fresh)]))
     _check_batch_normalization(network, recipe)
     if check_memory:
         _check_memory(analysis, recipe, chosen)

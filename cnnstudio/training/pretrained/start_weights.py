@@ -44,6 +44,8 @@ class StartWeights:
     weights: Mapping[str, Tensor]
     kept: tuple[str, ...]
     """Ids of the layers that take their weights from there."""
+    by_position: tuple[str, ...]
+    """Those of them that were matched by position and shape, because their names are others."""
     fresh: tuple[str, ...]
     """Ids of the layers with weights that start afresh."""
     lines: tuple[str, ...]
@@ -80,6 +82,7 @@ def from_network(
         transfer.apply(weights),
         {node.id for node in transfer.kept},
         [(node, reason) for node, reason in transfer.reinitialized],
+        set(transfer.by_position),
         notice,
         normalization,
     )
@@ -96,6 +99,7 @@ def from_file(path: Path, network: Network) -> StartWeights:
         if _fits(own, shapes):
             weights |= own
             kept.add(node_id)
+    by_name = set(kept)
     left = _file_layers({name: tensor for name, tensor in found.items() if name not in weights})
     for node_id, shapes in layers.items():
         if node_id in kept:
@@ -111,7 +115,7 @@ def from_file(path: Path, network: Network) -> StartWeights:
     reasons = [
         (node, "nothing in the file fits") for node in network.walk() if node.id in layers.keys() - kept
     ]
-    return _start_weights(str(path), network, weights, kept, reasons)
+    return _start_weights(str(path), network, weights, kept, reasons, kept - by_name)
 
 
 def _file_layers(tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
@@ -177,6 +181,7 @@ def _start_weights(
     weights: Mapping[str, Tensor],
     kept: set[str],
     fresh: Sequence[tuple[Node, str]],
+    by_position: set[str],
     notice: str = "",
     normalization: Normalization | None = None,
 ) -> StartWeights:
@@ -187,6 +192,10 @@ def _start_weights(
     count = f"{pluralize(len(kept), 'layer')} of {len(kept) + len(fresh):,}"
     lines = [f"Start weights from {source}: {count} ({titles})"]
     numbers = {node.id: number for number, node in enumerate(network.walk(), start=1)}
+    rest = (kept | fresh_ids) - by_position
+    if by_position:
+        how = "all of them" if by_position == kept else ", ".join(_titles(network.nodes, by_position, rest))
+        lines.append(f"Matched by position and shape, as their names differ: {how}")
     lines += [f"Starts afresh: {node.title} (layer {numbers[node.id]}): {reason}" for node, reason in fresh]
     if notice:
         lines.append(notice[:1].upper() + notice[1:])
@@ -194,6 +203,7 @@ def _start_weights(
         source,
         dict(weights),
         tuple(each.id for each in network.walk() if each.id in kept),
+        tuple(each.id for each in network.walk() if each.id in by_position),
         tuple(each.id for each in network.walk() if each.id in fresh_ids),
         tuple(lines),
         notice,

@@ -49,6 +49,7 @@ class DrawnRun:
     status: str = "completed"
     dataset_fingerprint: str = "abc"
     start_weights: str | None = None
+    continued_from: str = ""
     test_images: int = 10_000
     test: Scores = field(init=False)
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from cnnstudio.core.progress import Cancelled, Progress
+from cnnstudio.core.progress import Cancelled, Progress, ignore_progress, never_cancelled
 from cnnstudio.design import edits
 from cnnstudio.design.network import Network
 from cnnstudio.training.control import Control
+from cnnstudio.training.distributed.ranks import SINGLE_PROCESS, Ranks
 from cnnstudio.training.events import EpochEnded, Event
 from cnnstudio.training.events import Progress as Trained
 from cnnstudio.training.frozen import features, store
@@ -20,6 +21,7 @@ from cnnstudio.training.frozen.features import FrozenFeatures
 from cnnstudio.training.frozen.store import features_folder, load_or_compute
 from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import LESSON, Recipe
+from cnnstudio.training.run_state import RunState
 from cnnstudio.training.trainer import train_prepared
 from tests.training.images import colors
 from tests.training.listeners import Listener
@@ -166,3 +168,30 @@ def test_a_stop_leaves_nothing_behind() -> None:
     with pytest.raises(Cancelled):
         load_or_compute("key", (2, 3), compute)  # type: ignore[arg-type]  # a generator
     assert not list(features_folder().iterdir())
+
+
+@pytest.mark.parametrize(("step", "recipe", "count"), [(0, RECIPE, 1), (5, RECIPE, 0)])
+def test_several_processes_say_once_that_they_keep_no_features(
+    step: int, recipe: Recipe, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunState(prepare(locked(), colors(), recipe, "cpu"), Listener(), None, SINGLE_PROCESS)
+    warnings: list[str] = []
+    monkeypatch.setattr(Ranks, "is_single_process", False)
+    run.warn, run.step = warnings.append, step
+    run.use_features(ignore_progress, never_cancelled)
+    assert run.features is None
+    assert len(warnings) == count
+    assert all("the locked layers are computed again in every step" in each for each in warnings)
+
+
+def test_several_processes_say_nothing_where_no_features_would_be_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from tests.training.networks import tiny
+
+    for network, recipe in ((tiny(), RECIPE), (locked(), RECIPE.replace(flip="random"))):
+        with monkeypatch.context() as patch:
+            run = RunState(prepare(network, colors(), recipe, "cpu"), Listener(), None, SINGLE_PROCESS)
+            patch.setattr(Ranks, "is_single_process", False)
+            patch.setattr(run, "warn", None)
+            run.use_features(ignore_progress, never_cancelled)
