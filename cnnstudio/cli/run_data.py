@@ -9,6 +9,7 @@ from cnnstudio.cli.command import UsageError
 from cnnstudio.cli.output import LiveLine, echo
 from cnnstudio.core.formatting import clean_line, list_names
 from cnnstudio.core.parameters import shorten
+from cnnstudio.core.progress import never_cancelled
 
 _MAX_REASON = 500
 
@@ -31,12 +32,29 @@ def open_run(text: str) -> Run:
     return run
 
 
+def load_trained_dataset(run: Run) -> Dataset:
+    """The images with the labels that the run was trained with, at the network's input size.
+
+    If the files have changed since, as they are now, which a note says. Raises UserError.
+    """
+    from cnnstudio.core.errors import UserError
+    from cnnstudio.runs.epochs.run_images import load_run_images
+
+    line = LiveLine()
+    try:
+        dataset, _ = load_run_images(run, line.show_progress, never_cancelled)
+        return _resized(dataset, run, line)
+    except UserError:
+        return load_run_dataset(run)
+    finally:
+        line.clear()
+
+
 def load_run_dataset(run: Run, data: str | None = None) -> Dataset:
-    """The run's images, or those of another data set, at the network's input size.
+    """The run's images with their present labels, or another data set, at the network's input size.
 
     A note says if they are not those that it was trained on. Raises UserError if they do not fit the run.
     """
-    from cnnstudio.data.images.resizing import resize
     from cnnstudio.data.sources import find_source
 
     line = LiveLine()
@@ -49,8 +67,14 @@ def load_run_dataset(run: Run, data: str | None = None) -> Dataset:
         raise UsageError(f"the run has the classes {known}, but {dataset.title} has {found}")
     if data is None and dataset.fingerprint != run.dataset_fingerprint:
         echo(f"Note: the images of {dataset.title} are not those of the training run.", file=sys.stderr)
-    channels, height, width = run.network.input.dims
     try:
-        return resize(dataset, (channels, height, width), line.show_progress)
+        return _resized(dataset, run, line)
     finally:
         line.clear()
+
+
+def _resized(dataset: Dataset, run: Run, line: LiveLine) -> Dataset:
+    from cnnstudio.data.images.resizing import resize
+
+    channels, height, width = run.network.input.dims
+    return resize(dataset, (channels, height, width), line.show_progress)

@@ -128,14 +128,14 @@ def _read_image(run: Run, path: Path) -> Pixels:
 
 
 def _take(run: Run, request: ReadingRequest, options: argparse.Namespace) -> Reading:
-    from cnnstudio.cli.run_data import load_run_dataset
+    from cnnstudio.cli.run_data import load_trained_dataset
     from cnnstudio.insight.instrument import finish
     from cnnstudio.runs.epochs.inspection import Inspector
     from cnnstudio.training.hardware.device import choose_device
     from cnnstudio.training.hardware.torch_state import torch_settings
 
     device = choose_device(options.device)
-    inspector = Inspector(load_run_dataset, options.device)
+    inspector = Inspector(load_trained_dataset, options.device)
     line = LiveLine()
     try:
         with torch_settings(device, options.threads, seed=0):

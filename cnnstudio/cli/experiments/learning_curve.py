@@ -26,7 +26,7 @@ def run_learning_curve(options: argparse.Namespace) -> None:
     """Trains on parts of the run's images and prints what came of it. Raises UserError."""
     from cnnstudio.cli.run_data import open_run
     from cnnstudio.core.progress import Cancelled
-    from cnnstudio.data.sources import find_source
+    from cnnstudio.runs.epochs.run_images import load_run_images
     from cnnstudio.runs.signals import stopping_on_signals
     from cnnstudio.training.control import Control
     from cnnstudio.tuning.learning_curve import measure_learning_curve
@@ -36,7 +36,7 @@ def run_learning_curve(options: argparse.Namespace) -> None:
     line, control = LiveLine(), Control()
     with stopping_on_signals(control):
         try:
-            dataset = find_source(run.dataset_name).load(line.show_progress, control.stop.is_set)
+            dataset, _ = load_run_images(run, line.show_progress, control.stop.is_set)
             curve = measure_learning_curve(
                 run,
                 dataset,

@@ -180,6 +180,27 @@ class FileSource(Source):
         decoded = self._decoded(listing, progress, cancelled)
         return self._corrected(decoded, listing, cancelled)
 
+    def load_corrected_by(
+        self,
+        corrections: Mapping[str, str | None],
+        progress: ProgressFunction = ignore_progress,
+        cancelled: CancelFunction = never_cancelled,
+    ) -> tuple[Dataset, dict[str, list[str]]]:
+        """The same with these corrections instead of the user's, such as those of an earlier version.
+
+        `corrections` are file names with their class, or None for an excluded image; what does not fit the
+        files as they are now is left out. Raises DataError or Cancelled.
+        """
+        listing = self.listing(cancelled)
+        decoded = self._decoded(listing, progress, cancelled)
+        known = {self.relative(path) for path, _ in listing.files}
+        labels = {
+            file: None if label is None else listing.classes.index(label)
+            for file, label in corrections.items()
+            if file in known and (label is None or label in listing.classes)
+        }
+        return self._corrected(decoded, listing, cancelled, ValidCorrections(labels, {}))
+
     def load_uncorrected(
         self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
     ) -> UncorrectedImages:
@@ -217,14 +238,21 @@ class FileSource(Source):
         return decoded
 
     def _corrected(
-        self, decoded: Dataset, listing: Listing, cancelled: CancelFunction
+        self,
+        decoded: Dataset,
+        listing: Listing,
+        cancelled: CancelFunction,
+        earlier: ValidCorrections | None = None,
     ) -> tuple[Dataset, dict[str, list[str]]]:
+        """With the user's corrections, or with `earlier` ones."""
         files = self._names_by_split(decoded, listing)
-        valid = self._valid_corrections(listing)
+        valid = self._valid_corrections(listing) if earlier is None else earlier
         corrected = dataclasses.replace(decoded, notes=(*decoded.notes, *valid.notes()))
         corrected.preset_fingerprint(decoded.fingerprint)
         if valid:
-            key = cache_key("corrected", str(self.path))
+            # Two copies at most, so that looking at an earlier version does not displace the present one.
+            kind = "corrected" if earlier is None else "corrected-earlier"
+            key = cache_key(kind, str(self.path))
             corrected, files = correct_images(corrected, files, valid, key, cancelled)
         labels = {
             file: None if label is None else listing.classes[label] for file, label in valid.labels.items()

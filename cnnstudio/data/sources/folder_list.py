@@ -58,7 +58,7 @@ def unregister_set(name: str) -> None:
     entry = sets.pop(name, None)
     if entry is not None:
         _write(sets)
-        for kind in ("folder", "corrected"):
+        for kind in ("folder", "corrected", "corrected-earlier"):
             discard(cache_key(kind, str(entry.path)))
         discard(cache_key("fitted", name))
         if (unpacked := _unpacked_below(entry.path)) is not None:

@@ -100,8 +100,8 @@ def read_corrections(source: Path) -> Corrections:
         return Corrections()
     content: Any = read_json(path, _MAX_BYTES)
     try:
-        entries = _changes_from_json(content["corrections"])
-        replaced = tuple(_changes_from_json(step) for step in content["undo"])
+        entries = changes_from_json(content["corrections"])
+        replaced = tuple(changes_from_json(step) for step in content["undo"])
     except (TypeError, KeyError, AttributeError, ValueError, OverflowError) as error:
         raise DataError(f"{path} has no corrections of labels: fix it or delete it.") from error
     return Corrections({file: entry for file, entry in entries.items() if entry is not None}, replaced)
@@ -113,17 +113,19 @@ def write_corrections(source: Path, corrections: Corrections) -> None:
         "format": _FORMAT,
         "version": _VERSION,
         "images": str(source),
-        "corrections": _changes_to_json(corrections.entries),
-        "undo": [_changes_to_json(step) for step in corrections.replaced],
+        "corrections": changes_to_json(corrections.entries),
+        "undo": [changes_to_json(step) for step in corrections.replaced],
     }
     write_json(corrections_path(source), content)
 
 
-def _changes_to_json(changes: Changes) -> dict[str, Any]:
+def changes_to_json(changes: Changes) -> dict[str, Any]:
+    """What `changes_from_json` reads."""
     return {file: None if entry is None else vars(entry) for file, entry in changes.items()}
 
 
-def _changes_from_json(value: Any) -> dict[str, Correction | None]:
+def changes_from_json(value: Any) -> dict[str, Correction | None]:
+    """What `changes_to_json` wrote. Raises TypeError, KeyError, AttributeError, ValueError, OverflowError."""
     return {str(file): None if entry is None else _correction(entry) for file, entry in value.items()}
 
 

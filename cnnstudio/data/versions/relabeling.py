@@ -52,7 +52,7 @@ def relabel(
     for file in exclude:
         path, _ = names.find(file)
         changes[source.relative(path)] = Correction.of(source.folder / path, None)
-    with _locked(source):
+    with locked_labels(source):
         known = read_corrections(source.path)
         for file in reset:
             name = file if file in known.entries else source.relative(names.find(file)[0])
@@ -74,13 +74,13 @@ def correct_known(
         file: Correction.of(source.folder / file, label) for file, label in changes.items()
     }
     found |= dict.fromkeys(reset)
-    with _locked(source):
+    with locked_labels(source):
         return _kept(source, read_corrections(source.path).changed(found))
 
 
 def undo_relabeling(source: FileSource) -> Corrections:
     """Takes the last change back. Raises DataError if there is none, FileError."""
-    with _locked(source):
+    with locked_labels(source):
         return _kept(source, read_corrections(source.path).undone())
 
 
@@ -109,7 +109,7 @@ def _require_images(source: FileSource, listing: Listing, before: Corrections, a
 
 
 @contextmanager
-def _locked(source: FileSource) -> Iterator[None]:
+def locked_labels(source: FileSource) -> Iterator[None]:
     """Keeps other programs from changing the corrections meanwhile. Raises DataError if one takes long."""
     with ExitStack() as stack:
         _lock(stack, corrections_path(source.path).with_suffix(".lock"), source.title)

@@ -6,9 +6,9 @@ import threading
 import weakref
 
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
-from cnnstudio.data.dataset import DataError, Dataset
+from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.images.resizing import resize
-from cnnstudio.data.sources import Source, find_source
+from cnnstudio.runs.epochs.run_images import load_run_images
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run
 
@@ -42,18 +42,17 @@ class RunDatasets:
     def load(self, run: Run, progress: ProgressFunction, cancelled: CancelFunction) -> None:
         """Loads and resizes the images, which may take long. Raises UserError, Cancelled.
 
-        Images that are not those that the run was trained on are refused, because figures that are computed
-        on them would not be the run's.
+        They have the labels that the run was trained with. Images that are not those are refused, because
+        figures that are computed on them would not be the run's.
         """
         if self._has(run):
             return
         offered = self._offered() if self._offered is not None else None
-        if offered is not None and offered.fingerprint == run.dataset_fingerprint:
+        is_same = offered is not None and offered.fingerprint == run.dataset_fingerprint
+        if offered is not None and is_same and offered.classes == run.classes:
             dataset = offered
         else:
-            dataset = _source(run).load(progress, cancelled)
-        if dataset.fingerprint != run.dataset_fingerprint or dataset.classes != run.classes:
-            raise RunError(f"The images of {dataset.title} have changed since the run was trained on them.")
+            dataset, _ = load_run_images(run, progress, cancelled)
         channels, height, width = run.network.input.dims
         resized = resize(dataset, (channels, height, width), progress, cancelled)
         with self._lock:
@@ -63,14 +62,6 @@ class RunDatasets:
         """Frees the memory."""
         with self._lock:
             self._kept = None
-
-
-def _source(run: Run) -> Source:
-    """Raises RunError in place of what one reads who has typed a wrong name."""
-    try:
-        return find_source(run.dataset_name)
-    except DataError as error:
-        raise RunError(f"The data set of the run was not found: {run.dataset_name}.") from error
 
 
 def _key(run: Run) -> _Key:

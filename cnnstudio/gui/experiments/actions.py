@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +35,8 @@ class Experiments(QObject):
         self._shown = shown
         self._session = session
         self._window = window
+        self.when_corrections_are_kept: Callable[[Callable[[], object]], object] = lambda act: act()
+        """Calls back when all corrections are in their file; the owner of the corrections sets it."""
         self._reviewed: Path | None = None
         """The run whose suspected label errors are being reviewed."""
         self.retraining = RetrainingController(session, window)
@@ -84,7 +87,7 @@ class Experiments(QObject):
         if folder is None or not self.can_start:
             self.message.emit(Message(_NOT_NOW))
         else:
-            self.retraining.start(folder)
+            self.when_corrections_are_kept(lambda: self.retraining.start(folder))
 
     def _open(self, dialog: LabelErrorDialog | LearningCurveDialog) -> None:
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

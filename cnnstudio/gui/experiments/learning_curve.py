@@ -7,13 +7,12 @@ from pathlib import Path
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
-from cnnstudio.data.dataset import DataError, Dataset
-from cnnstudio.data.sources import find_source
+from cnnstudio.data.dataset import Dataset
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.experiments.curve_plot import LearningCurvePlot
 from cnnstudio.gui.experiments.run_dialog import RunDialog
-from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.epochs.run_images import load_run_images
 from cnnstudio.runs.run import Run
 from cnnstudio.tuning.learning_curve import (
     COST,
@@ -84,8 +83,5 @@ class LearningCurveDialog(RunDialog):
 
 def _read(folder: Path, progress: ProgressFunction, cancelled: CancelFunction) -> tuple[Run, Dataset]:
     run = Run.open(folder)
-    try:
-        source = find_source(run.dataset_name)
-    except DataError as error:
-        raise RunError(f"The data set of the run was not found: {run.dataset_name}.") from error
-    return run, source.load(progress, cancelled)
+    dataset, _ = load_run_images(run, progress, cancelled)
+    return run, dataset

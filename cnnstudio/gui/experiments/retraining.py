@@ -8,12 +8,14 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.core.formatting import format_percent
+from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.compute.session import Results, State, TrainingSession
 from cnnstudio.gui.compute.training_request import TrainingRequest
 from cnnstudio.gui.experiments.before_after import BeforeAfterDialog
 from cnnstudio.gui.experiments.run_job import RunJob
 from cnnstudio.gui.widgets.message_bar import Message
+from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.retraining.before_after import BeforeAfter, compare_before_after
 from cnnstudio.runs.retraining.plan import Retraining, plan_retraining
 from cnnstudio.runs.run import Run
@@ -60,7 +62,7 @@ class RetrainingController(QObject):
             return
         self._plan = plan
         if plan.after is not None:
-            self._compare(plan.after)
+            self._compare(plan.after.folder)
             return
         before = plan.before
         self._request = TrainingRequest(
@@ -77,21 +79,25 @@ class RetrainingController(QObject):
             self._plan = None
             self.message.emit(Message("The training did not complete, so there is nothing to compare yet."))
             return
-        self._compare(Run.open(Path(ended.run)))
+        self._compare(Path(ended.run))
 
-    def _compare(self, after: Run) -> None:
+    def _compare(self, folder: Path) -> None:
         plan, device = self._plan, self._session.device
         assert plan is not None
-        if after.dataset_fingerprint != plan.dataset.fingerprint:
-            self._fail("The images were changed while they were trained on: train again to compare.")
-            return
+
+        def read(progress: ProgressFunction, cancelled: CancelFunction) -> Run:
+            after = Run.open(folder)
+            if after.dataset_fingerprint != plan.dataset.fingerprint:
+                raise RunError("The images were changed while they were trained on: train again to compare.")
+            return after
+
+        def compare(after: Run, progress: ProgressFunction, cancelled: CancelFunction) -> BeforeAfter:
+            return compare_before_after(
+                plan.before, after, plan.dataset, plan.changes, progress, cancelled, device
+            )
+
         self.message.emit(Message("Comparing both runs on the corrected images…"))
-        self._job.start(
-            lambda progress, cancelled: plan,
-            lambda read, progress, cancelled: compare_before_after(
-                read.before, after, read.dataset, read.changes, progress, cancelled, device
-            ),
-        )
+        self._job.start(read, compare)
 
     def _on_compared(self, found: BeforeAfter) -> None:
         self._plan = None

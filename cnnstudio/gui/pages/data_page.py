@@ -24,6 +24,7 @@ from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.pages.data_set.checks.check_runner import CheckRunner
 from cnnstudio.gui.pages.data_set.details.panel import DetailsPanel
 from cnnstudio.gui.pages.data_set.images.images_panel import ImagesPanel
+from cnnstudio.gui.pages.data_set.images.label_overlay import LabelOverlay
 from cnnstudio.gui.pages.data_set.images.viewed_set import ViewedSet, load_files, without_files
 from cnnstudio.gui.pages.data_set.review.panel import ReviewQueue
 from cnnstudio.gui.pages.data_set.reviewing import Reviewing
@@ -43,6 +44,8 @@ class DataPage(Page):
 
     sets_changed = Signal()
     """A data set was downloaded, added or removed."""
+    labels_changed = Signal()
+    """Labels of the data set that is looked at have changed, or it is another one."""
     message = Signal(object)
     """A Message for the user."""
 
@@ -103,6 +106,7 @@ class DataPage(Page):
         self.reviewing.opened.connect(self._on_review_opened)
         self.reviewing.message.connect(self.message)
         self.reviewing.changed.connect(self._show_foot)
+        self.reviewing.changed.connect(self.labels_changed)
         self._project.dataset_changed.connect(self._on_dataset_changed)
         self._session.state_changed.connect(self._on_state_changed)
 
@@ -274,6 +278,7 @@ class DataPage(Page):
         self.reviewing.show_set(viewed, checks=viewed.name == self._checks_next)
         self._checks_next = ""
         self._show_foot()
+        self.labels_changed.emit()
 
     def _show_foot(self) -> None:
         """Whether a training uses the images now, after what the panel says of them."""
@@ -281,6 +286,16 @@ class DataPage(Page):
         self.images.set_note(_IN_USE if is_training and self._viewed is not None else "")
 
     # Reviewing
+
+    @property
+    def overlay(self) -> LabelOverlay | None:
+        """The labels of the data set that is looked at, with the corrections; None if none is loaded."""
+        return self.reviewing.overlay if self._is_built else None
+
+    def looks_at(self, reference: str) -> bool:
+        """Whether the data set of that name, or at that path, is looked at."""
+        source = self._viewed.source if self._viewed is not None else None
+        return bool(reference) and reference in (self._name, "" if source is None else str(source.path))
 
     def review(self, name: str, title: str, items: Sequence[ReviewItem]) -> None:
         """Opens the review queue with images of that data set, as soon as it is loaded.

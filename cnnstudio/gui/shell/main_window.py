@@ -48,6 +48,7 @@ from cnnstudio.gui.shell.menus import RecentMenu, fill_menu_bar
 from cnnstudio.gui.shell.page_actions import PAGE_ACTIONS, PageOwner, epoch_key
 from cnnstudio.gui.shell.saved_geometry import SavedGeometry
 from cnnstudio.gui.shell.status_line import StatusLine
+from cnnstudio.gui.shell.training_again import TrainingAgain
 from cnnstudio.gui.training.class_weights_offer import ClassWeightsOffer
 from cnnstudio.gui.training.device_menu import DeviceMenu
 from cnnstudio.gui.training.diagnosis_messages import DiagnosisMessages
@@ -147,6 +148,7 @@ class MainWindow(QMainWindow):
         self.run_commands = RunCommands(session, self)
         self.run_menu = ShownRunActions(self.shown_run, session, self.runs, self.run_commands, self)
         self.experiments = Experiments(self.shown_run, session, self)
+        self.training_again = TrainingAgain(self.pages.data, self.experiments, self.shown_run, session, self)
         self.action_sets: tuple[ActionSet[Any], ...] = (
             design_actions(project, self),
             self.tool_bar.training_actions,
@@ -228,7 +230,6 @@ class MainWindow(QMainWindow):
         self.run_menu.message.connect(self.message_bar.show_message)
         self.experiments.message.connect(self.message_bar.show_message)
         self.experiments.review_requested.connect(self._on_review_requested)
-        self.pages.data.queue.closed.connect(self._on_review_closed)
         self.pages.source.label_errors_wanted.connect(self.experiments.find_label_errors)
         self.run_menu.comparison_requested.connect(overlay.open_to_compare)
         self.run_commands.design_requested.connect(self._open_design_of_run)
@@ -271,10 +272,6 @@ class MainWindow(QMainWindow):
         name, title, items = wanted
         self.pages.turn_to(self.pages.DATA)
         self.pages.data.review(name, title, items)
-
-    def _on_review_closed(self) -> None:
-        overlay = self.pages.data.reviewing.overlay
-        self.experiments.offer_training(0 if overlay is None else len(overlay.entries))
 
     def _open_design_of_run(self, network: object) -> None:
         assert isinstance(network, Network)

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.dataset import Dataset, Subset
-from cnnstudio.data.sources import find_source
-from cnnstudio.data.sources.file_source import FileSource
 from cnnstudio.runs.epochs.inspection import SplitName, images_of
-from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.epochs.run_images import load_run_images
 from cnnstudio.runs.run import Run
 
 
@@ -35,20 +33,10 @@ def name_images(
 ) -> list[NamedImage]:
     """The images with these numbers, from 0, among those that the run used as that split.
 
-    Raises RunError if the data set has changed since, DataError or Cancelled.
+    Labels are those that the run was trained with, also where they were corrected since. Raises RunError if
+    the files have changed since, DataError or Cancelled.
     """
-    source = find_source(run.dataset_name)
-    files: dict[str, list[str]] | None = None
-    if isinstance(source, FileSource):
-        dataset, files = source.load_with_files(progress, cancelled)
-        if dataset.fingerprint != run.dataset_fingerprint:
-            # Labels were corrected since; the run may know the images as they are in the files.
-            found = source.load_uncorrected(progress, cancelled)
-            dataset, files = found.dataset, {part: list(names) for part, names in found.files.items()}
-    else:
-        dataset = source.load(progress, cancelled)
-    if dataset.fingerprint != run.dataset_fingerprint or dataset.classes != run.classes:
-        raise RunError(f"The images of {dataset.title} have changed since the run was trained on them.")
+    dataset, files = load_run_images(run, progress, cancelled)
     part, rows = _rows(dataset, run, split, numbers)
     labels = dataset.splits[part].labels
     return [

@@ -19,6 +19,7 @@ from cnnstudio.data.sources.file_source import FileSource
 from cnnstudio.data.sources.folder_list import unregister_set
 from cnnstudio.data.versions.evaluations import evaluation_count
 from cnnstudio.data.versions.relabeling import relabel
+from cnnstudio.data.versions.review import ReviewItem
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.dashboard.views.mistakes import MistakesView
 from cnnstudio.gui.experiments.before_after import BeforeAfterDialog
@@ -125,7 +126,12 @@ def test_suspected_label_errors_are_found_from_explore_and_handed_to_the_review(
     texts = " ".join(label.text() for label in queue.findChildren(Label))
     assert "looks like dark" in texts
 
+    again = queue.findChild(QPushButton, "trainAgain")
+    assert again is not None
+    assert again.isHidden()
     QTest.keyClick(queue, Qt.Key.Key_2)
+    assert again.isVisible()
+    assert again.isEnabled()
     QTest.keyClick(queue, Qt.Key.Key_Escape)
     until(qtbot, lambda: window.message_bar.text == "The data set has 1 correction now.")
     button = window.message_bar.findChild(QPushButton, "messageButton")
@@ -152,8 +158,14 @@ def test_a_run_is_trained_again_with_the_corrections(
     again.trigger()
     until(qtbot, lambda: window.message_bar.text.startswith("Nothing has changed in images since"))
 
-    relabel(data, dict.fromkeys(WRONG, "dark"), [], [])
-    again.trigger()
+    relabel(data, dict.fromkeys(WRONG[1:], "dark"), [], [])
+    # The last one is corrected in the queue, whose button trains again as soon as that is written.
+    page = window.pages.data
+    window.pages.turn_to(window.pages.DATA)
+    until(qtbot, lambda: page.overlay is not None and page.overlay.label(WRONG[1]) == "dark")
+    page.review(data.name, "Mine", [ReviewItem(WRONG[0], "bright", split="test")])
+    QTest.keyClick(page.queue, Qt.Key.Key_2)
+    press(page.queue, "trainAgain")
     until(qtbot, lambda: window.session.state is not State.IDLE)
     assert not again.isEnabled()
     until(qtbot, lambda: window.message_bar.text.startswith("Trained again with 7 labels corrected: "))

@@ -18,6 +18,7 @@ from cnnstudio.data.sources.folder_layout import Reading
 from cnnstudio.data.versions.split_plan import SplitPlan
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.data.adding.class_table import ClassTable
+from cnnstudio.gui.data.adding.resize_choice import ResizeChoice
 from cnnstudio.gui.data.adding.split_fields import SplitFields
 from cnnstudio.gui.data.adding.understood import (
     FileFacts,
@@ -55,6 +56,8 @@ class AddImages(Panel):
         self.found: Understood | None = None
         self._task: IoTask | None = None
         self._look: IoTask | None = None
+        self._adds_next: bool | None = None
+        """Whether to add, and with True to use, the images as soon as they are read in the chosen way."""
         self._create()
         self._compose()
         self.focus_target = self.add_and_use
@@ -80,6 +83,7 @@ class AddImages(Panel):
         self.table = ClassTable()
         self.split, self._split_text = SplitFields(), Label("", "help", "secondary", wrap=True)
         self.split.changed.connect(self._on_plan_changed)
+        self.resize_mode = ResizeChoice()
         self._notes = Label("", "help", "secondary", wrap=True)
         self._skipped_title = Label("", "strong", wrap=True)
         self.skipped = Label("", "help", "secondary", wrap=True)
@@ -145,7 +149,8 @@ class AddImages(Panel):
         self._choices: LayoutChoices | None = None
         parts = (
             *(self._question_title, Label("Test images", "strong"), self._split_text, self.split),
-            *(self._notes, self._skipped_title, self.skipped),
+            *(Label("Images of another shape", "strong"), self.resize_mode, self._notes),
+            *(self._skipped_title, self.skipped),
         )
         for part in parts:
             self._settings.addWidget(part)
@@ -168,6 +173,7 @@ class AddImages(Panel):
         self._where.set_full_text(str(path))
         self.name.setText("")
         self.split.show_plan(self._plan)
+        self.resize_mode.show_mode("fill")
         self._clear()
         self.cancel_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -219,6 +225,7 @@ class AddImages(Panel):
         self.progress.show_progress(progress.done, progress.total, progress.text)
 
     def _on_failed(self, reason: object) -> None:
+        self._adds_next = None
         self.message.setText(str(reason))
         self.message.show()
         if self.found is None:
@@ -243,7 +250,10 @@ class AddImages(Panel):
         assert isinstance(found, Understood)
         before, self.found = self.found, found
         self._show(found)
-        if before is None or before.listing.files != found.listing.files:
+        is_used, self._adds_next = self._adds_next, None
+        if is_used is not None and not found.problem:
+            self._on_add(is_used)
+        elif before is None or before.listing.files != found.listing.files:
             self._look_into(found)
 
     def _show(self, found: Understood) -> None:
@@ -251,6 +261,7 @@ class AddImages(Panel):
         self.summary.setText(found.summary())
         self.table.show_classes(found)
         self.split.setVisible(not found.has_test)
+        self.resize_mode.show()
         self.split.show_problem(found.problem)
         self._split_text.setText(describe_plan(found, self._plan))
         where = _UNPACKED if found.prepared.unpacked is not None else _STAYS
@@ -308,9 +319,15 @@ class AddImages(Panel):
     def _on_add(self, is_used: bool) -> None:
         self.split.settle()
         found = self.found
-        if found is None or self._task is not None:
+        if found is None:
             return
-        prepared, name = found.prepared, self.name.text().strip()
+        if self._task is not None:
+            # What was typed a moment before the click is being read.
+            self._adds_next = is_used
+            return
+        if not self.add.isEnabled():
+            return
+        prepared, name = found.prepared.resized_by(self.resize_mode.mode), self.name.text().strip()
         if name == prepared.source.name:
             name = ""
 
@@ -334,6 +351,7 @@ class AddImages(Panel):
         self.closed.emit()
 
     def _discard(self) -> None:
+        self._adds_next = None
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -352,7 +370,14 @@ class AddImages(Panel):
     def _clear(self) -> None:
         for label in (self.summary, self.sizes, self._split_text, self._notes):
             label.setText("")
-        for each in (self.message, self.split, self._skipped_title, self.skipped, self._question_title):
+        for each in (
+            self.message,
+            self.split,
+            self.resize_mode,
+            self._skipped_title,
+            self.skipped,
+            self._question_title,
+        ):
             each.hide()
         if self._choices is not None:
             self._settings.removeWidget(self._choices)

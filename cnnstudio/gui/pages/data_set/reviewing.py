@@ -247,13 +247,14 @@ class Reviewing(QObject):
             return
         items = self._located(finding.items)
         self._images.narrow(_rows_of(items))
-        self._open(finding.title, items)
+        # What was corrected is looked at again from the beginning.
+        self._open(finding.title, items, goes_on=key != _CORRECTED)
 
     # The queue
 
-    def _open(self, title: str, items: Sequence[ReviewItem]) -> None:
+    def _open(self, title: str, items: Sequence[ReviewItem], *, goes_on: bool = False) -> None:
         self._set_open(True)
-        self._queue.review(title, items)
+        self._queue.review(title, items, goes_on=goes_on)
 
     def _set_open(self, is_open: bool) -> None:
         if is_open != self._reviews:

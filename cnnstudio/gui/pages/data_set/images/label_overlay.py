@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
@@ -16,6 +17,7 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.checks.findings import Place
 from cnnstudio.data.dataset import DataError
+from cnnstudio.data.versions.confirmed import confirm_label
 from cnnstudio.data.versions.corrections import Corrections, read_corrections
 from cnnstudio.data.versions.relabeling import correct_known, undo_relabeling
 from cnnstudio.data.versions.version import version_id
@@ -26,6 +28,7 @@ _MAX_UNDO = 100
 _AS_IN_FILE = "\0"
 """No class name: a class is the name of a folder, or a line of a table."""
 
+_Kind = Literal["change", "undo", "confirmation"]
 Entries = dict[str, str | None]
 """File -> its right class, or None for an excluded image."""
 
@@ -42,8 +45,9 @@ class LabelOverlay(QObject):
         super().__init__(parent)
         self._viewed = viewed
         self._index = {name: number for number, name in enumerate(viewed.classes)}
-        self._jobs: deque[tuple[Callable[[], Corrections], bool]] = deque()
-        """What is to be written, and whether it is an undo."""
+        self._jobs: deque[tuple[Callable[[], object], _Kind]] = deque()
+        """What is to be written."""
+        self._confirmed = dict(viewed.confirmed)
         self._is_behind = False
         """Whether something was not kept, so that the file has to be read again."""
         self._task: IoTask | None = None
@@ -124,8 +128,23 @@ class LabelOverlay(QObject):
         self._set(step)
         source = self._viewed.source
         assert source is not None
-        self._enqueue(lambda: undo_relabeling(source), is_undo=True)
+        self._enqueue(lambda: undo_relabeling(source), "undo")
         return next(iter(step), None)
+
+    def is_confirmed(self, file: str) -> bool:
+        """Whether the user has said that the label which the image has now is right."""
+        return file in self._confirmed and self._confirmed[file] == self.label(file)
+
+    def confirm(self, file: str, *, is_right: bool = True) -> None:
+        """Keeps that the label of an image is right, or forgets that; changes nothing about the data set."""
+        label, source = self.label(file) if is_right else None, self._viewed.source
+        if source is None or (label is None and file not in self._confirmed):
+            return
+        if label is None:
+            del self._confirmed[file]
+        else:
+            self._confirmed[file] = label
+        self._enqueue(lambda: confirm_label(source, file, label), "confirmation")
 
     def undo_all(self) -> None:
         """Drops all corrections, as one change that can be undone."""
@@ -140,7 +159,7 @@ class LabelOverlay(QObject):
         source = self._viewed.source
         new = {file: label for file, label in changes.items() if label != _AS_IN_FILE}
         reset = [file for file in changes if file not in new]
-        self._enqueue(lambda: correct_known(source, new, reset))
+        self._enqueue(lambda: correct_known(source, new, reset), "change")
 
     def _set(self, changes: Mapping[str, str | None]) -> None:
         for file, label in changes.items():
@@ -165,8 +184,8 @@ class LabelOverlay(QObject):
 
     # The file
 
-    def _enqueue(self, job: Callable[[], Corrections], *, is_undo: bool = False) -> None:
-        self._jobs.append((job, is_undo))
+    def _enqueue(self, job: Callable[[], object], kind: _Kind) -> None:
+        self._jobs.append((job, kind))
         if self._task is None:
             self._start()
 
@@ -177,8 +196,8 @@ class LabelOverlay(QObject):
             # All that wait, also when the window closes meanwhile: they are the user's work.
             problems, kept = list[str](), list[bool]()
             while jobs:
-                job, is_undo = jobs.popleft()
-                if is_undo and kept and not kept.pop():
+                job, kind = jobs.popleft()
+                if kind == "undo" and kept and not kept.pop():
                     continue  # of a change that was not kept
                 is_kept = True
                 try:
@@ -186,7 +205,7 @@ class LabelOverlay(QObject):
                 except UserError as error:
                     problems.append(str(error))
                     is_kept = False
-                if not is_undo:
+                if kind == "change":
                     kept.append(is_kept)
             if problems:
                 more = f" ({len(problems):,} corrections were not kept.)" if len(problems) > 1 else ""
@@ -231,6 +250,13 @@ class LabelOverlay(QObject):
             task.wait(seconds)
             if self._task is task:
                 return
+
+    def when_kept(self, act: Callable[[], object]) -> None:
+        """Acts as soon as everything is kept, at once if it is."""
+        if self._task is None:
+            act()
+        else:
+            self._task.ended.connect(lambda: self.when_kept(act))
 
     def close(self) -> None:
         """Deletes it as soon as everything is kept."""

@@ -10,6 +10,7 @@ from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.sources import Source
 from cnnstudio.data.sources.file_source import FileSource
+from cnnstudio.data.versions.confirmed import read_confirmed
 from cnnstudio.data.versions.corrections import Corrections
 from cnnstudio.data.versions.version import version_of
 
@@ -32,6 +33,8 @@ class ViewedSet:
     """The files whose corrections do not apply, because they have changed, and why."""
     skipped: Sequence[str] = ()
     """The files that cannot be read."""
+    confirmed: Mapping[str, str] = field(default_factory=dict)
+    """The labels that were confirmed in a review, by file."""
 
     @property
     def title(self) -> str:
@@ -66,7 +69,7 @@ def load_files(source: FileSource, progress: ProgressFunction, cancelled: Cancel
     found = source.load_uncorrected(progress, cancelled)
     return ViewedSet(
         *(source.name, found.dataset, found.files, source),
-        *(found.corrections, found.ignored, found.skipped),
+        *(found.corrections, found.ignored, found.skipped, read_confirmed(source)),
     )
 
 

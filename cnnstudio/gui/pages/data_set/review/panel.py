@@ -11,7 +11,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from cnnstudio.core.formatting import pluralize
 from cnnstudio.data.versions.review import ReviewItem
 from cnnstudio.gui.pages.data_set.images.label_overlay import LabelOverlay
 from cnnstudio.gui.pages.data_set.images.viewed_set import ViewedSet
@@ -28,6 +27,7 @@ from cnnstudio.gui.widgets.plain_text import plain_line
 
 _FILES = "Files stay as they are; labels go into a list."
 _BUILT_IN = "The labels of a built-in data set cannot be changed."
+_TRAINING_HELP = "Train the run on show again with the same seed on the corrected images, and compare both"
 
 
 class _KeyButton(QPushButton):
@@ -45,6 +45,8 @@ class ReviewQueue(Panel):
     """The user has closed the queue."""
     shown = Signal(object)
     """(split, row) of the image that is shown, or None at the end."""
+    training_requested = Signal()
+    """The user wants to train again with the corrections."""
 
     def __init__(self) -> None:
         super().__init__("reviewQueue")
@@ -55,6 +57,7 @@ class ReviewQueue(Panel):
         self._viewed: ViewedSet | None = None
         self._overlay: LabelOverlay | None = None
         self._is_built = self._is_answering = False
+        self._training_obstacle: str | None = None
         self.hide()
 
     def _ensure_built(self) -> None:
@@ -115,6 +118,11 @@ class ReviewQueue(Panel):
             self._acts[name] = button
             row.addWidget(button)
         self._note = Label(_FILES, "help", "secondary", wrap=True)
+        self.train_again = QPushButton("Train again with these corrections")
+        self.train_again.setObjectName("trainAgain")
+        self.train_again.setProperty("role", "outlined")
+        self.train_again.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.train_again.clicked.connect(self.training_requested)
         column = QVBoxLayout(foot)
         column.setContentsMargins(0, 0, 0, 8)
         column.setSpacing(6)
@@ -123,6 +131,7 @@ class ReviewQueue(Panel):
         inner.setContentsMargins(8, 2, 8, 0)
         inner.addLayout(row)
         inner.addWidget(self._note)
+        inner.addWidget(self.train_again)
         column.addLayout(inner)
         return foot
 
@@ -133,12 +142,25 @@ class ReviewQueue(Panel):
         self._viewed, self._overlay = viewed, overlay
         self.list = None
 
-    def review(self, title: str, items: Sequence[ReviewItem]) -> None:
-        """Shows the first of these images; those that are not in the data set are left out."""
+    def offer_training(self, obstacle: str | None) -> None:
+        """Shows the button for it if `obstacle` is not None, enabled if that is empty."""
+        self._training_obstacle = obstacle
+        if self._is_built:
+            self.train_again.setVisible(obstacle is not None)
+            self.train_again.setEnabled(not obstacle)
+            self.train_again.setToolTip(obstacle or _TRAINING_HELP)
+
+    def review(self, title: str, items: Sequence[ReviewItem], *, goes_on: bool = False) -> None:
+        """Shows the first of these images; those that are not in the data set are left out.
+
+        With `goes_on`, what was answered before stays, and the first image without an answer is shown.
+        """
         assert self._viewed is not None, "no data set is shown"
         self._ensure_built()
+        self.offer_training(self._training_obstacle)
         places = self._viewed.places
-        self.list = ReviewList(title, [item for item in items if item.file in places])
+        known = [item for item in items if item.file in places]
+        self.list = ReviewList(title, known, self._answers(known) if goes_on else None)
         can_change = self._viewed.source is not None
         self.labels.show_classes(self._viewed.classes)
         self.labels.setEnabled(can_change)
@@ -146,6 +168,17 @@ class ReviewQueue(Panel):
             self._acts[name].setEnabled(can_change)
         self._note.setText(_FILES if can_change else _BUILT_IN)
         self.refresh()
+
+    def _answers(self, items: Sequence[ReviewItem]) -> dict[str, Answer]:
+        """What the user has decided about these images before."""
+        overlay, found = self._overlay, dict[str, Answer]()
+        for item in items if overlay is not None else ():
+            assert overlay is not None
+            if item.file in overlay.entries:
+                found[item.file] = "excluded" if overlay.label(item.file) is None else "labeled"
+            elif overlay.is_confirmed(item.file):
+                found[item.file] = "kept"
+        return found
 
     def refresh(self) -> None:
         """Shows the current image with its label as it is now."""
@@ -155,21 +188,17 @@ class ReviewQueue(Panel):
         total, item = len(found.items), found.current
         self.head.title.setText(plain_line(found.title, 40))
         self._bar.setRange(0, max(total, 1))
-        self._bar.setValue(found.index)
+        self._bar.setValue(found.answered)
         for each in (self.item_view, self.labels):
             each.setVisible(item is not None)
         self._end.setVisible(item is None)
-        self._acts["undo"].setEnabled(viewed.source is not None and overlay.can_undo)
-        for name in ("keep", "skip"):
-            self._acts[name].setEnabled(item is not None)
+        self._acts["undo"].setEnabled(viewed.source is not None and self._can_undo)
+        self._acts["keep"].setEnabled(item is not None)
+        self._acts["skip"].setEnabled(item is not None or found.answered < total)
         self._acts["exclude"].setEnabled(item is not None and viewed.source is not None)
         if item is None:
-            self.head.secondary.set_full_text(f"{total:,} of {total:,}")
-            self._end.setText(
-                f"All {pluralize(total, 'image')} reviewed: {found.describe()}."
-                if total
-                else "There is nothing to review."
-            )
+            self.head.secondary.set_full_text(f"{found.answered:,} of {total:,}")
+            self._end.setText(found.describe())
             self.shown.emit(None)
             return
         self.head.secondary.set_full_text(f"{found.index + 1:,} of {total:,}")
@@ -202,11 +231,17 @@ class ReviewQueue(Panel):
             self._is_answering = True
             self._overlay.set_label(item.file, str(label))
             self._is_answering = False
-            self._answer("kept" if before == label else "labeled")
+            if before == label:
+                self.keep()
+            else:
+                self._answer("labeled")
 
     def keep(self) -> None:
         """The label is right."""
-        self._answer("kept")
+        item = self.list.current if self.list is not None else None
+        if item is not None and self._overlay is not None:
+            self._overlay.confirm(item.file)
+            self._answer("kept")
 
     def exclude(self) -> None:
         """The image is not to be used."""
@@ -220,15 +255,28 @@ class ReviewQueue(Panel):
 
     def skip(self) -> None:
         """Decided later."""
-        self._answer("skipped")
+        if self.list is not None:
+            self.list.skip()
+            self.refresh()
+
+    @property
+    def _can_undo(self) -> bool:
+        has_answer = self.list is not None and self.list.last_answer is not None
+        return has_answer or (self._overlay is not None and self._overlay.can_undo)
 
     def undo(self) -> None:
-        """Takes the last correction back, and shows its image again."""
+        """Takes the last answer back, or else the last correction of before, and shows its image again."""
         if self._overlay is None or self.list is None:
             return
-        file = self._overlay.undo()
-        if file is not None:
-            self.list.go_to(file)
+        file, answer = self.list.last_answer or ("", None)
+        if answer == "kept":
+            self._overlay.confirm(file, is_right=False)
+        else:
+            file = self._overlay.undo() or ""
+        if file and self.list.last_answer == (file, answer):
+            self.list.take_back()
+        elif file:
+            self.list.reopen(file)
         self.refresh()
 
     def _answer(self, answer: Answer) -> None:
