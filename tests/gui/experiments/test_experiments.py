@@ -130,7 +130,7 @@ def test_suspected_label_errors_are_found_from_explore_and_handed_to_the_review(
     assert again is not None
     assert again.isHidden()
     QTest.keyClick(queue, Qt.Key.Key_2)
-    assert again.isVisible()
+    until(qtbot, again.isVisible)
     assert again.isEnabled()
     QTest.keyClick(queue, Qt.Key.Key_Escape)
     until(qtbot, lambda: window.message_bar.text == "The data set has 1 correction now.")
@@ -162,9 +162,11 @@ def test_a_run_is_trained_again_with_the_corrections(
     # The last one is corrected in the queue, whose button trains again as soon as that is written.
     page = window.pages.data
     window.pages.turn_to(window.pages.DATA)
-    until(qtbot, lambda: page.overlay is not None and page.overlay.label(WRONG[1]) == "dark")
+    page.sets.list.choose(data.name)
+    until(qtbot, lambda: page.overlay is not None and page.looks_at(data.name))
     page.review(data.name, "Mine", [ReviewItem(WRONG[0], "bright", split="test")])
     QTest.keyClick(page.queue, Qt.Key.Key_2)
+    until(qtbot, page.queue.train_again.isVisible)
     press(page.queue, "trainAgain")
     until(qtbot, lambda: window.session.state is not State.IDLE)
     assert not again.isEnabled()
