@@ -248,13 +248,13 @@ class Reviewing(QObject):
         items = self._located(finding.items)
         self._images.narrow(_rows_of(items))
         # What was corrected is looked at again from the beginning.
-        self._open(finding.title, items, goes_on=key != _CORRECTED)
+        self._open(finding.title, items, resumes=key != _CORRECTED)
 
     # The queue
 
-    def _open(self, title: str, items: Sequence[ReviewItem], *, goes_on: bool = False) -> None:
+    def _open(self, title: str, items: Sequence[ReviewItem], *, resumes: bool = False) -> None:
         self._set_open(True)
-        self._queue.review(title, items, goes_on=goes_on)
+        self._queue.review(title, items, resumes=resumes)
 
     def _set_open(self, is_open: bool) -> None:
         if is_open != self._reviews:

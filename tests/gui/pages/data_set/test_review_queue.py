@@ -103,7 +103,7 @@ def test_kept_labels_are_not_asked_again_after_the_program_was_closed(
     pets: FileSource, opened: Opened, qtbot: QtBot
 ) -> None:
     queue = opened.queue
-    queue.review("Dark", ITEMS, goes_on=True)
+    queue.review("Dark", ITEMS, resumes=True)
     qtbot.keyClick(queue, Qt.Key.Key_Return)
     qtbot.keyClick(queue, Qt.Key.Key_2)
     opened.overlay.finish()
@@ -111,7 +111,7 @@ def test_kept_labels_are_not_asked_again_after_the_program_was_closed(
     assert set(read_corrections(pets.path).entries) == {CATS[1]}, "keeping a label corrects nothing"
 
     again = Opened(pets, qtbot)
-    again.queue.review("Dark", ITEMS, goes_on=True)
+    again.queue.review("Dark", ITEMS, resumes=True)
     assert current(again.queue) == CATS[2]
     assert again.queue.head.secondary.full_text == "3 of 4"
     again.queue.review("Review", ITEMS)
@@ -135,7 +135,7 @@ def test_undo_takes_back_what_was_answered_last_not_an_earlier_correction(
     pets: FileSource, opened: Opened, qtbot: QtBot
 ) -> None:
     queue = opened.queue
-    queue.review("Dark", ITEMS, goes_on=True)
+    queue.review("Dark", ITEMS, resumes=True)
     for key in (Qt.Key.Key_2, Qt.Key.Key_Return, Qt.Key.Key_Z):
         qtbot.keyClick(queue, key)
     assert current(queue) == CATS[1]

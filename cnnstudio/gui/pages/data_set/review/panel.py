@@ -150,17 +150,17 @@ class ReviewQueue(Panel):
             self.train_again.setEnabled(not obstacle)
             self.train_again.setToolTip(obstacle or _TRAINING_HELP)
 
-    def review(self, title: str, items: Sequence[ReviewItem], *, goes_on: bool = False) -> None:
+    def review(self, title: str, items: Sequence[ReviewItem], *, resumes: bool = False) -> None:
         """Shows the first of these images; those that are not in the data set are left out.
 
-        With `goes_on`, what was answered before stays, and the first image without an answer is shown.
+        With `resumes`, what was answered before stays, and the first image without an answer is shown.
         """
         assert self._viewed is not None, "no data set is shown"
         self._ensure_built()
         self.offer_training(self._training_obstacle)
         places = self._viewed.places
         known = [item for item in items if item.file in places]
-        self.list = ReviewList(title, known, self._answers(known) if goes_on else None)
+        self.list = ReviewList(title, known, self._answers(known) if resumes else None)
         can_change = self._viewed.source is not None
         self.labels.show_classes(self._viewed.classes)
         self.labels.setEnabled(can_change)

@@ -18,7 +18,7 @@ class ReviewList:
     def __init__(
         self, title: str, items: Sequence[ReviewItem], answers: Mapping[str, Answer] | None = None
     ) -> None:
-        """`answers` are those of an earlier review, by file: it goes on with the first item without one."""
+        """`answers` are those of an earlier review, by file: the first item without one is current then."""
         self.title = title
         self.items = tuple(items)
         self.answers: dict[str, Answer] = dict(answers or {})
