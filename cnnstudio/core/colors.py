@@ -32,6 +32,23 @@ TOKENS: Mapping[str, tuple[str, str]] = {
     "group": ("#566070", "#A0A9B6"),
 }
 
+CLASS_COLORS: tuple[tuple[str, str], ...] = (
+    # (light, dark): told apart from each other, and from the color of a panel by at least 3 : 1
+    ("#0072B2", "#56B4E9"),
+    ("#C24E00", "#F0A040"),
+    ("#00785A", "#4CC9A0"),
+    ("#9A3F80", "#D98AC0"),
+    ("#8A6100", "#E5C95C"),
+    ("#C2273D", "#FF7F87"),
+    ("#5B4BC4", "#A79BFF"),
+    ("#007F8C", "#3FC6D6"),
+    ("#7A4A2B", "#C99A76"),
+    ("#5E7A00", "#A9CC45"),
+    ("#D0388F", "#FF8FCB"),
+    ("#566070", "#A0A9B6"),
+)
+"""Of classes in one drawing, by their number; beyond these, shapes tell them apart."""
+
 
 def scheme_colors(scheme: Scheme) -> Mapping[str, str]:
     """Token -> color as #RRGGBB."""

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnnstudio.core.colors import CLASS_COLORS
 from cnnstudio.core.formatting import clean_line
 from cnnstudio.core.parameters import shorten
 from cnnstudio.insight.reading import Array, Canvas
+from cnnstudio.insight.scatter import SHAPES, paint_points
 
 if TYPE_CHECKING:
     from PIL import ImageFont
@@ -19,6 +21,7 @@ _BACKGROUND, _TEXT, _BAR, _SECOND_BAR = (255, 255, 255), (27, 31, 36), (47, 85, 
 _GAP, _LINE, _FONT_SIZE = 4, 20, 13
 _MIN_TILE, _MAX_SIDE = 48, 4096
 _MAX_LABEL = 24
+_MAX_GROUPS = 30
 
 
 def mosaic(tiles: Array) -> Canvas:
@@ -111,6 +114,44 @@ def histograms(rows: Sequence[Sequence[tuple[str, Array]]]) -> Canvas:
                     draw.rectangle((x, bottom - max(round(share * height), 1), x + 2, bottom), _BAR)
             draw.line((left, bottom, left + width, bottom), _SECOND_BAR)
     return np.asarray(image)
+
+
+def scatter(points: Array, groups: Array, labels: Sequence[str]) -> Canvas:
+    """Points (N, 2), y upwards, in the colors and shapes of their groups, with a legend of the largest."""
+    from PIL import Image, ImageDraw
+
+    side, margin, radius = 720, 16, 4.0
+    colors = [_class_color(group) for group in range(len(labels))]
+    extent = float(np.abs(points).max(initial=0)) or 1.0
+    places = side / 2 + points.astype(np.float64) * ((side / 2 - margin) / extent) * (1, -1)
+    pixels = np.full((side, side), 0xFFFFFFFF, np.uint32)
+    paint_points(pixels, places, groups, colors, radius, 0xFFFFFF)
+    counts = np.bincount(groups, minlength=len(labels))
+    listed = sorted(np.argsort(-counts, kind="stable")[:_MAX_GROUPS].tolist())
+    names = [_label(labels[group]) for group in listed]
+    width = max((_text_width(name) for name in names), default=0) + _LINE + 3 * _GAP
+    image = Image.new("RGB", (side + width, max(side, len(listed) * _LINE + 2 * margin)), _BACKGROUND)
+    image.paste(Image.fromarray(_to_rgb(pixels)))
+    draw = ImageDraw.Draw(image)
+    for number, (group, name) in enumerate(zip(listed, names, strict=True)):
+        swatch = np.full((_LINE, _LINE), 0xFFFFFFFF, np.uint32)
+        middle = np.array([[_LINE / 2, _LINE / 2]])
+        paint_points(swatch, middle, np.zeros(1, np.intp), [colors[group]], radius, 0xFFFFFF)
+        top = margin + number * _LINE
+        image.paste(Image.fromarray(_to_rgb(swatch)), (side, top))
+        draw.text((side + _LINE + _GAP, top + 2), name, _TEXT, _font())
+    return np.asarray(image)
+
+
+def _to_rgb(pixels: Array) -> Canvas:
+    """uint8 (height, width, 3) of 0xFFRRGGBB."""
+    return np.stack([pixels >> shift & 255 for shift in (16, 8, 0)], 2).astype(np.uint8)
+
+
+def _class_color(number: int) -> tuple[int, str]:
+    """The color of a class on a light ground, 0xRRGGBB, and its shape."""
+    count = len(CLASS_COLORS)
+    return int(CLASS_COLORS[number % count][0][1:], 16), SHAPES[number // count % len(SHAPES)]
 
 
 def _label(name: str) -> str:

@@ -81,6 +81,8 @@ class Subject:
     """Images with known classes, of the model's input size."""
     cell: tuple[int, int] | None = None
     """Only images of the first class that are predicted as the second."""
+    rows: tuple[int, ...] | None = None
+    """Only these images of the split, by number."""
     flip: bool = False
     """Whether predictions are averaged over each image and its mirror image, as the run's evaluation does."""
     probabilities: Probabilities | None = None
@@ -89,6 +91,8 @@ class Subject:
     """Of the outputs of all layers for `images`, if they were collected already."""
     other_weights: Mapping[str, Array] | None = None
     """The weights of another epoch to compare with: name -> array, as in the model's state dict."""
+    reference: Reading | None = None
+    """The same instrument's reading of the run's reference epoch; None if this is of that epoch itself."""
 
 
 class Instrument(ABC):
@@ -101,6 +105,10 @@ class Instrument(ABC):
     reading: ClassVar[type[Reading]]
     when: ClassVar[frozenset[When]] = frozenset({When.DEMAND})
     needs: ClassVar[frozenset[Need]]
+    needs_probabilities: ClassVar[bool] = True
+    """Whether, if it needs a split, it takes the model's probabilities for all images of it."""
+    is_aligned: ClassVar[bool] = False
+    """Whether its readings follow the one of the run's reference epoch: see `Subject.reference`."""
     order: ClassVar[int] = 0
     """Sort key in lists."""
 

@@ -180,13 +180,15 @@ class Reading(ABC):
         return {}
 
     @cached_property
+    def memory(self) -> Mapping[int, int]:
+        """Address -> bytes of each of its arrays. Readings may share some, which then count once."""
+        arrays = (getattr(self, name) for name, spec in self._specs().items() if spec.kind == "array")
+        return {each.__array_interface__["data"][0]: each.nbytes for each in arrays if each is not None}
+
+    @property
     def nbytes(self) -> int:
         """The memory of its arrays."""
-        return sum(
-            getattr(self, name).nbytes
-            for name, spec in self._specs().items()
-            if spec.kind == "array" and getattr(self, name) is not None
-        )
+        return sum(self.memory.values())
 
     @classmethod
     def _specs(cls) -> dict[str, _Spec]:

@@ -27,6 +27,7 @@ NAMES = (
     "calibration",
     "predictions",
     "robustness",
+    "embedding",
 )
 OPTIONAL = {"values", "change", "gradient_counts", "gradient_low", "gradient_high"}
 SUBJECT = Subject(

@@ -76,6 +76,7 @@ def _request(run: Run, epoch: int, question: Question) -> ReadingRequest:
         image=cast("int", options.get("image", 0)),
         own_images=question.own_images,
         cell=cast("tuple[int, int] | None", options.get("cell")),
+        rows=cast("tuple[int, ...] | None", options.get("rows")),
         split=cast("SplitName", options.get("split", "validation")),
         other_epoch=None if since is None else _latest(inspectable_epochs(run), since),
     )

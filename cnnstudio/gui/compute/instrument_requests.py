@@ -7,7 +7,7 @@ computes: between the steps of a training, which keeps most of the time, or on i
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -255,9 +255,8 @@ class InstrumentRequests(QObject):
     def _remember(self, question: Question, answer: Answer) -> None:
         self._cache[question] = answer
         self._cache.move_to_end(question)
-        size = sum(map(_bytes, self._cache.items()))
-        while size > CACHE_BYTES and len(self._cache) > 1:
-            size -= _bytes(self._cache.popitem(last=False))
+        while len(self._cache) > 1 and _total_bytes(self._cache) > CACHE_BYTES:
+            self._cache.popitem(last=False)
 
     # What happens in the session
 
@@ -298,8 +297,12 @@ def _needs_images(request: ReadingRequest) -> bool:
     return Need.SPLIT in needs or (bool(needs & {Need.IMAGES, Need.EXAMPLES}) and request.own_images is None)
 
 
-def _bytes(entry: tuple[Question, Answer]) -> int:
-    """What an entry of the cache keeps in memory: the reading, and the user's images that it is about."""
-    question, answer = entry
-    images = 0 if question.own_images is None else question.own_images.pixels.nbytes
-    return images + (answer.reading.nbytes if isinstance(answer.reading, Reading) else 0)
+def _total_bytes(cache: Mapping[Question, Answer]) -> int:
+    """What a cache keeps in memory: readings, which may share arrays, and the user's images in questions."""
+    memory: dict[int, int] = {}
+    for question, answer in cache.items():
+        if question.own_images is not None:
+            memory[id(question.own_images.pixels)] = question.own_images.pixels.nbytes
+        if isinstance(answer.reading, Reading):
+            memory.update(answer.reading.memory)
+    return sum(memory.values())

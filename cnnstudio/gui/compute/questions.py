@@ -14,8 +14,8 @@ Option = str | int | tuple[int, ...] | OwnImages | None
 class Question:
     """What is asked of an instrument. `options` are pairs of names and values, sorted by name.
 
-    The names are those of `runs.epochs.inspection.ReadingRequest`: layer, image, own_images, cell, split; and
-    `since`, the epoch to compare with.
+    The names are those of `runs.epochs.inspection.ReadingRequest`: layer, image, own_images, cell, rows,
+    split; and `since`, the epoch to compare with.
     """
 
     folder: Path | None

@@ -17,7 +17,7 @@ from cnnstudio.core.progress import (
     never_cancelled,
     raise_if_cancelled,
 )
-from cnnstudio.data.dataset import Labels, Split
+from cnnstudio.data.dataset import Labels, Pixels, Split
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.training.evaluation import evaluation_mode, predict_logits
 from cnnstudio.training.model import Model
@@ -61,23 +61,29 @@ def describe_images(
     image.
     """
     size = evaluation_batch_size(analyze(model.network), model.device)
-    layer = _last_layer(model)
-    seen: list[Tensor] = []
-    handle = layer.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     probabilities, features = [], []
+    for start in range(0, len(split), size):
+        raise_if_cancelled(cancelled)
+        found = describe_batch(model, split.images[start : start + size], flip)
+        probabilities.append(found.probabilities)
+        features.append(found.features)
+        done = min(start + size, len(split))
+        progress(Progress(done, len(split), f"{text}: {done:,} of {len(split):,} images"))
+    return Described(np.concatenate(probabilities), np.concatenate(features))
+
+
+def describe_batch(model: Model, images: Pixels, flip: bool) -> Described:
+    """The same for images, uint8 (n, C, H, W), at once. Afterwards the model is as it was before."""
+    seen: list[Tensor] = []
+    handle = _last_layer(model).register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     try:
         with evaluation_mode(model):
-            for start in range(0, len(split), size):
-                raise_if_cancelled(cancelled)
-                seen.clear()
-                logits = predict_logits(model, model.normalize(split.images[start : start + size]), flip)
-                probabilities.append(logits.float().softmax(1).cpu().numpy())
-                features.append(_normalized(seen[0]).cpu().numpy())
-                done = min(start + size, len(split))
-                progress(Progress(done, len(split), f"{text}: {done:,} of {len(split):,} images"))
+            logits = predict_logits(model, model.normalize(images), flip)
+            # Of the images as they are, which come first.
+            features = _normalized(seen[0])
+            return Described(logits.float().softmax(1).cpu().numpy(), features.cpu().numpy())
     finally:
         handle.remove()
-    return Described(np.concatenate(probabilities), np.concatenate(features))
 
 
 def _last_layer(model: Model) -> nn.Module:

@@ -39,15 +39,15 @@ _MAX_PROBABILITIES = 500_000
 class MistakesReading(Reading):
     """Two lists of images: those predicted wrongly, most confident first, and the least certain ones.
 
-    With a cell of the confusion matrix, `mistakes` has the images of that cell, correct ones included, and
-    both lists have only those. `mistake_…` and `unsure_…` have one entry for each image of their list.
+    With a cell of the confusion matrix, or with chosen images, `mistakes` has these, correct ones included,
+    and both lists have only those. `mistake_…` and `unsure_…` have one entry for each image of their list.
     """
 
     title: ClassVar[str] = "list of misclassified images"
 
     classes: tuple[str, ...] = names("classes")
     total: int = integer()
-    """The images that were examined: all of the split, or those of the cell."""
+    """The images that were examined: all of the split, those of the cell, or those that were chosen."""
     mistake_count: int = integer()
     """The mistakes among all images, or the images of the cell; more than are listed if there are many."""
     mistake_index: npt.NDArray[np.int64] = array("int64", "mistakes", low=0, high=2**40)
@@ -81,8 +81,14 @@ class MistakesReading(Reading):
             return f"{start}."
         truth, predicted = int(self.mistake_truth[0]), int(self.mistake_predicted[0])
         confidence = format_percent(float(self.mistake_probabilities[0, predicted]))
-        if truth == predicted:
+        right = self.mistake_truth == self.mistake_predicted
+        if right.all() and (self.mistake_truth == truth).all():
             return f"{pluralize(self.mistake_count, 'image')} of {self.classes[truth]} classified correctly."
+        if right.any():
+            return (
+                f"{pluralize(len(right), 'image')} listed, {int((~right).sum()):,} of them misclassified; "
+                f"the most confident prediction is {self.classes[predicted]} ({confidence})."
+            )
         return (
             f"{start}; the most confident mistake takes {self.classes[truth]} for {self.classes[predicted]} "
             f"({confidence})."
@@ -104,7 +110,9 @@ class Mistakes(Instrument):
         if split is None or found.shape[1] != len(subject.classes):
             raise InstrumentError("The model and the images have different classes.")
         labels, predicted = labels_of(split), found.argmax(1)
-        if subject.cell is None:
+        if subject.rows is not None:
+            rows = listed = np.array(sorted({row for row in subject.rows if 0 <= row < len(labels)}), np.intp)
+        elif subject.cell is None:
             rows = np.arange(len(labels))
             listed = np.flatnonzero(predicted != labels)
         else:

@@ -91,6 +91,7 @@ class Robustness(Instrument):
     title = "Robustness"
     reading = RobustnessReading
     needs = frozenset({Need.SPLIT})
+    needs_probabilities = False
     order = 9
 
     def take(self, model: Model, subject: Subject) -> Taking:

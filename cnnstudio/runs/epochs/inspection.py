@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from cnnstudio.data.dataset import Dataset, Labels, Pixels, Split, Subset
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.insight.catalog import instrument
 from cnnstudio.insight.instrument import Need, Probabilities, Subject, Taking
+from cnnstudio.insight.reading import Reading
 from cnnstudio.layers.base import Role
 from cnnstudio.runs.epochs.kept_weights import Weights, kept_epochs, read_weights
 from cnnstudio.runs.epochs.saved_best import saved_best_epoch
@@ -27,10 +28,14 @@ from cnnstudio.training.sample_images import DISPLAYED_COUNT, choose_sample_imag
 if TYPE_CHECKING:
     from cnnstudio.training.model import Model
 
+_Finding = Generator[float, None, Reading | None]
+_Found = TypeVar("_Found", bound=Reading | None)
+
 SplitName = Literal["validation", "test", "train"]
 
 _MAX_MODELS = 2
 """With their weights in memory: the one that is shown and the one that it is compared with."""
+_MAX_REFERENCES = 2
 _MAX_PROBABILITY_BYTES = 32 * 2**20
 """Of all probabilities that are remembered."""
 
@@ -68,9 +73,11 @@ class ReadingRequest:
     """None stands for the run's example images."""
     cell: tuple[int, int] | None = None
     """Only images of the first class that are predicted as the second."""
+    rows: tuple[int, ...] | None = None
+    """Only these images of the split, by number."""
     split: SplitName = "validation"
     other_epoch: int | None = None
-    """The epoch to compare with, for instruments that show a change."""
+    """The epoch to compare with, for instruments that show a change or are brought into line with it."""
 
 
 def inspectable_epochs(run: Run) -> list[int]:
@@ -103,6 +110,15 @@ def resolve_epoch(run: Run, asked: int | None = None) -> int:
             f"{'epoch' if len(epochs) == 1 else 'epochs'} {known}."
         )
     return asked
+
+
+def reference_epoch(epochs: Sequence[int]) -> int:
+    """The epoch that the others are brought into line with, of those with weights, ascending.
+
+    The last power of two. It stays the same while the run goes on to twice as many epochs, and where only
+    some epochs are kept, powers of two are the ones that stay longest.
+    """
+    return max((each for each in epochs if each and each & each - 1 == 0), default=epochs[-1])
 
 
 def load_weights(run: Run, epoch: int) -> Weights:
@@ -160,6 +176,7 @@ class Inspector:
         self._device = device
         self._models: OrderedDict[tuple[Path, int], Model] = OrderedDict()
         self._probabilities: OrderedDict[tuple[Path, int, SplitName], Probabilities] = OrderedDict()
+        self._references: OrderedDict[ReadingRequest, Reading] = OrderedDict()
 
     def take(self, request: ReadingRequest) -> Taking:
         """The reading, in slices of about 10 ms; loading a model or images takes as long as it takes.
@@ -173,18 +190,39 @@ class Inspector:
         subject = self._subject(run, request, found.needs)
         yield 0.0
         key = (request.folder, request.epoch, request.split)
-        if subject.split is not None:
+        if subject.split is not None and found.needs_probabilities:
             if key not in self._probabilities:
                 from cnnstudio.insight.slices import probabilities
 
                 self._remember(key, (yield from probabilities(model, subject)))
             subject = replace(subject, probabilities=self._probabilities[key])
-        return (yield from found.take(model, subject))
+        if not found.is_aligned:
+            return (yield from found.take(model, subject))
+        reference = yield from _within(self._reference(run, request), 0.0, 0.5)
+        taking = found.take(model, replace(subject, reference=reference))
+        return (yield from _within(taking, 0.0 if reference is None else 0.5, 1.0))
 
     def forget(self) -> None:
         """Frees the memory."""
         self._models.clear()
         self._probabilities.clear()
+        self._references.clear()
+
+    def _reference(self, run: Run, request: ReadingRequest) -> _Finding:
+        """The reading that those of the run's other epochs are brought into line with; yields like `take`."""
+        epoch = request.other_epoch
+        if epoch is None:
+            epoch = reference_epoch(inspectable_epochs(run))
+        wanted = replace(request, epoch=epoch, other_epoch=epoch)
+        if request.epoch == epoch:
+            return None
+        if wanted not in self._references:
+            reading = yield from self.take(wanted)
+            self._references[wanted] = reading
+            while len(self._references) > _MAX_REFERENCES:
+                self._references.popitem(last=False)
+        self._references.move_to_end(wanted)
+        return self._references[wanted]
 
     def _model(self, run: Run, epoch: int) -> Model:
         from cnnstudio.training.hardware.device import choose_device
@@ -209,7 +247,8 @@ class Inspector:
                 images, labels = self._example_images(run)
                 if Need.EXAMPLES not in needs:
                     images, labels = images[:DISPLAYED_COUNT], labels[:DISPLAYED_COUNT]
-        other = None if request.other_epoch is None else load_weights(run, request.other_epoch)
+        other_epoch = None if instrument(request.instrument).is_aligned else request.other_epoch
+        other = None if other_epoch is None else load_weights(run, other_epoch)
         return Subject(
             classes=run.classes,
             layer=request.layer or (default_layer(run) if Need.LAYER in needs else None),
@@ -218,6 +257,7 @@ class Inspector:
             labels=labels,
             split=split,
             cell=request.cell,
+            rows=request.rows,
             flip=run.recipe.test_time_flip,
             other_weights=other,
         )
@@ -241,6 +281,20 @@ class Inspector:
         self._probabilities[key] = found
         while len(self._probabilities) > 1 and _total_bytes(self._probabilities) > _MAX_PROBABILITY_BYTES:
             self._probabilities.popitem(last=False)
+
+
+def _within(
+    finding: Generator[float, None, _Found], low: float, high: float
+) -> Generator[float, None, _Found]:
+    """The same, which yields the fraction done between two limits: it is a part of the work."""
+    try:
+        while True:
+            yield low + (high - low) * next(finding)
+    except StopIteration as ended:
+        found: _Found = ended.value
+        return found
+    finally:
+        finding.close()
 
 
 def _total_bytes(arrays: Mapping[Any, Probabilities]) -> int:

@@ -17,6 +17,7 @@ from cnnstudio.insight.catalog import instrument, instruments
 from cnnstudio.insight.instrument import Instrument, InstrumentError, Need, Subject, Taking, finish
 from cnnstudio.insight.instruments.calibration import CalibrationReading
 from cnnstudio.insight.instruments.confusion import ConfusionReading
+from cnnstudio.insight.instruments.embedding import Embedding, EmbeddingReading
 from cnnstudio.insight.instruments.filters import FiltersReading
 from cnnstudio.insight.instruments.histograms import HistogramsReading
 from cnnstudio.insight.instruments.mistakes import MistakesReading
@@ -32,6 +33,7 @@ from cnnstudio.runs.epochs.inspection import (
     default_layer,
     images_of,
     inspectable_epochs,
+    reference_epoch,
     resolve_epoch,
 )
 from cnnstudio.runs.epochs.reading_service import ReadingService
@@ -272,6 +274,57 @@ def test_equal_own_images_are_equal_requests(run: Run) -> None:
     assert len({one, other}) == 1
     different = OwnImages(255 - pixels)
     assert one != ReadingRequest(run.folder, 1, "predictions", own_images=different)
+
+
+def test_the_reference_is_the_last_power_of_two_that_was_kept() -> None:
+    assert reference_epoch(range(7)) == 4
+    assert reference_epoch([0, 1]) == 1
+    assert reference_epoch([0, 8, 16, 24, 27]) == 16
+    assert reference_epoch([0, 3, 5]) == 5
+    assert reference_epoch([0]) == 0
+
+
+def test_epochs_are_brought_into_line_whatever_is_looked_at_first(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[object] = []
+    original = Embedding.take
+
+    def watched(self: Embedding, model: Model, subject: Subject) -> Taking:
+        taken.append(subject.reference)
+        assert subject.probabilities is None, "all images of the split were evaluated for some of them"
+        return original(self, model, subject)
+
+    monkeypatch.setattr(Embedding, "take", watched)
+
+    def points(order: tuple[int, ...]) -> dict[int, np.ndarray]:
+        inspector = Inspector(load)
+        found = {}
+        for epoch in order:
+            reading = finish(inspector.take(ReadingRequest(run.folder, epoch, "embedding", split="test")))
+            assert isinstance(reading, EmbeddingReading)
+            found[epoch] = reading.points
+        return found
+
+    forward = points((0, 1, 2))
+    assert sum(reference is None for reference in taken) == 2, "the reference was not remembered"
+    backward = points((2, 1, 0))
+    for epoch in (0, 1, 2):
+        np.testing.assert_array_equal(forward[epoch], backward[epoch])
+
+
+def test_chosen_images_are_listed_by_their_numbers(run: Run) -> None:
+    rows = (3, 41, 7, 4_000)
+    reading = take(ReadingRequest(run.folder, 2, "mistakes", split="test", rows=rows))
+    assert isinstance(reading, MistakesReading)
+    assert (reading.total, reading.mistake_count) == (3, 3)
+    assert sorted(reading.mistake_index) == sorted(reading.unsure_index) == [3, 7, 41]
+    np.testing.assert_array_equal(reading.mistake_images, DATA.test.images[reading.mistake_index])
+    confidence = reading.mistake_probabilities.max(1)
+    assert list(confidence) == sorted(confidence, reverse=True)
+    wrong = int((reading.mistake_truth != reading.mistake_predicted).sum())
+    if 0 < wrong < 3:
+        assert f"3 images listed, {wrong} of them misclassified" in reading.summary()
 
 
 # The service

@@ -14,7 +14,7 @@ from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.segments import Choice
 from cnnstudio.insight.instruments.mistakes import MistakesReading
 
-_CONFIDENT, _UNSURE, _CELL = range(3)
+_CONFIDENT, _UNSURE, _CELL, _CHOSEN = range(4)
 _MAX_NAME = 16
 
 
@@ -26,7 +26,7 @@ class MistakesView(View):
     help = (
         "Most confident lists the mistakes that the model was surest of: look here for wrong labels and for "
         "classes that look alike. Least certain lists the images where the two likeliest classes have almost "
-        "the same score. A cell chosen in the confusion matrix adds its images as a third list."
+        "the same score. A cell of the confusion matrix or images chosen in the embedding add a list."
     )
     empty = "Shows the mistakes that the model is surest of, once a run has completed an epoch."
     order = 30
@@ -36,8 +36,9 @@ class MistakesView(View):
         self._is_visited = False
         """Whether another view led here, and the user has not chosen another list since."""
         self._shown: tuple[object, int] | None = None
-        self.lists = Choice("List", ("Most confident", "Least certain", "Cell"), role="chip")
+        self.lists = Choice("List", ("Most confident", "Least certain", "Cell", "Chosen"), role="chip")
         self.lists.set_text(_CELL, "Cell", visible=False)
+        self.lists.set_text(_CHOSEN, "Chosen", visible=False)
         self.lists.changed.connect(self._on_list_changed)
         self.list = MistakeList()
         self.list.chosen.connect(self._on_row_chosen)
@@ -65,11 +66,15 @@ class MistakesView(View):
 
     def draw(self, readings: MomentReadings) -> None:
         cell = self._cell(readings)
-        if cell is None and self.lists.index == _CELL:
+        images = self._chosen_images
+        if (cell is None and self.lists.index == _CELL) or (not images and self.lists.index == _CHOSEN):
             self.lists.choose(_CONFIDENT)
-        is_cell = self.lists.index == _CELL
-        answer = readings.ask("mistakes", cell=cell) if is_cell else readings.ask("mistakes")
-        self._show_chip(readings, cell)
+        is_all = self.lists.index in (_CONFIDENT, _UNSURE)
+        if self.lists.index == _CHOSEN:
+            answer = readings.ask("mistakes", rows=images)
+        else:
+            answer = readings.ask("mistakes") if is_all else readings.ask("mistakes", cell=cell)
+        self._show_chips(readings, cell)
         reading = self.require(MistakesReading, answer, readings)
         if reading is None:
             return
@@ -82,15 +87,16 @@ class MistakesView(View):
         note = self.epoch_note(answer, readings)
         counted = format_count(reading.mistake_count)
         sentence = (
-            pluralize(reading.mistake_count, "image")
-            if is_cell
-            else f"{counted} of {pluralize(reading.total, 'image')}"
+            f"{counted} of {pluralize(reading.total, 'image')}"
+            if is_all
+            else pluralize(reading.mistake_count, "image")
         )
         listed = len(self.list.rows)
         if listed < (reading.total if self.lists.index == _UNSURE else reading.mistake_count):
             sentence += f", {listed} shown"
         if not self.list.rows:
-            self.show_hint("There are no misclassified images." if not is_cell else "The cell has no images.")
+            empty = {_CELL: "The cell has no images.", _CHOSEN: "None of the chosen images is in this run."}
+            self.show_hint(empty.get(self.lists.index, "There are no misclassified images."))
             return
         self.show_content(" · ".join(filter(None, (note, sentence))), reading.summary())
 
@@ -101,7 +107,15 @@ class MistakesView(View):
             return None
         return actual, predicted
 
-    def _show_chip(self, readings: MomentReadings, cell: tuple[int, int] | None) -> None:
+    @property
+    def _chosen_images(self) -> tuple[int, ...]:
+        """The images that make a list: several that were chosen elsewhere, or the one of that list."""
+        images = self.selection.images
+        return images if len(images) > 1 or self.lists.index == _CHOSEN else ()
+
+    def _show_chips(self, readings: MomentReadings, cell: tuple[int, int] | None) -> None:
+        count = len(self._chosen_images)
+        self.lists.set_text(_CHOSEN, f"{format_count(count)} chosen", visible=count > 0)
         if cell is None:
             self.lists.set_text(_CELL, "Cell", visible=False)
             return
@@ -114,6 +128,9 @@ class MistakesView(View):
 
     def _on_row_chosen(self, row: object) -> None:
         assert isinstance(row, MistakeRow)
+        if self.lists.index == _CHOSEN:
+            # Choosing one of them would lose the others.
+            return
         self.selection.choose_images((row.index,))
 
     def _on_left(self) -> None:
@@ -129,18 +146,22 @@ class MistakesView(View):
             self.selection.choose_images(())
 
     def show_details(self) -> None:
-        """Shows the images of the chosen cell; Escape then leads back at once."""
+        """Shows the chosen images, or those of the chosen cell; Escape then leads back at once."""
         self._is_visited = True
-        self._show_chip(self.source.readings(), self._cell(self.source.readings()))
-        if self._cell(self.source.readings()) is not None:
+        cell = self._cell(self.source.readings())
+        if len(self.selection.images) > 1 or (self.selection.images and cell is None):
+            self.lists.choose(_CHOSEN)
+        elif cell is not None:
             self.lists.choose(_CELL)
+        self._show_chips(self.source.readings(), cell)
         self.refresh()
         self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def images_to_review(self) -> ImagesToReview | None:
         if not self._is_built or not self.list.rows or self.message:
             return None
-        titles = ("Misclassified", "Least certain", self.lists.buttons[_CELL].text().replace("&&", "&"))
+        cell = self.lists.buttons[_CELL].text().replace("&&", "&")
+        titles = ("Misclassified", "Least certain", cell, "Chosen images")
         return ImagesToReview(titles[self.lists.index], tuple(map(_to_review, self.list.rows)))
 
     def table(self) -> Table:

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEasingCurve, QObject, QPoint, Qt, QVariantAnimation, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QEasingCurve, QObject, QPoint, QVariantAnimation, Signal
 from PySide6.QtWidgets import QTreeView
 
 from cnnstudio.gui.designer.layer_list.layer_model import LayerModel
-
-DURATION_MS = 120
-
-
-def animations_enabled() -> bool:
-    """Whether animations may run: not if the user has asked the system for reduced motion."""
-    hints = QGuiApplication.styleHints()
-    # From Qt 6.12 on. Variables keep both objects alive during the call.
-    accessibility = getattr(hints, "accessibility", lambda: None)()
-    preference = getattr(accessibility, "motionPreference", None)
-    return preference is None or preference() != Qt.MotionPreference.ReducedMotion
+from cnnstudio.gui.theme.motion import MOVE_MS, animations_enabled
 
 
 class RowAnimation(QObject):
@@ -36,7 +25,7 @@ class RowAnimation(QObject):
         self._animation = QVariantAnimation(self)
         self._animation.setStartValue(1.0)
         self._animation.setEndValue(0.0)
-        self._animation.setDuration(DURATION_MS)
+        self._animation.setDuration(MOVE_MS)
         self._animation.setEasingCurve(QEasingCurve.Type.OutCubic)
         self._animation.valueChanged.connect(self._on_step)
         model.changing.connect(self._on_changing)

@@ -21,6 +21,7 @@ from cnnstudio.gui.runs.cursor import Cursor, Selection
 from cnnstudio.gui.runs.record import RunRecord
 from cnnstudio.insight.instruments.calibration import CalibrationReading
 from cnnstudio.insight.instruments.confusion import ConfusionReading
+from cnnstudio.insight.instruments.embedding import EmbeddingReading
 from cnnstudio.insight.instruments.filters import FiltersReading
 from cnnstudio.insight.instruments.histograms import HistogramsReading
 from cnnstudio.insight.instruments.mistakes import MistakesReading
@@ -131,6 +132,32 @@ def robustness(corruptions: tuple[str, ...] = ("blur", "noise", "jpeg", "brightn
     return RobustnessReading(corruptions, 0.875, 0.875 - falls, 1_000, 5_000)
 
 
+def embedding(
+    classes: tuple[str, ...] = CLASSES, count: int = 200, seed: int = 0, images: int = 8
+) -> EmbeddingReading:
+    """One group of points for each class, around a circle that turns a little from epoch to epoch (`seed`).
+
+    Every fifth image is taken for the next class, with 40% confidence; the others have 90%. The numbers are
+    every third one.
+    """
+    rng = np.random.default_rng(count)
+    truth = np.arange(count) % len(classes)
+    wrong = np.arange(count) % 5 == 4
+    angle = 2 * np.pi * truth / len(classes) + 0.1 * seed
+    points = np.stack([np.cos(angle), np.sin(angle)], 1) + 0.15 * rng.normal(size=(count, 2))
+    return EmbeddingReading(
+        classes,
+        3 * count,
+        3 * np.arange(count, dtype=np.int64),
+        truth.astype(np.int64),
+        ((truth + wrong) % len(classes)).astype(np.int64),
+        np.where(wrong, 0.4, 0.9).astype(np.float32),
+        points.astype(np.float32),
+        np.array([0.5, 0.2]),
+        rng.integers(0, 255, (count, 3, images, images)).astype(np.uint8),
+    )
+
+
 def reading_for(question: Question) -> Reading:
     """What the canned run says."""
     options = dict(question.options)
@@ -141,6 +168,7 @@ def reading_for(question: Question) -> Reading:
         "mistakes": lambda: mistakes(cell=cell if isinstance(cell, tuple) else None),  # type: ignore[arg-type]  # a pair
         "calibration": calibration,
         "robustness": robustness,
+        "embedding": lambda: embedding(seed=question.epoch),
         "filters": lambda: filters(
             layer, channels=3 if layer == "conv2d_1" else 8, changed=options.get("since") is not None
         ),

@@ -31,6 +31,7 @@ from tests.gui.dashboard.views.canned_readings import (
     Harness,
     calibration,
     confusion,
+    embedding,
     filters,
     histograms,
     mistakes,
@@ -46,6 +47,7 @@ CONTRACT = {
     "viewConfusion",
     "viewMistakes",
     "viewCalibration",
+    "viewImageMap",
     "viewRobustness",
     "viewPredictions",
     "viewHistograms",
@@ -400,6 +402,7 @@ def hostile(question: Question) -> Answer:
             "mistakes": lambda: mistakes(classes, cell if isinstance(cell, tuple) else None),  # type: ignore[arg-type]  # a pair
             "calibration": calibration,
             "robustness": lambda: robustness(classes),
+            "embedding": lambda: embedding(classes),
             "filters": filters,
             "histograms": histograms,
             "predictions": lambda: predictions(count=3, classes=classes),
@@ -421,12 +424,13 @@ def test_names_from_a_stranger_are_plain_text(harness: Harness, name: str) -> No
 
 
 @pytest.mark.parametrize("count", [1, 2, 1_000])
-@pytest.mark.parametrize("name", ["viewConfusion", "viewMistakes", "viewPredictions"])
+@pytest.mark.parametrize("name", ["viewConfusion", "viewImageMap", "viewMistakes", "viewPredictions"])
 def test_one_class_and_a_thousand_are_drawn(harness: Harness, name: str, count: int) -> None:
     classes = names(count)
     readings = {
         "confusion": confusion(classes),
         "mistakes": mistakes(classes),
+        "embedding": embedding(classes, count=1_000),
         "predictions": predictions(count=min(count, 5), classes=classes),
     }
     harness.answers.respond = lambda question: Answer(readings[question.instrument], question.epoch)
