@@ -125,7 +125,9 @@ def scatter(points: Array, groups: Array, labels: Sequence[str]) -> Canvas:
     extent = float(np.abs(points).max(initial=0)) or 1.0
     places = side / 2 + points.astype(np.float64) * ((side / 2 - margin) / extent) * (1, -1)
     pixels = np.full((side, side), 0xFFFFFFFF, np.uint32)
-    paint_points(pixels, places, groups, colors, radius, 0xFFFFFF)
+    # Images are often sorted by class, and the last class must not hide all others.
+    order = np.random.default_rng(0).permutation(len(places))
+    paint_points(pixels, places[order], groups[order], colors, radius, 0xFFFFFF)
     counts = np.bincount(groups, minlength=len(labels))
     listed = sorted(np.argsort(-counts, kind="stable")[:_MAX_GROUPS].tolist())
     names = [_label(labels[group]) for group in listed]

@@ -158,6 +158,10 @@ class Embedding(Instrument):
         reference = subject.reference
         if isinstance(reference, EmbeddingReading) and np.array_equal(reference.index, rows):
             points = turned_to(points, reference.points)
+        else:
+            # The reference may change while a run goes on: its map is turned to match something that stays,
+            # the classes on a circle in their order.
+            points = turned_to(points, _on_circle(len(classes))[labels[rows]])
         parts = yield from in_slices(
             len(rows), lambda part: thumbnails(pixels_of(split, rows[part]), len(rows)), (0.9, 1.0)
         )
@@ -178,6 +182,12 @@ class Embedding(Instrument):
         if self._thumbnails is None or not np.array_equal(self._thumbnails, found):
             self._thumbnails = found
         return self._thumbnails
+
+
+def _on_circle(count: int) -> npt.NDArray[np.float32]:
+    """float32 (count, 2)."""
+    angles = 2 * np.pi * np.arange(count) / max(count, 1)
+    return np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
 
 
 def choose_rows(labels: Labels, limit: int) -> npt.NDArray[np.intp]:

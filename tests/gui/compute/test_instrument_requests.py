@@ -7,15 +7,17 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.data.sources import find_source
 from cnnstudio.gui.compute import instrument_requests
-from cnnstudio.gui.compute.instrument_requests import InstrumentRequests
+from cnnstudio.gui.compute.instrument_requests import InstrumentRequests, _total_bytes
 from cnnstudio.gui.compute.questions import Answer, Option, Question
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.insight.instruments.confusion import Confusion, ConfusionReading
+from cnnstudio.insight.instruments.embedding import EmbeddingReading
 from cnnstudio.insight.instruments.filters import FiltersReading
 from cnnstudio.insight.instruments.mistakes import MistakesReading
 from cnnstudio.runs.epochs.kept_weights import weights_path
@@ -239,3 +241,24 @@ def test_of_a_run_that_is_about_to_begin_nothing_is_said_before_it_has_a_folder(
     requests.want(frozenset({early, known}))
     qtbot.waitUntil(lambda: not requests.answer(known).is_pending, timeout=PATIENCE_MS)
     assert requests.answer(early).is_pending
+
+
+def test_memory_that_answers_share_counts_once() -> None:
+    thumbnails = np.zeros((1_000, 3, 16, 16), np.uint8)
+    readings = [
+        EmbeddingReading(
+            ("cat",),
+            1_000,
+            np.arange(1_000),
+            np.zeros(1_000, np.int64),
+            np.zeros(1_000, np.int64),
+            np.ones(1_000, np.float32),
+            np.zeros((1_000, 2), np.float32),
+            np.zeros(2),
+            thumbnails,
+        )
+        for _ in range(3)
+    ]
+    cache = {Question(Path("run"), at, "embedding"): Answer(each, at) for at, each in enumerate(readings)}
+    own = readings[0].nbytes - thumbnails.nbytes
+    assert _total_bytes(cache) == thumbnails.nbytes + 3 * own

@@ -250,7 +250,9 @@ def test_points_have_the_color_of_their_group(view: ImageMapView, kind: str) -> 
     styles = groups.styles()
     image = view.map.grab().toImage()
     ratio = image.devicePixelRatio()
-    row = int(np.argmax(view.map._places[:, 1]))  # the lowest one hides none that is painted after it
+    places = view.map._places
+    distances = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1)) + 1e9 * np.eye(len(places))
+    row = int(distances.min(1).argmax())  # nothing hides the one that is farthest from all others
     x, y = (int(each * ratio) for each in view.map.place_of(row).toTuple())
     assert image.pixel(x, y) & 0xFFFFFF == styles[groups.members[row]][0]
 

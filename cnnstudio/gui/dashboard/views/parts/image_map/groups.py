@@ -32,6 +32,8 @@ class Groups:
     """The group of each point, (N,)."""
     tokens: tuple[str, ...] = ()
     """The color of each group; without these, groups have the colors of classes."""
+    shapes: tuple[str, ...] = ()
+    """The shape of each group that has a token."""
 
     @cached_property
     def counts(self) -> npt.NDArray[np.intp]:
@@ -42,8 +44,8 @@ class Groups:
         """The color in the present scheme, and the shape, of each group."""
         if self.tokens:
             return [
-                (theme().color(token).rgb() & 0xFFFFFF, SHAPES[number % len(SHAPES)])
-                for number, token in enumerate(self.tokens)
+                (theme().color(token).rgb() & 0xFFFFFF, shape)
+                for token, shape in zip(self.tokens, self.shapes, strict=True)
             ]
         is_dark, count = theme().scheme == "dark", len(CLASS_COLORS)
         return [
@@ -63,16 +65,22 @@ def by_class(reading: EmbeddingReading) -> Groups:
 def by_error(reading: EmbeddingReading) -> Groups:
     """Predicted correctly or not."""
     return Groups(
-        "error", ("correct", "misclassified"), reading.is_wrong.astype(np.intp), ("group", "validation")
+        "error",
+        ("correct", "misclassified"),
+        reading.is_wrong.astype(np.intp),
+        ("group", "validation"),
+        ("circle", "square"),
     )
 
 
 def by_confidence(reading: EmbeddingReading) -> Groups:
     """By the probability of the predicted class."""
-    band = np.searchsorted(_BANDS, reading.confidence, side="right")
-    names = ("below 50%", "50 to 80%", "80 to 95%", "95% and more")
     return Groups(
-        "confidence", names, band.astype(np.intp), ("validation", "activation", "training", "group")
+        "confidence",
+        ("below 50%", "50 to 80%", "80 to 95%", "95 to 100%"),
+        np.searchsorted(_BANDS, reading.confidence, side="right").astype(np.intp),
+        ("validation", "activation", "training", "group"),
+        ("triangle", "square", "diamond", "circle"),
     )
 
 

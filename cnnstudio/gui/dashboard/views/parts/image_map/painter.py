@@ -36,6 +36,7 @@ class MapPainter:
 
     def __init__(self) -> None:
         self._pixmaps: OrderedDict[int, QPixmap] = OrderedDict()
+        self._order: npt.NDArray[np.intp] = np.zeros(0, np.intp)
         self._thumbnails: Pixels = np.zeros((0, 1, 1, 1), np.uint8)
 
     def show_images(self, thumbnails: Pixels) -> None:
@@ -63,16 +64,24 @@ class MapPainter:
         styles, radius = groups.styles(), RADIUS * ratio
         members, spots = groups.members, places * ratio
         if (chosen & visible).any():
-            rows = np.flatnonzero(visible & ~chosen)
+            rows = self._rows(visible & ~chosen)
             pale = [(_pale(color), shape) for color, shape in styles]
             paint_points(pixels, spots[rows], members[rows], pale, radius, ground)
-            rows, radius = np.flatnonzero(visible & chosen), radius * 1.25
+            rows, radius = self._rows(visible & chosen), radius * 1.25
         else:
-            rows = np.flatnonzero(visible)
+            rows = self._rows(visible)
         paint_points(pixels, spots[rows], members[rows], styles, radius, ground)
         image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
         image.setDevicePixelRatio(ratio)
         return image
+
+    def _rows(self, wanted: Mask) -> npt.NDArray[np.intp]:
+        """Some points in the order in which they are painted: images are often sorted by class, and the
+        last class must not hide all others.
+        """
+        if len(self._order) != len(wanted):
+            self._order = np.random.default_rng(0).permutation(len(wanted))
+        return self._order[wanted[self._order]]
 
     def has_room(self, seen: int, width: int, height: int) -> bool:
         """Whether so many thumbnails can be told apart."""
@@ -149,7 +158,7 @@ class MapPainter:
         painter.setFont(small.font)
         for number, line in enumerate(lines):
             painter.setPen(style.color("text" if not number else "secondary"))
-            y = small.baseline(image.top() + 10 + 18 * number)
+            y = small.baseline(image.top() + 9 + 16 * number)
             painter.drawText(QPointF(image.right() + _CARD_PADDING, y), small.elided(line, int(text_width)))
 
 
