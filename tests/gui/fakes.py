@@ -40,11 +40,16 @@ class FakeSession(TrainingSession):
     def show_state(self, state: State) -> None:
         self._set_state(state)
 
-    def start(self, network: Network, dataset_name: str, recipe: Recipe, seeds: int = 1) -> None:
-        self.calls.append((network, dataset_name, recipe, *([seeds] if seeds > 1 else [])))
-
-    def start_from(self, network: Network, dataset_name: str, recipe: Recipe, weights: str) -> None:
-        self.calls.append((network, dataset_name, recipe, weights))
+    def start(
+        self,
+        network: Network,
+        dataset_name: str,
+        recipe: Recipe,
+        seeds: int = 1,
+        weights: str | None = None,
+    ) -> None:
+        more = [*([seeds] if seeds > 1 else []), *([] if weights is None else [weights])]
+        self.calls.append((network, dataset_name, recipe, *more))
 
     def start_row(self, requests: Sequence[TrainingRequest]) -> None:
         self.calls.append(list(requests))

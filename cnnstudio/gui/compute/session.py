@@ -163,12 +163,20 @@ class TrainingSession(QObject):
             self._preloaded = True
             self._submit(self._import_torch)
 
-    def start(self, network: Network, dataset_name: str, recipe: Recipe, seeds: int = 1) -> None:
+    def start(
+        self,
+        network: Network,
+        dataset_name: str,
+        recipe: Recipe,
+        seeds: int = 1,
+        weights: str | None = None,
+    ) -> None:
         """Loads the data and trains one run for each of `seeds` consecutive seeds.
 
-        The network is an immutable value, so the design may be edited meanwhile.
+        The network is an immutable value, so the design may be edited meanwhile. `weights` are what they
+        start from: a file or another run, as in `RunOptions`.
         """
-        request = TrainingRequest(network, dataset_name, recipe, names_seed=seeds > 1)
+        request = TrainingRequest(network, dataset_name, recipe, weights=weights, names_seed=seeds > 1)
         if seeds == 1:
             self._start_training([request])
             return
@@ -188,10 +196,6 @@ class TrainingSession(QObject):
     def start_row(self, requests: Sequence[TrainingRequest]) -> None:
         """Trains one run after the other, then emits `row_finished`. A stop ends them all."""
         self._start_training(requests, self.row_finished.emit)
-
-    def start_from(self, network: Network, dataset_name: str, recipe: Recipe, weights: str) -> None:
-        """Trains a new run that starts from the weights of a file or of another run, where they fit."""
-        self._start_training([TrainingRequest(network, dataset_name, recipe, weights=weights)])
 
     def resume_run(self, folder: Path, network: Network, dataset_name: str, recipe: Recipe) -> None:
         """Resumes a run that ended or was interrupted, with its network and its possibly changed recipe."""

@@ -15,7 +15,7 @@ from cnnstudio.gui.document.settings import Settings
 from cnnstudio.training.recipe.files import known_recipes
 from cnnstudio.training.recipe.recipe import Recipe
 
-_DESIGN, _RECIPE, _DATASET, _RUN = "design", "recipe", "dataset", "run"
+_DESIGN, _RECIPE, _DATASET, _RUN, _START = "design", "recipe", "dataset", "run", "startWeights"
 _UNSAVED_FILE = "last.cnn.json"
 """Holds a design that has no file of its own, such as a template."""
 
@@ -67,7 +67,12 @@ class LastSession:
                 continue
         return "shapes"
 
-    def save(self, run: Path | None) -> None:
+    @property
+    def start_weights(self) -> str:
+        """What the next training was to start from, as `StartFrom.to_text` wrote it; empty for none."""
+        return self._settings.text(_START)
+
+    def save(self, run: Path | None, start_weights: str = "") -> None:
         """Remembers what is shown now; `run` is the folder of the run on show."""
         project, settings = self._project, self._settings
         if project.path is not None:
@@ -79,6 +84,7 @@ class LastSession:
         is_known = known_recipes().get(recipe.name) == recipe
         settings.set_text(_RECIPE, recipe.name if is_known else json.dumps(recipe.to_json()))
         settings.set_text(_DATASET, project.dataset_name)
+        settings.set_text(_START, start_weights)
         if run is not None:
             settings.set_text(_RUN, str(run))
 

@@ -103,6 +103,7 @@ class MainWindow(QMainWindow):
         self.last_session = last_session
         self._compose()
         self._connect()
+        self.tool_bar.start.restore(last_session.start_weights)
         self.saved_geometry = SavedGeometry(self, settings)
         self.saved_geometry.restore()
         self._on_file_changed(None)
@@ -233,6 +234,7 @@ class MainWindow(QMainWindow):
         self.pages.source.label_errors_wanted.connect(self.experiments.find_label_errors)
         self.run_menu.comparison_requested.connect(overlay.open_to_compare)
         self.run_commands.design_requested.connect(self._open_design_of_run)
+        self.run_commands.start_wanted.connect(self._on_start_wanted)
         overlay.table.run_chosen.connect(self._on_run_chosen)
         overlay.table.compared.connect(self.dialogs.compare_runs)
         overlay.table.overlaid.connect(self._on_runs_overlaid)
@@ -259,6 +261,12 @@ class MainWindow(QMainWindow):
         assert isinstance(folder, Path)
         self.runs_overlay.close_table()
         self.open_run(folder)
+
+    def _on_start_wanted(self, folder: object) -> None:
+        """Chooses the weights of a run of the table for the next training."""
+        assert isinstance(folder, Path)
+        self.runs_overlay.close_table()
+        self.tool_bar.start.ask(folder)
 
     def _on_runs_overlaid(self, folders: object) -> None:
         assert isinstance(folders, tuple)
@@ -381,7 +389,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self.pages.save()
-        self.last_session.save(self.run_folder)
+        self.last_session.save(self.run_folder, self.tool_bar.start.to_text())
         self.saved_geometry.save()
         self._preload.stop()
         self.runs.close()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.training.start_from.choice import StartFrom
 from cnnstudio.gui.widgets.actions import ActionSet, ActionSpec
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.training.recipe.live_changes import CHANGEABLE_WHILE_TRAINING, differences
@@ -26,6 +26,8 @@ class RunActions(QObject):
         super().__init__(parent)
         self._project = project
         self._session = session
+        self.start = StartFrom(project, session, parent)
+        self.start.message.connect(self.message)
         signals = (session.state_changed, project.network_changed, project.recipe_changed)
         self.action_set = ActionSet(self, RUN_ACTIONS, self, signals)
         project.network_changed.connect(self._on_network_changed)
@@ -157,49 +159,13 @@ class RunActions(QObject):
     def can_start_from_run(self) -> bool:
         return self.is_idle and self._session.run is not None
 
-    def start_from_file(self) -> None:
-        """Asks for a file of weights and offers a run that starts from them."""
-        window = self.parent()
-        assert isinstance(window, QWidget)
-        name, _ = QFileDialog.getOpenFileName(window, "Start from weights", "", "Weights (*.safetensors)")
-        if name:
-            self.offer_start(name)
+    def start_from(self) -> None:
+        """Opens the dialog in which the weights are chosen that the next training starts from."""
+        self.start.ask()
 
     def start_from_run(self) -> None:
-        """Offers a new run that starts from the best weights of the last one."""
-        if self._session.run is not None:
-            self.offer_start(str(self._session.run))
-
-    def offer_start(self, source: str) -> None:
-        """Says what the network can take of these weights, with a button that trains from them."""
-        project, network = self._project, self._project.network
-        obstacle = ""
-        if project.analysis.problems:
-            obstacle = f"This network cannot be trained yet. {project.analysis.problems[0].full_message}."
-        elif not project.dataset_name:
-            obstacle = "There are no images to train on. Choose a data set first."
-        if obstacle:
-            self.message.emit(Message(obstacle, is_error=True, holds=lambda: project.network is network))
-            return
-
-        def find(progress: ProgressFunction, cancelled: CancelFunction) -> tuple[str, ...]:
-            from cnnstudio.runs.start_weights import find_start_weights
-
-            return find_start_weights(source, network).lines
-
-        def offer(lines: tuple[str, ...]) -> None:
-            self.message.emit(
-                Message(
-                    ". ".join(lines) + ".",
-                    button="Train",
-                    action=lambda: self._session.start_from(
-                        network, project.dataset_name, project.recipe, source
-                    ),
-                    holds=lambda: project.network is network and self.is_idle,
-                )
-            )
-
-        self._session.run_task(find, offer, lambda text: self.message.emit(Message(text, is_error=True)))
+        """The same with the last run chosen."""
+        self.start.ask(self._session.run)
 
 
 RUN_ACTIONS: tuple[ActionSpec[RunActions], ...] = (
@@ -240,9 +206,9 @@ RUN_ACTIONS: tuple[ActionSpec[RunActions], ...] = (
     ActionSpec(
         "actionStartFrom",
         "Start from &weights…",
-        RunActions.start_from_file,
+        RunActions.start_from,
         menu="Train",
-        tooltip="Train from the weights in a file, where they fit; first it says which layers those are",
+        tooltip="Choose what the next training starts from: pretrained weights, any run or a file",
         enabled=lambda run: run.is_idle,
     ),
     ActionSpec(
@@ -250,7 +216,7 @@ RUN_ACTIONS: tuple[ActionSpec[RunActions], ...] = (
         "Start from last run’s wei&ghts…",
         RunActions.start_from_run,
         menu="Train",
-        tooltip="Train a new run from the best weights of the last one, where they fit",
+        tooltip="Choose the last run’s weights for the next training to start from",
         enabled=lambda run: run.can_start_from_run,
     ),
 )

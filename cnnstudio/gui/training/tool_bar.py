@@ -29,6 +29,7 @@ from cnnstudio.gui.training.controls import ActionButton
 from cnnstudio.gui.training.recipe.recipe_popup import RecipePopup
 from cnnstudio.gui.training.recipe.selectors import DataSelector, RecipeSelector
 from cnnstudio.gui.training.run_actions import RunActions
+from cnnstudio.gui.training.start_from.chip import StartChip
 from cnnstudio.gui.training.training_actions import TRAINING_ACTIONS
 from cnnstudio.gui.widgets.actions import ActionSet
 from cnnstudio.gui.widgets.labels import PartsLabel
@@ -141,6 +142,8 @@ class TrainingToolBar(QToolBar):
         self.stop_action = self.training_actions["actionStop"]
         self.run_actions = RunActions(self._project, self._session, self)
         self.run_actions.message.connect(self.message)
+        self.start = self.run_actions.start
+        self.start.train_wanted.connect(self.train)
 
     def _compose(self, page_switch: QWidget | None, shown_run: QWidget | None) -> None:
         self.data = DataSelector(self._project)
@@ -176,6 +179,8 @@ class TrainingToolBar(QToolBar):
             button = ActionButton(action, primary=is_primary, text=is_primary)
             button.setFixedWidth(_TRAIN_WIDTH if is_primary else _ICON_WIDTH)
             row.addWidget(button)
+        self.start_chip = StartChip(self.start)
+        row.addWidget(self.start_chip)
         row.addSpacing(8)
         row.addLayout(progress, 1)
         if shown_run is not None:
@@ -206,6 +211,7 @@ class TrainingToolBar(QToolBar):
             combo.show_title(not self.is_narrow)
         if self._shown_run is not None:
             self._shown_run.setFixedWidth(shown_run)
+        self.start_chip.set_narrow(self.is_narrow)
         self.status_label.setVisible(not self.is_narrow)
         self.status_changed.emit()
 
@@ -263,7 +269,9 @@ class TrainingToolBar(QToolBar):
             self._show_obstacle(_NO_IMAGES, lambda: not self._project.dataset_name)
         else:
             project = self._project
-            self._session.start(project.network, project.dataset_name, project.recipe, seeds)
+            self._session.start(
+                *(project.network, project.dataset_name, project.recipe, seeds), weights=self.start.use()
+            )
 
     def _show_obstacle(self, text: str, holds: Callable[[], bool]) -> None:
         self.message.emit(Message(text, is_error=True, holds=holds))

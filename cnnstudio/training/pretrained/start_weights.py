@@ -48,6 +48,8 @@ class StartWeights:
     """Those of them that were matched by position and shape, because their names are others."""
     fresh: tuple[str, ...]
     """Ids of the layers with weights that start afresh."""
+    reasons: Mapping[str, str]
+    """Why each of them does, by id."""
     lines: tuple[str, ...]
     """What fits, then what starts afresh, without final periods."""
     notice: str = ""
@@ -205,6 +207,7 @@ def _start_weights(
         tuple(each.id for each in network.walk() if each.id in kept),
         tuple(each.id for each in network.walk() if each.id in by_position),
         tuple(each.id for each in network.walk() if each.id in fresh_ids),
+        {node.id: reason for node, reason in fresh},
         tuple(lines),
         notice,
         normalization,

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import pytest
-import safetensors.torch
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFileDialog, QMainWindow
+from PySide6.QtWidgets import QMainWindow
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.core.errors import UserError
 from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.document.project import Project
@@ -22,7 +19,6 @@ from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.regularization.dropout import Dropout
 from cnnstudio.training.events import RecipeChanged, WeightsTransferred
-from cnnstudio.training.model import build_model
 from cnnstudio.training.recipe.recipe import LESSON
 from tests.gui.canned import progress, run_events
 from tests.gui.fakes import TINY, FakeSession
@@ -186,79 +182,3 @@ def test_the_status_follows_a_run_that_was_extended(stage: Stage) -> None:
     stage.session.events.emit((RecipeChanged(20, 2.0, "epochs", "8", "12"), progress(21, 3, epochs=12)))
     stage.session.show_state(State.PAUSED)
     assert "of 12" in stage.tool_bar.status_label.full_text
-
-
-# Start weights
-
-
-@pytest.fixture
-def at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tasks of the compute thread are done when they are asked for."""
-
-    def run_task(function: Any, on_done: Any, on_error: Any) -> None:
-        try:
-            found = function(lambda progress: None, lambda: False)
-        except UserError as error:
-            on_error(str(error))
-        else:
-            on_done(found)
-
-    monkeypatch.setattr(stage.session, "run_task", run_task)
-
-
-def _choose(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *arguments: (str(path), ""))
-
-
-@pytest.mark.usefixtures("at_once")
-def test_what_fits_of_a_file_is_said_before_it_trains_from_it(
-    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    state = build_model(VALID).state_dict()
-    path = tmp_path / "weights.safetensors"
-    safetensors.torch.save_file({name: each for name, each in state.items() if "dense" not in name}, path)
-    _choose(monkeypatch, path)
-    stage.action("actionStartFrom").trigger()
-    (offer,) = stage.offers
-    assert "1 layer of 2 (Conv2D)" in offer.text
-    assert "Starts afresh: Dense" in offer.text
-    assert stage.session.calls == []
-    assert offer.action is not None
-    offer.action()
-    assert stage.session.calls == [(VALID, "shapes", stage.project.recipe, str(path))]
-
-
-@pytest.mark.usefixtures("at_once")
-def test_a_hostile_file_is_refused_with_a_sentence(
-    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "weights.pt"
-    path.write_bytes(b"cposix\nsystem\n")
-    _choose(monkeypatch, path)
-    stage.action("actionStartFrom").trigger()
-    assert stage.offers == []
-    assert "can contain programs" in stage.messages[0]
-
-
-@pytest.mark.usefixtures("at_once")
-def test_an_offer_to_start_goes_when_the_design_changes(
-    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "weights.safetensors"
-    safetensors.torch.save_file(build_model(VALID).state_dict(), path)
-    _choose(monkeypatch, path)
-    stage.action("actionStartFrom").trigger()
-    (offer,) = stage.offers
-    assert offer.holds is not None
-    assert offer.holds()
-    stage.edit(dataclasses.replace(VALID, name="Other"))
-    assert not offer.holds()
-
-
-def test_nothing_is_read_for_a_design_with_a_problem(stage: Stage) -> None:
-    stage.edit(dataclasses.replace(VALID, nodes=(VALID.nodes[0], VALID.nodes[2])))
-    assert not stage.action("actionStartFromRun").isEnabled()
-    stage.session.run = Path("somewhere")
-    stage.edit(dataclasses.replace(stage.project.network, name="Other"))
-    stage.action("actionStartFromRun").trigger()
-    assert stage.messages[-1].startswith("This network cannot be trained yet.")

@@ -18,6 +18,8 @@ class Act:
     is_possible: Callable[[Sequence[RunSummary]], bool]
     trains: bool = False
     """Whether it starts a training, of which there is one at a time."""
+    in_menu: bool = True
+    """Whether it is in the context menu as well, which has the most frequent ones."""
 
 
 def _is_one(runs: Sequence[RunSummary]) -> bool:
@@ -38,6 +40,13 @@ ACTS = (
         _is_one,
         trains=True,
     ),
+    Act(
+        "startFromRun",
+        "Start from it…",
+        "Start a new run of the open design from this run’s weights",
+        lambda runs: _is_one(runs) and _has_ended(runs),
+        trains=True,
+    ),
     Act("openRunDesign", "Open design", "Open the design that this run trained", _is_one),
     Act(
         "resumeRun",
@@ -47,7 +56,11 @@ ACTS = (
         trains=True,
     ),
     Act(
-        "packRun", "Pack…", "Write the run into one zip file", lambda runs: _is_one(runs) and _has_ended(runs)
+        "packRun",
+        "Pack…",
+        "Write the run into one zip file",
+        lambda runs: _is_one(runs) and _has_ended(runs),
+        in_menu=False,
     ),
     Act("showRunFolder", "Show folder", "Open the run's folder in the file manager", _is_one),
     Act("deleteRuns", "Delete", "Move the runs to the trash", _has_ended),

@@ -334,6 +334,8 @@ class RunsTable(Panel):
                 self.overlaid.emit(tuple(run.folder for run in runs))
             case "anotherSeed":
                 self._commands.train_another_seed(runs[0], self.runs)
+            case "startFromRun":
+                self._commands.start_wanted.emit(runs[0].folder)
             case "openRunDesign":
                 self._commands.open_design(runs[0])
             case "resumeRun":
@@ -358,7 +360,7 @@ class RunsTable(Panel):
             menu.addAction("Title, tags and note…", partial(self._commands.edit_label, current))
             menu.addSeparator()
         for act in ACTS:
-            if self._can(act):
+            if act.in_menu and self._can(act):
                 menu.addAction(act.title, partial(self._do, act))
         menu.popup(place)
 

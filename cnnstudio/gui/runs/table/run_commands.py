@@ -42,6 +42,8 @@ class RunCommands(QObject):
     training_started = Signal()
     renamed = Signal(object)
     """(folder, title) of a run whose title, possibly empty, was written."""
+    start_wanted = Signal(object)
+    """The folder of the run whose weights the next training is to start from."""
     design_requested = Signal(object)
     """The Network to open in the designer."""
 

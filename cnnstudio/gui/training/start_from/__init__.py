@@ -1,0 +1,1 @@
+"""Choosing the weights that a training starts from."""

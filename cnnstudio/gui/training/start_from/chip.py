@@ -1,0 +1,60 @@
+"""The button in the toolbar that says what the next training starts from."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize
+from PySide6.QtWidgets import QMenu, QPushButton
+
+from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.training.start_from.choice import StartFrom
+from cnnstudio.gui.widgets.labels import elided
+from cnnstudio.gui.widgets.plain_text import plain_entry, plain_line, plain_tooltip
+
+_WIDTH, _ICON_WIDTH = 128, 36
+_ICON = QSize(16, 16)
+_BESIDE = 46
+"""Pixels for the icon and the edges."""
+
+
+class StartChip(QPushButton):
+    """Hidden while training starts from random weights. Opens a menu that changes or removes the choice."""
+
+    def __init__(self, start: StartFrom) -> None:
+        super().__init__()
+        self.setObjectName("startFrom")
+        self.setProperty("role", "start")
+        self.setIconSize(_ICON)
+        self._start = start
+        self._is_narrow = False
+        self.setMenu(QMenu(self))
+        self.menu().aboutToShow.connect(self._fill)
+        start.changed.connect(self.refresh)
+        theme().changed.connect(self.refresh)
+        self.refresh()
+
+    def set_narrow(self, is_narrow: bool) -> None:
+        """Shows the icon alone where there is no room for the text."""
+        self._is_narrow = is_narrow
+        self.refresh()
+
+    def refresh(self, _: object = None) -> None:
+        title = plain_line(self._start.title)
+        self.setVisible(bool(title))
+        self.setFixedWidth(_ICON_WIDTH if self._is_narrow else _WIDTH)
+        self.setIcon(theme().icon("start_from", "accent"))
+        text = "" if self._is_narrow else elided(self.fontMetrics(), title, _WIDTH - _BESIDE)
+        self.setText(text.replace("&", "&&"))
+        self.setToolTip(plain_tooltip(f"Training starts from the weights of {title}"))
+        self.setAccessibleName(f"Start weights: {title}" if title else "Start weights")
+
+    def _fill(self) -> None:
+        menu = self.menu()
+        menu.clear()
+        head = menu.addAction(plain_entry(f"Starts from {self._start.title}"))
+        head.setEnabled(False)
+        menu.addSeparator()
+        menu.addAction("Change…", self._start.ask)
+        menu.addAction(
+            "Do not start from it" if self._start.choice is not None else "Start from random weights",
+            self._start.remove,
+        )
