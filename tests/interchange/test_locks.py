@@ -103,3 +103,99 @@ def test_modules_locked_after_they_were_made_are_locked() -> None:
     locked = {node.layer.type_name() for node in design.walk() if node.id in design.locked_ids}
     assert "Conv2D" in locked
     assert "Dense" not in locked
+
+
+NET = """
+import torch
+from torch import nn, optim
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3))
+        self.classifier = nn.Sequential(nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 2))
+    def forward(self, x):
+        return self.classifier(self.features(x).flatten(1))
+model = Net()
+{}
+model(torch.zeros(1, 3, 8, 8))
+"""
+FEATURES = ["Conv2D", "BatchNormalization", "Conv2D"]
+
+
+@pytest.mark.parametrize(
+    ("statements", "locked"),
+    [
+        ("for p in model.parameters(): p.requires_grad = False", [*FEATURES, "Dense", "Dense"]),
+        ("for p in model.features.parameters():\n    p.requires_grad_(False)", FEATURES),
+        ("for p in model.features.parameters(): p.requires_grad_(requires_grad=False)", FEATURES),
+        (
+            "for name, p in model.named_parameters():\n    p.requires_grad = False\n"
+            "for p in model.classifier[2].parameters():\n    p.requires_grad = True",
+            [*FEATURES, "Dense"],
+        ),
+        (
+            "for n, p in model.named_parameters():\n    if 'classifier' not in n: p.requires_grad = False",
+            FEATURES,
+        ),
+        (
+            "for name, p in model.named_parameters():\n    p.requires_grad = name.startswith('classifier.2')",
+            [*FEATURES, "Dense"],
+        ),
+        ("for p in list(model.parameters())[:-4]: p.requires_grad = False", FEATURES),
+        ("for i, p in enumerate(model.parameters()):\n    if i < 3: p.requires_grad = False", FEATURES[:2]),
+        (
+            "for m in (model.features, model.classifier[0]):\n"
+            "    for p in m.parameters(): p.requires_grad_(False)",
+            [*FEATURES, "Dense"],
+        ),
+        ("model.features[0].weight.requires_grad = False", ["Conv2D"]),
+        (
+            "def freeze(net, only):\n  if only:\n    for p in net.parameters(): p.requires_grad = False\n"
+            "freeze(model.features, True)",
+            FEATURES,
+        ),
+        ("model.requires_grad_(False)\nmodel.classifier.requires_grad_(True)", FEATURES),
+        ("optimizer = optim.SGD(filter(lambda p: p.requires_grad, model.parameters()), lr=0.1)", []),
+    ],
+)
+def test_parameters_locked_one_by_one_lock_their_layers(statements: str, locked: list[str]) -> None:
+    imported = read_pytorch(NET.replace("{}", statements))
+    design = imported.network
+    found = [node.layer for node in design.walk() if node.id in design.locked_ids]
+    with_weights = [each for each in found if isinstance(each, Conv2D | BatchNormalization | Dense)]
+    assert [each.type_name() for each in with_weights] == locked
+    assert not imported.notes
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "for name, p in model.named_parameters():\n    if name in wanted: p.requires_grad = False",
+        "for p in model.parameters(): p.requires_grad = flag",
+        "for p in unknown.parameters(): p.requires_grad = False",
+        "if flag:\n    model.features.requires_grad_(False)",
+        "model.features.requires_grad_(flag)",
+    ],
+)
+def test_locks_that_depend_on_what_is_not_known_are_said(statements: str) -> None:
+    text = NET.replace(
+        "model = Net()",
+        "import sys\nfrom elsewhere import unknown, wanted\nflag = len(sys.argv) > 1\nmodel = Net()",
+    ).replace("{}", statements)
+    imported = read_pytorch(text)
+    assert not imported.network.locked_ids
+    assert [
+        each for each in imported.notes if "which layers this locks is only known at run time" in str(each)
+    ]
+
+
+def test_a_layer_of_which_only_a_part_is_locked_learns_and_is_named() -> None:
+    imported = read_pytorch(
+        NET.replace(
+            "{}",
+            "for name, p in model.named_parameters():\n    if name.endswith('bias'): p.requires_grad = False",
+        )
+    )
+    assert not imported.network.locked_ids
+    assert sum("only a part of" in str(each) for each in imported.notes) == 3

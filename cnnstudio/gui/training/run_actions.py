@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QWidget
 from cnnstudio.core.errors import UserError
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.training.problem_message import problem_message
 from cnnstudio.gui.training.start_from.choice import StartFrom
 from cnnstudio.gui.widgets.actions import ActionSet, ActionSpec
 from cnnstudio.gui.widgets.message_bar import Message
@@ -131,10 +132,7 @@ class RunActions(QObject):
         if before is None:
             return
         if problems:
-            text = f"This network cannot be trained yet. {problems[0].full_message}."
-            first = problems[0]
-            holds = lambda: first in self._project.analysis.problems  # noqa: E731
-            self.message.emit(Message(text, is_error=True, holds=holds))
+            self.message.emit(problem_message(self._project, problems[0]))
             return
         transfer = plan_transfer(before, self._project.network)
         network = self._project.network

@@ -26,10 +26,12 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.runs.follower import RunFollower
 from cnnstudio.gui.runs.status_text import RunStatusText, describe_followed_run
 from cnnstudio.gui.training.controls import ActionButton
+from cnnstudio.gui.training.problem_message import problem_message
 from cnnstudio.gui.training.recipe.recipe_popup import RecipePopup
 from cnnstudio.gui.training.recipe.selectors import DataSelector, RecipeSelector
 from cnnstudio.gui.training.run_actions import RunActions
 from cnnstudio.gui.training.start_from.chip import StartChip
+from cnnstudio.gui.training.start_from.unlock_offer import unlock_offer
 from cnnstudio.gui.training.training_actions import TRAINING_ACTIONS
 from cnnstudio.gui.widgets.actions import ActionSet
 from cnnstudio.gui.widgets.labels import PartsLabel
@@ -123,6 +125,8 @@ class TrainingToolBar(QToolBar):
         self._estimate = ""
         self._estimate_inputs: object = None
         self._updated_at = 0.0
+        self._fresh: tuple[str, ...] | None = None
+        """The layers of the run that started afresh; None for all of them."""
         self._create_actions()
         self._compose(page_switch, shown_run)
         self._connect()
@@ -263,8 +267,7 @@ class TrainingToolBar(QToolBar):
             self._project.insist_on_problems()
             if first.node_id is not None:
                 self._project.select((first.node_id,))
-            text = f"This network cannot be trained yet. {first.full_message}."
-            self._show_obstacle(text, lambda: first in self._project.analysis.problems)
+            self.message.emit(problem_message(self._project, first))
         elif not self._project.dataset_name:
             self._show_obstacle(_NO_IMAGES, lambda: not self._project.dataset_name)
         else:
@@ -318,8 +321,13 @@ class TrainingToolBar(QToolBar):
                 # What is reported from here on, such as the locked layers being computed, is shown instead of
                 # the epoch until the first step.
                 self._loading_text = ""
+            if isinstance(event, Started):
+                self._fresh = None
+            elif isinstance(event, WeightsTransferred | WeightsLoaded):
+                self._fresh = event.fresh
             if isinstance(event, Warned):
-                self.message.emit(Message(event.message, is_note=True))
+                offer = unlock_offer(self._project, self._session.network, self._fresh, event.message)
+                self.message.emit(offer or Message(event.message, is_note=True))
             elif isinstance(event, WeightsTransferred | WeightsLoaded):
                 self.message.emit(Message(". ".join(event.lines) + "."))
         if any(not isinstance(event, _FREQUENT_EVENTS) for event in events) or self._is_update_due():

@@ -60,6 +60,8 @@ class Calls(Evaluator):
         super().__init__(notes)
         self.undecided_exits: list[int] = []
         """Lines of unknown conditions that may have ended the function that is being interpreted earlier."""
+        self.undecided_depth = 0
+        """How many branches are around it of which it is not known whether they are taken."""
         self._calls = 0
 
     def call_node(self, node: ast.Call, scope: Scope) -> Any:

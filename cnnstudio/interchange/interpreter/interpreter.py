@@ -239,7 +239,9 @@ class Interpreter(Calls):
             return self.execute(orelse, scope)  # a check of arguments, which a listing passes
         before = self.effects
         other = self._may_create(orelse, scope)
+        self.undecided_depth += 1
         ended = self.execute(body, scope)
+        self.undecided_depth -= 1
         if self.effects > before or other:
             self.notes.add(line, _UNKNOWN_CONDITION)
         elif leaves([*body, *orelse], (ast.Return, ast.Break, ast.Continue)):

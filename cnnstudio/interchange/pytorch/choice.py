@@ -98,6 +98,7 @@ class _Choice:
         if not items:
             raise unknown_network(name, [each for each, _ in self._offered()])
         reader.report_shared_weights(items)
+        reader.report_partial_locks(items)
         others = [each for each, _ in self._offered() if each != name]
         return Chosen(value, items, value.line, _title(value), (name, *others) if others else ())
 
@@ -201,6 +202,7 @@ class _Choice:
         reader.notes.extend(chosen.notes)
         items = self._items(chosen, reader.notes)
         reader.report_shared_weights(items)
+        reader.report_partial_locks(items)
         own = self._builder_of(chosen)
         title = _title(chosen.module)
         others = [(name, line) for name, line in offered if name not in (own, chosen.name, title)]

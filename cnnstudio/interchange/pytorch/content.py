@@ -22,8 +22,17 @@ from cnnstudio.interchange.interpreter.graph import (
     items_between,
 )
 from cnnstudio.interchange.interpreter.syntax import returns_tuple
-from cnnstudio.interchange.interpreter.values import REST, UNKNOWN, Copies, Function, Instance
+from cnnstudio.interchange.interpreter.values import (
+    REST,
+    UNKNOWN,
+    BoundMethod,
+    Copies,
+    Function,
+    Instance,
+    is_known,
+)
 from cnnstudio.interchange.pytorch.assembly import bound_arguments, is_generated_name
+from cnnstudio.interchange.pytorch.locks import Locks, ParameterOf, Parameters
 from cnnstudio.interchange.pytorch.missing import number_for
 from cnnstudio.interchange.pytorch.modules import (
     LAYER,
@@ -31,7 +40,6 @@ from cnnstudio.interchange.pytorch.modules import (
     PARTS,
     ModuleSequence,
     Part,
-    calls_in,
     children,
     clone,
     is_module,
@@ -52,6 +60,8 @@ _CHILDREN: Mapping[str, Callable[[tuple[str, Any]], Any]] = {
     "keys": lambda pair: pair[0],
 }
 """Methods that give the modules inside another one -> what each of them gives for (name, module)."""
+_PARAMETERS = frozenset({"parameters", "named_parameters"})
+_UNKNOWN_LOCKS = "which layers this locks is only known at run time, so it locks none"
 _USES = frozenset({"parameters", "named_parameters", "train", "fit"})
 """Methods of a network that is trained."""
 
@@ -71,8 +81,7 @@ class ContentReader(TensorReader):
         """The function of the program that is called to see whether it builds a network."""
         self.given_names: dict[int, str] = {}
         """id of a module -> the attribute that it is assigned to."""
-        self.locked_calls: set[int] = set()
-        """ids of the calls whose layers are not trained."""
+        self.locks = Locks()
         self._changing: set[int] = set()
         """ids of modules whose forward changes its argument in place."""
         self._parts = 0
@@ -176,13 +185,26 @@ class ContentReader(TensorReader):
             return self.on_unknown_call(positional, line)
         return self.call(forward, positional, keywords, line, False)
 
-    def _lock(self, module: Any, *, trainable: bool) -> None:
-        """Notes that the code locks the layers in this module, or unlocks them again."""
-        for call in calls_in(module):
-            if trainable:
-                self.locked_calls.discard(id(call))
+    def report_partial_locks(self, items: Items) -> None:
+        """Reports layers of which the code locks some parameters only; a design locks all or none."""
+        for call in self.locks.partly_locked(graph.iter_calls(items)):
+            self.notes.add(
+                call.line, f"only a part of {call.name}’s weights is locked; here all of them learn"
+            )
+
+    def set_requires_grad(self, owner: Any, value: Any, line: int) -> None:
+        """`owner.requires_grad = value` or `owner.requires_grad_(value)`, of a module or a parameter."""
+        if isinstance(owner, BoundMethod) and isinstance(owner.owner, Call) and owner.name == "weight":
+            owner = ParameterOf(owner.owner, owner.name)
+        if is_module(owner) or isinstance(owner, ParameterOf):
+            if not isinstance(value, bool) or self.undecided_depth:
+                self.notes.add(line, _UNKNOWN_LOCKS)
+            elif isinstance(owner, ParameterOf):
+                self.locks.lock_parameter(owner, trainable=value)
             else:
-                self.locked_calls.add(id(call))
+                self.locks.lock_module(owner, trainable=value)
+        elif value is False and not is_known(owner):
+            self.notes.add(line, _UNKNOWN_LOCKS)
 
     def on_unknown_call(self, positional: Sequence[Any], line: int) -> Any:
         for each in positional:
@@ -195,12 +217,16 @@ class ContentReader(TensorReader):
     ) -> Any:
         if isinstance(owner, SymbolicTensor):
             return self.method_of_tensor(owner, name, positional, keywords, line)
+        if name == "requires_grad_":
+            value = (*positional, keywords.get("requires_grad", True))[0]
+            self.set_requires_grad(owner, value, line)
+            return owner
         if not is_module(owner):
             return self.on_unknown_call([*positional, *keywords.values()], line)
         if name in _USES:
             self.use(owner)
-        if name == "requires_grad_":
-            self._lock(owner, trainable=(*positional, *keywords.values(), True)[0] is not False)
+        if name in _PARAMETERS and not positional and not keywords:
+            return Parameters(owner, is_named=name == "named_parameters")
         if name in SAME:
             return owner
         if name.startswith("register_forward"):
@@ -265,6 +291,8 @@ class ContentReader(TensorReader):
         return owner
 
     def elements(self, value: Any) -> Sequence[Any] | None:
+        if isinstance(value, Parameters):
+            return super().elements(value.elements())
         if isinstance(value, Instance) and isinstance(value.names.get(PARTS), ModuleSequence):
             value = value.names[PARTS]
         if isinstance(value, ModuleSequence):

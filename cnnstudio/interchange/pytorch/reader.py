@@ -67,7 +67,7 @@ def read_pytorch(text: str, network: str = "") -> ImportedDesign:
     shape = infer_input_shape(chosen.module, chosen.items, reader.inputs, reader.notes)
     title = title_from_docstring(ast.get_docstring(tree))
     assembler = PyTorchAssembler(reader.notes, generated=title is not None)
-    assembler.locked_calls = reader.locked_calls
+    assembler.locked_calls = reader.locks.calls
     nodes_without_ids, _ = assembler.sequence(chosen.items, shape)
     if not nodes_without_ids:
         raise CodeError("none of the layers can be imported")
@@ -244,7 +244,9 @@ class _Reader(ContentReader):
             self.given_names.setdefault(id(value), name)
 
     def on_assign_attribute(self, owner: Any, name: str, value: Any, line: int) -> None:
-        if isinstance(owner, ModuleSequence) and is_module(value):
+        if name == "requires_grad":
+            self.set_requires_grad(owner, value, line)
+        elif isinstance(owner, ModuleSequence) and is_module(value):
             owner.add(name, value, line)
         elif isinstance(owner, Call) and name in ("weight", "bias"):
             self.notes.add(

@@ -166,8 +166,9 @@ def test_a_design_with_a_problem_cannot_be_continued(stage: Stage) -> None:
     stage.run(State.PAUSED)
     stage.edit(dataclasses.replace(VALID, nodes=(VALID.nodes[0], VALID.nodes[2])))
     stage.action("actionContinueDesign").trigger()
-    assert stage.messages[-1].startswith("This network cannot be trained yet.")
-    assert len(stage.offers) == 1
+    assert stage.offers[-1].text.startswith("This network cannot be trained yet.")
+    assert (len(stage.offers), stage.offers[-1].button) == (2, "Insert Flatten")
+    assert not stage.session.calls
 
 
 def test_transferred_weights_are_reported(stage: Stage) -> None:

@@ -18,12 +18,13 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.core.errors import UserError
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design import edits
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.controls import DETAILS_ROLE
-from cnnstudio.gui.training.start_from.choice import StartChoice
 from cnnstudio.gui.training.start_from.dialog import StartDialog
+from cnnstudio.gui.training.start_from.start_choice import StartChoice
 from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.message_bar import Message
@@ -31,7 +32,9 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.runs.run import Run, runs_folder
 from cnnstudio.runs.start import RunOptions, start_run
+from cnnstudio.training.events import Warned, WeightsLoaded
 from cnnstudio.training.model import build_model
+from cnnstudio.training.pretrained.random_locks import describe_random_locks
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.canned import run_events
 from tests.gui.fakes import FakeSession
@@ -341,3 +344,38 @@ def test_nothing_is_read_for_a_design_with_a_problem(stage: Stage) -> None:
     stage.start.ask()
     assert stage.messages[-1].text.startswith("This network cannot be trained yet.")
     assert stage.window.findChild(StartDialog) is None
+
+
+def test_a_network_in_which_everything_is_locked_is_said_before_train_with_its_fix(stage: Stage) -> None:
+    layers = [node.id for node in tiny().nodes]
+    stage.project.edit("lock", edits.set_trainable(tiny(), layers, False))
+    stage.tool_bar.train_action.trigger()
+    assert not stage.session.calls
+    message = stage.messages[-1]
+    assert "No layer can learn, because all of them are locked" in message.text
+    assert message.button == "Unlock it"
+    assert message.action is not None
+    assert message.holds is not None
+    message.action()
+    assert not message.holds()
+    assert "dense_1" not in stage.project.network.locked_ids
+    assert stage.project.undo_stack.undoText() == "unlock it"
+    message.action()
+    assert stage.project.undo_stack.count() == 2, "a second click changes nothing"
+    assert stage.train()
+
+
+def test_locked_layers_that_start_at_random_are_said_with_a_button_that_unlocks_them(stage: Stage) -> None:
+    network = edits.set_trainable(tiny(), ["conv2d_1", "conv2d_2"], False)
+    stage.project.edit("lock", network)
+    stage.session.network = network
+    loaded = WeightsLoaded("file", ("conv2d_2", "dense_1"), ("conv2d_1",), ("Start weights",))
+    warning = describe_random_locks(analyze(network), ("conv2d_1",))
+    stage.session.events.emit((*run_events(epochs=2), loaded, Warned(warning), Warned("Something else.")))
+    first, second = stage.messages[-2:]
+    assert (first.text, first.button, second.button) == (warning, "Unlock it", "")
+    assert first.action is not None
+    first.action()
+    assert stage.project.network.locked_ids == {"conv2d_2"}
+    assert first.holds is not None
+    assert not first.holds()

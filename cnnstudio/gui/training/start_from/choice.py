@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -13,22 +13,14 @@ from PySide6.QtWidgets import QWidget
 from cnnstudio.design import edits
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.training.problem_message import problem_message
+from cnnstudio.gui.training.start_from.start_choice import StartChoice
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.training.events import Event, Started
 from cnnstudio.training.pretrained.catalog import PRETRAINED
 
 _MAX_TEXT = 4_000
 """Characters of a choice that is read from the settings."""
-
-
-@dataclass(frozen=True)
-class StartChoice:
-    """Weights to start from."""
-
-    source: str
-    """By which `find_start_weights` finds them: a run, with or without an epoch, or a file."""
-    title: str
-    """What they are, on one line."""
 
 
 class StartFrom(QObject):
@@ -74,11 +66,7 @@ class StartFrom(QObject):
             self.message.emit(Message("A run is already training. Stop it or wait for it to finish."))
             return
         if problems:
-            text = f"This network cannot be trained yet. {problems[0].full_message}."
-            first = problems[0]
-            self.message.emit(
-                Message(text, is_error=True, holds=lambda: first in self._project.analysis.problems)
-            )
+            self.message.emit(problem_message(self._project, problems[0]))
             return
         dialog = StartDialog(*(self._project, self._session, self._window.window(), folder, self._choice))
         dialog.chosen.connect(self._on_chosen)

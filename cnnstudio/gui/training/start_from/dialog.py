@@ -19,10 +19,10 @@ from cnnstudio.design import edits
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.training.start_from.choice import StartChoice
 from cnnstudio.gui.training.start_from.fit_list import FitList
 from cnnstudio.gui.training.start_from.preview_job import Found, PreviewJob
 from cnnstudio.gui.training.start_from.sources import Entry, SourceList
+from cnnstudio.gui.training.start_from.start_choice import StartChoice
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.runs.library.listing import RunListing, list_summaries
