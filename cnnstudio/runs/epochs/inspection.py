@@ -115,10 +115,16 @@ def resolve_epoch(run: Run, asked: int | None = None) -> int:
 def reference_epoch(epochs: Sequence[int]) -> int:
     """The epoch that the others are brought into line with, of those with weights, ascending.
 
-    The last power of two. It stays the same while the run goes on to twice as many epochs, and where only
-    some epochs are kept, powers of two are the ones that stay longest.
+    The last one up to a power of two, which stays the same while the run goes on to twice as many epochs.
+    Where only some epochs are kept, powers of two are the ones that stay longest.
     """
-    return max((each for each in epochs if each and each & each - 1 == 0), default=epochs[-1])
+    limit = power_of_two_up_to(epochs[-1])
+    return max((each for each in epochs if each <= limit), default=epochs[-1])
+
+
+def power_of_two_up_to(epoch: int) -> int:
+    """The largest power of two that is not above `epoch`; 0 for 0."""
+    return 1 << epoch.bit_length() - 1 if epoch > 0 else 0
 
 
 def load_weights(run: Run, epoch: int) -> Weights:

@@ -276,11 +276,12 @@ def test_equal_own_images_are_equal_requests(run: Run) -> None:
     assert one != ReadingRequest(run.folder, 1, "predictions", own_images=different)
 
 
-def test_the_reference_is_the_last_power_of_two_that_was_kept() -> None:
+def test_the_reference_is_the_last_kept_epoch_up_to_a_power_of_two() -> None:
     assert reference_epoch(range(7)) == 4
     assert reference_epoch([0, 1]) == 1
     assert reference_epoch([0, 8, 16, 24, 27]) == 16
-    assert reference_epoch([0, 3, 5]) == 5
+    assert reference_epoch([0, 3, 5]) == 3
+    assert reference_epoch([6, 7]) == 7
     assert reference_epoch([0]) == 0
 
 

@@ -20,6 +20,7 @@ from cnnstudio.gui.widgets.labels import ElidedLabel, Line
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.segments import Choice
 from cnnstudio.insight.instruments.embedding import EmbeddingReading
+from cnnstudio.runs.epochs.inspection import power_of_two_up_to
 
 _MARGIN = 16
 _LEGEND_WIDTH = 148
@@ -117,7 +118,9 @@ class ImageMapView(View):
     # Drawing
 
     def draw(self, readings: MomentReadings) -> None:
-        answer = readings.ask("embedding")
+        # Named, so that no answers are mixed that were brought into line with different epochs of a live run.
+        since = power_of_two_up_to(readings.moment.record.last_epoch)
+        answer = readings.ask("embedding", since=since)
         reading = self.require(EmbeddingReading, answer, readings)
         if reading is None:
             return

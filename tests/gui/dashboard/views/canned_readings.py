@@ -62,9 +62,14 @@ def confusion(classes: tuple[str, ...] = CLASSES, seed: int = 0) -> ConfusionRea
 
 
 def mistakes(
-    classes: tuple[str, ...] = CLASSES, cell: tuple[int, int] | None = None, count: int = 12, seed: int = 0
+    classes: tuple[str, ...] = CLASSES,
+    cell: tuple[int, int] | None = None,
+    count: int = 12,
+    seed: int = 0,
+    rows: tuple[int, ...] | None = None,
 ) -> MistakesReading:
-    """`count` images in each list; those of a cell if there is one."""
+    """`count` images in each list; those of a cell if there is one, or the images of some numbers."""
+    count = count if rows is None else len(rows)
     rng = np.random.default_rng(seed)
 
     def entries(first: int, unsure: bool) -> tuple[np.ndarray, ...]:
@@ -76,10 +81,10 @@ def mistakes(
         scores[np.arange(count), truth] += 0.02
         scores[np.arange(count), predicted] += np.float32(0.03 if unsure else 0.9)
         images = rng.integers(0, 255, (count, 3, 8, 8)).astype(np.uint8)
-        index = np.arange(first, first + count, dtype=np.int64)
+        index = np.arange(first, first + count, dtype=np.int64) if rows is None else np.array(rows, np.int64)
         return index, truth.astype(np.int64), predicted.astype(np.int64), scores, images
 
-    total, listed = (count, count) if cell is not None else (2_000, 479)
+    total, listed = (count, count) if cell is not None or rows is not None else (2_000, 479)
     return MistakesReading(classes, total, listed, *entries(0, False), *entries(1_000, True))
 
 
@@ -162,10 +167,13 @@ def reading_for(question: Question) -> Reading:
     """What the canned run says."""
     options = dict(question.options)
     layer = str(options.get("layer", "conv2d_1"))
-    cell = options.get("cell")
+    cell, rows = options.get("cell"), options.get("rows")
     return {
         "confusion": lambda: confusion(seed=question.epoch),
-        "mistakes": lambda: mistakes(cell=cell if isinstance(cell, tuple) else None),  # type: ignore[arg-type]  # a pair
+        "mistakes": lambda: mistakes(
+            cell=cell if isinstance(cell, tuple) else None,  # type: ignore[arg-type]  # a pair
+            rows=rows if isinstance(rows, tuple) else None,
+        ),
         "calibration": calibration,
         "robustness": robustness,
         "embedding": lambda: embedding(seed=question.epoch),

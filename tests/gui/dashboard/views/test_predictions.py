@@ -101,3 +101,31 @@ def test_pinned_images_are_shown_where_the_run_has_no_example_images(
     view = shown(harness.panel("viewPredictions"))
     assert [row.name for row in view.charts.rows] == ["boat.png"]
     assert view.message == ""
+
+
+def test_images_chosen_in_another_view_are_shown_with_their_class(harness: Harness) -> None:
+    pin(harness, "boat.png")
+    view = shown(harness.panel("viewPredictions"))
+    harness.selection.choose_images((9, 12, 30))
+    harness.settle()
+    assert [row.name for row in view.charts.rows[:4]] == ["boat.png", "image 10", "image 13", "image 31"]
+    assert all(row.actual for row in view.charts.rows[1:4])
+    assert view.charts.rows[1].epochs == (1, 3)
+    assert view.charts.index == 4, "the example image that is chosen does not stay chosen"
+    assert view.secondary.endswith("1 pinned · 3 of 3 chosen")
+    button = view.findChild(QPushButton, "unpinImage")
+    assert isinstance(button, QPushButton)
+    QTest.keyClick(view.charts, Qt.Key.Key_Up)
+    harness.settle()
+    assert (view.charts.index, button.isVisible()) == (3, False)
+    QTest.keyClick(view.charts, Qt.Key.Key_Delete)
+    assert len(harness.source.pinned.images) == 1
+    assert harness.selection.images == (9, 12, 30)
+    harness.cursor.move_to(1)
+    harness.settle()
+    asked = [each for each in harness.answers.wanted if each.instrument == "mistakes"]
+    assert asked == [], "their pixels are asked for again and again"
+    harness.selection.choose_images(())
+    harness.settle()
+    assert [row.name for row in view.charts.rows[:2]] == ["boat.png", ""]
+    assert view.charts.index == 1
