@@ -28,8 +28,8 @@ CODE_SUFFIXES = (".py", NOTEBOOK, ".md")
 MAXIMUM_NOTES = 100
 _MAX_NOTE_LENGTH = 240
 
-Language = Literal["keras", "pytorch"]
-LANGUAGES: Mapping[Language, str] = MappingProxyType({"keras": "Keras", "pytorch": "PyTorch"})
+Language = Literal["keras", "pytorch", "onnx"]
+LANGUAGES: Mapping[Language, str] = MappingProxyType({"keras": "Keras", "pytorch": "PyTorch", "onnx": "ONNX"})
 """Language -> its name for people."""
 
 

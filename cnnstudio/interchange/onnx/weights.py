@@ -1,0 +1,67 @@
+"""Writes weights as safetensors, one tensor after the other (https://github.com/huggingface/safetensors)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from cnnstudio.core.files import atomic_writer
+from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, raise_if_cancelled
+from cnnstudio.interchange.onnx.arrays import Array
+from cnnstudio.interchange.onnx.errors import OnnxError
+
+_TYPES = {"float32": ("F32", "<f4"), "int64": ("I64", "<i8")}
+
+
+def check_weights(
+    weights: Mapping[str, Array], progress: ProgressFunction, cancelled: CancelFunction
+) -> None:
+    """Reads each of the weights once. Raises OnnxError if one cannot be read, is NaN or infinite."""
+    total, done = sum(each.size for each in weights.values()), 0
+    for name, array in weights.items():
+        raise_if_cancelled(cancelled)
+        progress(Progress(done, total, "Reading the weights…"))
+        values_of(name, array)
+        done += array.size
+    progress(Progress(total, total, "Reading the weights…"))
+
+
+def values_of(name: str, array: Array) -> np.ndarray:
+    """The values of one of the weights. Raises OnnxError, as `check_weights` does."""
+    value = np.ascontiguousarray(array.load()).reshape(array.dims)
+    if value.dtype.kind == "f" and not np.isfinite(value).all():
+        raise OnnxError(f"its weights hold values that are NaN or infinite (those of {name})")
+    return value
+
+
+def write_weights(
+    path: Path,
+    weights: Mapping[str, Array],
+    metadata: Mapping[str, str],
+    progress: ProgressFunction,
+    cancelled: CancelFunction,
+) -> None:
+    """Writes a safetensors file. Raises OnnxError and FileError, and then leaves no file; Cancelled."""
+    header: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
+    place = 0
+    for name, array in weights.items():
+        code, stored = _TYPES["int64" if array.dtype.kind in "iu" else "float32"]
+        length = array.size * np.dtype(stored).itemsize
+        header[name] = {"dtype": code, "shape": list(array.dims), "data_offsets": [place, place + length]}
+        place += length
+    text = json.dumps(header, separators=(",", ":")).encode()
+    # The data start at a multiple of eight bytes.
+    text += b" " * (-len(text) % 8)
+    done = 0
+    with atomic_writer(path) as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name, array in weights.items():
+            raise_if_cancelled(cancelled)
+            progress(Progress(done, place, "Writing the weights…"))
+            stored = _TYPES["int64" if array.dtype.kind in "iu" else "float32"][1]
+            data = values_of(name, array).astype(stored, copy=False)
+            file.write(data.data if data.flags.c_contiguous and data.ndim else data.tobytes())
+            done += data.nbytes
