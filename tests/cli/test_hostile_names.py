@@ -22,6 +22,7 @@ from cnnstudio.core.files import read_json, write_json
 from cnnstudio.core.formatting import clean_line, clean_text
 from cnnstudio.core.logs import configure_logging
 from cnnstudio.data.sources.folder_list import RegisteredSet, register_set
+from tests.interchange.onnx.graphs import Graph
 
 Output = pytest.CaptureFixture[str]
 
@@ -42,6 +43,8 @@ class Stranger:
     images: Path
     image: Path
     archive: Path
+    onnx: Path
+    weights: Path
     out: Path
 
 
@@ -57,6 +60,8 @@ def stranger(trained: Path, images: Path, tmp_path: Path, monkeypatch: pytest.Mo
         tmp_path / f"images{HOSTILE}",
         tmp_path / f"image{HOSTILE}.png",
         tmp_path / f"archive{HOSTILE}.tar.gz",
+        tmp_path / f"net{HOSTILE}.onnx",
+        tmp_path / f"weights{HOSTILE}.safetensors",
         tmp_path / f"out{HOSTILE}",
     )
     _write_images(images, found)
@@ -73,6 +78,9 @@ def stranger(trained: Path, images: Path, tmp_path: Path, monkeypatch: pytest.Mo
         f"layers.Dense(2, name={name}), layers.Mystery({name})])\nmodel.compile(optimizer={name})\n"
     )
     found.archive.write_bytes(b"no archive")
+    graph = Graph(("N", 3, 4, 4))
+    graph.add("Mystery", graph.conv("image", 3, 2), name=HOSTILE)
+    found.onnx.write_bytes(graph.model(HOSTILE, f"{HOSTILE}2").SerializeToString())
     return found
 
 
@@ -121,7 +129,12 @@ CASES: dict[tuple[str, ...], list[list[str]]] = {
         ["RUN", "--format", "safetensors,pytorch", "--out", "OUT"],
         ["RUN", "--format", "safetensors", "--out", "IMAGE"],
     ],
-    ("import",): [["CODE", "--out", "OUT"], ["CODE", "--out", "OUT", "--recipe", "OUT"]],
+    ("import",): [
+        ["CODE", "--out", "OUT"],
+        ["CODE", "--out", "OUT", "--recipe", "OUT"],
+        ["ONNX", "--out", "OUT"],
+        ["ONNX", "--out", "OUT", "--weights-out", "WEIGHTS", "--network", HOSTILE],
+    ],
     ("inspect",): [
         ["RUN", "--instrument", "confusion", *ON_CPU],
         ["RUN", "--instrument", "mistakes", *ON_CPU],

@@ -21,7 +21,9 @@ from cnnstudio.design.file import read_design
 from cnnstudio.export import ExportError, ExportFailed, ExportResult, exporters, select_exporters
 from cnnstudio.export.onnx import Onnx
 from cnnstudio.export.verification import BATCHES, TOLERANCE, Verification
+from cnnstudio.interchange.onnx.reader import read_onnx
 from cnnstudio.runs.run import Run, RunError
+from cnnstudio.training.pretrained.onnx_scores import compare_scores
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +79,18 @@ def test_the_onnx_file_gives_the_same_logits_for_any_batch_size(
         with torch.inference_mode():
             expected = model(model.normalize(images)).numpy()
         np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_the_onnx_file_is_imported_with_its_weights_and_normalization(
+    run: Run, onnx_export: tuple[ExportResult, Path, str]
+) -> None:
+    """Written by PyTorch's exporter of today, the other one than in tests/interchange/onnx."""
+    imported = read_onnx(onnx_export[1] / "model.onnx")
+    comparison = compare_scores(imported)
+    assert imported.is_exact, imported.design.notes
+    assert comparison.agrees, comparison.text
+    assert imported.normalization is not None
+    np.testing.assert_allclose(imported.normalization, run.normalization, rtol=1e-4)
 
 
 def test_the_onnx_file_documents_its_input_and_contains_no_local_paths(

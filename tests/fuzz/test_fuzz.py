@@ -14,6 +14,7 @@ import pytest
 
 from tests.fuzz.harness import COUNT, ChildProcess, fuzz
 from tests.fuzz.listings import Listings
+from tests.fuzz.onnx_files import OnnxFiles
 from tests.fuzz.target import Target
 from tests.fuzz.targets import (
     Checkpoints,
@@ -30,7 +31,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Generating overly large repr"),
 ]
 
-TARGETS = [Designs, Recipes, RunFolders, Checkpoints, Snapshots, DataSets, Searches, Listings]
+TARGETS = [Designs, Recipes, RunFolders, Checkpoints, Snapshots, DataSets, Searches, Listings, OnnxFiles]
 
 
 @pytest.fixture(scope="module")

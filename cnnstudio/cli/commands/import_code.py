@@ -1,4 +1,4 @@
-"""`cnnstudio import`: converts Keras or PyTorch code to a design. The code is read, never run."""
+"""`cnnstudio import`: converts Keras or PyTorch code, or an ONNX file, to a design. Neither is run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.commands.summary import summary, summary_text
+from cnnstudio.cli.imports.onnx import image_size, import_onnx, is_onnx
 from cnnstudio.cli.output import echo, print_json
 from cnnstudio.core.files import exists, is_folder
 from cnnstudio.core.parameters import shorten
@@ -21,19 +22,21 @@ if TYPE_CHECKING:
 
 class ImportCode(Command):
     name = "import"
-    help = "convert Keras or PyTorch code to a design, without running it"
+    help = "convert Keras or PyTorch code, or an ONNX file with its weights, to a design"
     examples = (
         "cnnstudio import model.py --out my.cnn.json",
         "cnnstudio import model.py --out my.cnn.json --recipe my-recipe.json",
+        "cnnstudio import net.onnx --out my.cnn.json --weights-out net.safetensors",
     )
     order = 1
 
     def add_arguments(self, parser: Parser) -> None:
         parser.add_argument(
             "code",
-            metavar="CODE.py",
+            metavar="FILE",
             type=Path,
-            help="a Python file, notebook or Markdown page with the code of a network",
+            help="a Python file, notebook or Markdown page with the code of a network, or an ONNX file; "
+            "neither is run",
         )
         parser.add_argument(
             "--out", required=True, metavar="DESIGN", type=Path, help="the design file to write"
@@ -49,13 +52,25 @@ class ImportCode(Command):
             metavar="NAME",
             default="",
             help="the network to read, if the code has several (default: the largest that is trained); "
-            "PyTorch: or a call, such as “Net(depth=20)”",
+            "PyTorch: or a call, such as “Net(depth=20)”; ONNX: an output",
         )
         parser.add_argument(
             "--classes",
             metavar="N",
             type=class_count,
             help="the number of classes in your data; sets the last layer",
+        )
+        parser.add_argument(
+            "--weights-out",
+            metavar="FILE.safetensors",
+            type=Path,
+            help="ONNX: also write the weights, for cnnstudio train --weights",
+        )
+        parser.add_argument(
+            "--size",
+            metavar="N or HxW",
+            type=image_size,
+            help="ONNX: the height and width of images, if the file leaves them open",
         )
         add_json_option(parser)
 
@@ -65,9 +80,15 @@ class ImportCode(Command):
         from cnnstudio.interchange.endings import with_classes
         from cnnstudio.training.recipe.recipe import split_valid_fields
 
-        for option, path in (("--out", options.out), ("--recipe", options.recipe)):
+        for option in ("out", "recipe", "weights_out"):
+            path = getattr(options, option)
             if path is not None and is_folder(path):
-                raise UsageError(f"{option}: {path} is a folder; specify a file")
+                raise UsageError(f"--{option.replace('_', '-')}: {path} is a folder; specify a file")
+        if is_onnx(options.code):
+            return import_onnx(options)
+        for option in ("weights_out", "size"):
+            if getattr(options, option) is not None:
+                raise UsageError(f"--{option.replace('_', '-')}: only for ONNX files; code has no weights")
         imported, code = _read(options.code, options.network)
         if options.classes is not None:
             imported = with_classes(imported, options.classes)

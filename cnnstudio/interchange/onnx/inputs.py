@@ -15,6 +15,7 @@ from cnnstudio.layers.base import Shape
 
 _COLORS = (1, 3, 4)
 _FLOATS = ("float", "double", "float16", "bfloat16")
+_NUMPY_TYPES = {"float": "float32", "double": "float64"}
 _INTEGERS = ("uint8", "int32", "int64", "int8", "uint16", "int16")
 _MAXIMUM_BATCH = 4096
 
@@ -40,6 +41,11 @@ class ImageInput:
     @property
     def is_integer(self) -> bool:
         return self.type_name in _INTEGERS
+
+    @property
+    def numpy_type(self) -> str:
+        """The type of the values that the file takes."""
+        return _NUMPY_TYPES.get(self.type_name, self.type_name)
 
 
 def image_inputs(graph: Graph, size: tuple[int, int] | None) -> list[ImageInput]:
@@ -92,7 +98,7 @@ def _readings(
     elif len(dims) == 2:
         shape = Shape.of(1, *_height_and_width(dims[0], dims[1], size))
         view = plain(shape)[1:]
-        yield ImageInput(info.name, shape, view, batch, info.type_name, (1, 2), shape.dims[1:])
+        yield ImageInput(info.name, shape, view, batch, info.type_name, (0, 1, 2), shape.dims[1:])
     else:
         yield _from_vector(info, dims[0], batch)
 

@@ -24,6 +24,22 @@ def merged_steps(steps: Sequence[AnyStep], shape: Shape | None) -> list[AnyStep]
 
     Constants that no layer takes in become layers, if the shape is known.
     """
+    result: list[AnyStep] = []
+    for step in _with_neighbors(steps):
+        if isinstance(step, Affine) and (given := shapes_before([*result, step], shape)) is not None:
+            step = as_layer(step, given)
+        before = result[-1] if result else None
+        joined = _with_padding(before, step, shapes_before(result, shape)) if before else None
+        if joined is not None:
+            result[-1] = joined
+        else:
+            result.append(step)
+    # The layers that constants have become may take in activations.
+    return _with_neighbors(result)
+
+
+def _with_neighbors(steps: Sequence[AnyStep]) -> list[AnyStep]:
+    """The steps, of which those that a step before takes in are left out."""
     found: list[AnyStep] = []
     for step in steps:
         joined = _joined(found[-1], step) if found else None
@@ -33,17 +49,7 @@ def merged_steps(steps: Sequence[AnyStep], shape: Shape | None) -> list[AnyStep]
             found[-2] = _activated(layer, step)
         else:
             found.append(step)
-    result: list[AnyStep] = []
-    for step in found:
-        if isinstance(step, Affine) and shape is not None:
-            step = as_layer(step, shape)
-        before = result[-1] if result else None
-        joined = _with_padding(before, step, shapes_before(result, shape)) if before else None
-        if joined is not None:
-            result[-1] = joined
-        else:
-            result.append(step)
-    return result
+    return found
 
 
 def _layer_before_pooling(found: Sequence[AnyStep], step: Step) -> Step | None:

@@ -19,7 +19,7 @@ from cnnstudio.interchange.onnx.operators.arrangement import ARRANGEMENT
 from cnnstudio.interchange.onnx.operators.dense import DENSE
 from cnnstudio.interchange.onnx.operators.joins import JOINS
 from cnnstudio.interchange.onnx.operators.normalization import NORMALIZATION, spelled_out_normalization
-from cnnstudio.interchange.onnx.operators.windows import WINDOWS
+from cnnstudio.interchange.onnx.operators.windows import WINDOWS, cropped_pooling
 from cnnstudio.interchange.onnx.pointwise import BINARY, UNARY, with_source
 from cnnstudio.interchange.onnx.values import Cause, Features, Inexpressible, Value
 from cnnstudio.interchange.onnx.views import View
@@ -193,7 +193,11 @@ def _outputs(node: Node) -> Sequence[Value]:
             found = spelled_out(node, functions) or spelled_out_normalization(node)
             if found is not None:
                 return [found]
-    elif operation.outputs:
+    else:
+        cropped = cropped_pooling(node) if operation.kind in ("Slice", "Pad") else None
+        if cropped is not None:
+            return [cropped]
+    if not is_pointwise and operation.outputs:
         context.functions[operation.outputs[0]] = with_source({}, operation.outputs[0])
     if inexpressible:
         causes = dict.fromkeys(cause for value in inexpressible for cause in value.causes)

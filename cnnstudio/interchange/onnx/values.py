@@ -35,7 +35,7 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """x * scale + shift, float32, with one number per channel or a single one. Layers take it in if they can."""
+    """x * scale + shift, float32, a number per channel or a single one. Layers take it in if they can."""
 
     scale: Array | None
     shift: Array | None

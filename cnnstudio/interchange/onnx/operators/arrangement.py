@@ -46,6 +46,8 @@ def _flatten(node: Node) -> Features:
     features, axis = node.features(0), node.integer("axis", 1)
     sizes = _all_dims(node, features)
     axis = axis % len(sizes)
+    if axis == 0:
+        raise NotExpressibleError("mixes the values of different images")
     return _rearranged(node, features, [math.prod(sizes[:axis]), math.prod(sizes[axis:])])
 
 

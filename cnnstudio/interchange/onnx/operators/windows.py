@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 from cnnstudio.interchange.onnx.errors import NotExpressibleError
-from cnnstudio.interchange.onnx.folding import axes_of
+from cnnstudio.interchange.onnx.folding import axes_of, integers, slices
 from cnnstudio.interchange.onnx.node import Handler, Node
 from cnnstudio.interchange.onnx.operators.dense import dense
-from cnnstudio.interchange.onnx.operators.images import as_image, is_pixel
+from cnnstudio.interchange.onnx.operators.images import as_image, is_pixel, settled
 from cnnstudio.interchange.onnx.values import Features, Step, make
 from cnnstudio.interchange.onnx.views import Axis, channel_axis, dims, plain
 from cnnstudio.layers.base import Shape
@@ -17,6 +18,8 @@ from cnnstudio.layers.sliding_window import Sizes, effective_kernel_size, same_p
 Sides = tuple[Sizes, Sizes]
 """((top, bottom), (left, right)) in pixels."""
 _NONE: Sides = ((0, 0), (0, 0))
+_TO_THE_END = 2**31 - 1
+"""And more: how files say that a slice has no end."""
 
 
 def _padding(node: Node, shape: Shape, extent: Sizes, strides: Sizes) -> Sides:
@@ -141,9 +144,49 @@ def average_pooling(node: Node) -> Features:
     return image.after(layer).nonnegative(image.is_nonnegative)
 
 
+def cropped_pooling(node: Node) -> Features | None:
+    """A pooling of which this node cuts off the first rows or columns; None for anything else.
+
+    PyTorch pads both sides equally: so it pools one row and column too many, for Keras's "same" at a stride
+    of 1. Cutting off as many rows as were padded is the same as padding less.
+    """
+    operation = node.operation
+    pooling = node.context.producers.get(operation.inputs[0]) if operation.inputs else None
+    handlers = {"MaxPool": max_pooling, "AveragePool": average_pooling}
+    if pooling is None or pooling.kind not in handlers or pooling.domain:
+        return None
+    pooled = Node(pooling, node.context)
+    pads, cut = pooled.integers("pads"), _cut(node)
+    if pads is None or len(pads) != 4 or cut is None or pooled.pair("strides") != (1, 1):
+        return None
+    if not all(0 <= each <= pad for each, pad in zip(cut, pads, strict=False)):
+        return None
+    fewer = [pads[0] - cut[0], pads[1] - cut[1], *pads[2:]]
+    changed = dataclasses.replace(pooling, attributes={**pooling.attributes, "pads": fewer})
+    return handlers[pooling.kind](Node(changed, node.context))
+
+
+def _cut(node: Node) -> tuple[int, int] | None:
+    """The first rows and columns that a Slice or Pad of (N, C, H, W) cuts off, if it does just that."""
+    cut = [0, 0, 0, 0]
+    arrays = [None, *node.arrays()[1:]]
+    if node.operation.kind == "Slice":
+        for axis, start, stop, step in slices(node.operation, arrays, 4):
+            if step != 1 or stop < _TO_THE_END or start < 0:
+                return None
+            cut[axis] += start
+    elif node.operation.kind == "Pad":
+        given = arrays[1] if len(arrays) > 1 else None
+        pads = node.integers("pads") if given is None else integers(given)
+        if pads is None or len(pads) != 8 or any(pads[4:]) or max(pads) > 0:
+            return None
+        cut = [-each for each in pads[:4]]
+    return (cut[2], cut[3]) if not any(cut[:2]) and any(cut) else None
+
+
 def _global(node: Node, type_name: str, axes: list[int] | None, *, keep: bool) -> Features:
     """The mean or maximum of each feature map; `axes` of the file's array, None for all but the first two."""
-    features = node.features(0)
+    features = settled(node.features(0))
     rank = len(features.view) + 1
     if is_pixel(features) and axes is None:
         return features

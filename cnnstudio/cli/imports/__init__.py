@@ -1,0 +1,1 @@
+"""What `cnnstudio import` does with files that are no code."""
