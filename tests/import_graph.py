@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 Graph = Mapping[str, frozenset[str]]
@@ -13,7 +13,14 @@ Graph = Mapping[str, frozenset[str]]
 def import_graph(root: Path, package: str = "cnnstudio") -> Graph:
     """All imports below `root / package`, including those for type annotations and inside functions."""
     files = {_module(path.relative_to(root)): path for path in sorted((root / package).rglob("*.py"))}
-    return {name: frozenset(_imports(path, files)) - {name} for name, path in files.items()}
+    return {
+        name: imports_of(path.read_text(encoding="utf-8"), files) - {name} for name, path in files.items()
+    }
+
+
+def imports_of(source: str, known: Collection[str]) -> frozenset[str]:
+    """What a module with that source imports of the known modules."""
+    return frozenset(_imports(source, known))
 
 
 def _module(path: Path) -> str:
@@ -21,8 +28,8 @@ def _module(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def _imports(path: Path, known: Mapping[str, Path]) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def _imports(source: str, known: Collection[str]) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
