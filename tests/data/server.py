@@ -116,7 +116,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                         return
                     self.wfile.write(body[number : number + 1])
             elif behavior.stall_after is not None:
-                server.closing.wait(20)
+                server.closing.wait(60)
 
         def log_message(self, format: str, *arguments: object) -> None:
             return
