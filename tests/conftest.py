@@ -10,10 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cnnstudio.training.checkpoints import save_schedule
 from cnnstudio.training.hardware import thread_policy
 from tests.threads import KeepThreads
+
+# A busy machine must not fail a test, neither by slow examples nor by slow generation. The examples are the
+# same in every run, so that what fails does so at once and for everybody. `make fuzz` tries many more.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)

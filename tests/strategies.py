@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from cnnstudio.core.parameters import Choice, Flag, Integer, Number, Pair, Parameter, Sides, parameters
@@ -14,10 +13,6 @@ from cnnstudio.design import edits
 from cnnstudio.design.network import IdGenerator, Network, Node, Place
 from cnnstudio.layers.base import Group, Layer, Shape
 from cnnstudio.layers.catalog import layer_types
-
-# A busy machine must not fail a test, neither by slow examples nor by slow generation.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("suite")
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
