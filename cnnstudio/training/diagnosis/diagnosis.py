@@ -38,9 +38,6 @@ from cnnstudio.training.recipe.recipe import Recipe
 
 _SMOOTHING = 0.95
 """Decay of the running mean of the losses."""
-_INITIAL_STEPS = 5
-"""Their mean loss is the initial loss."""
-
 _MIN_STEPS = 30
 """With fewer steps, the losses are too noisy to judge."""
 
@@ -344,8 +341,8 @@ class _Steps:
 
     @property
     def initial(self) -> float:
-        """The mean loss of the run's first steps."""
-        return mean(self._losses[:_INITIAL_STEPS] or [0.0]) if self._initial is None else self._initial
+        """The loss of the run's first step: at a rate that is far too high, that of the second is larger."""
+        return next(iter(self._losses), 0.0) if self._initial is None else self._initial
 
     @property
     def current(self) -> float:
