@@ -521,7 +521,7 @@ def test_help_and_version_exit_with_0(capsys: Output) -> None:
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     env = {name: value for name, value in os.environ.items() if name not in environment or environment[name]}
     return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, env=env | environment, timeout=60
+        [sys.executable, *arguments], capture_output=True, text=True, env=env | environment, timeout=240
     )
 
 

@@ -136,7 +136,7 @@ def test_a_full_disk_fails_the_run_with_the_reason(train: list[str], images: Pat
         "from cnnstudio.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", limited, *train], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", limited, *train], capture_output=True, text=True, timeout=240
     )
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
@@ -165,7 +165,7 @@ def test_a_closed_terminal_stops_the_run_with_a_checkpoint(train: list[str], tmp
     while b"best so far" not in output:
         output += os.read(terminal, 4096)
     os.close(terminal)
-    assert process.wait(60) == 130
+    assert process.wait(240) == 130
     assert Run.open(tmp_path / "run").status == "stopped"
     assert not Run.open(tmp_path / "run").model("last").training
 

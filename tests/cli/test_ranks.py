@@ -91,7 +91,7 @@ def test_a_killed_rank_ends_all_ranks_with_one_error(command: list[str], tmp_pat
     run_folder = ["--run", str(tmp_path / "run")]
     with started([*command, "--epochs", "10000", *run_folder], 0, tmp_path / "home") as process:
         kill_in_the_middle(process, 1)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=240)
     assert process.returncode == 1
     assert "Another process of this training ended or became unreachable" in only_error(errors)
     assert "[rank" not in errors, "torch starts the lines of a traceback like this"

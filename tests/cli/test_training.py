@@ -258,7 +258,7 @@ def test_a_signal_stops_the_run_with_a_checkpoint(train: list[str], number: int,
         if events[-1]["event"] == "EpochEnded":
             process.send_signal(number)
             break
-    rest, errors = process.communicate(timeout=60)
+    rest, errors = process.communicate(timeout=240)
     assert process.returncode == 130
     assert errors == ""
     assert json.loads(rest.splitlines()[-1])["outcome"] == "stopped"
@@ -293,7 +293,7 @@ def test_a_closed_pipe_stops_the_run(train: list[str], tmp_path: Path) -> None:
     assert process.stderr is not None
     with process.stderr as errors:
         assert errors.read() == ""
-    assert process.wait(60) == 130
+    assert process.wait(240) == 130
     assert Run.open(tmp_path / "run").status == "stopped"
 
 

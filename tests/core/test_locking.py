@@ -46,11 +46,11 @@ def test_with_more_attempts_a_lock_is_waited_for(tmp_path: Path) -> None:
     def hold() -> None:
         with FileLock(path):
             is_held.set()
-            assert may_end.wait(20)
+            assert may_end.wait(60)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert is_held.wait(20)
+    assert is_held.wait(60)
     with pytest.raises(BlockingIOError), FileLock(path):
         pass
     threading.Timer(0.3, may_end.set).start()

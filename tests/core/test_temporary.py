@@ -170,11 +170,11 @@ def test_a_process_that_ends_at_once_discards_what_its_threads_still_write(tmp_p
         with temporary_folder(tmp_path, "export") as folder:
             (folder / "half").touch()
             written.set()
-            discarded.wait(20)
+            discarded.wait(60)
 
     thread = threading.Thread(target=write)
     thread.start()
-    written.wait(20)
+    written.wait(60)
     discard_temporary_folders()
     assert names(tmp_path) == ["mine.txt"]
     discarded.set()
@@ -194,7 +194,7 @@ def test_a_terminated_command_leaves_nothing(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "written\n"
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=240)
     assert process.returncode == 128 + signal.SIGTERM
     assert errors == "cnnstudio: stopped\n"
     assert names(tmp_path) == []

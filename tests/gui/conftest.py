@@ -11,13 +11,33 @@ os.environ.setdefault(
 
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
+from functools import partialmethod
 
 import pytest
 import shiboken6
-from PySide6.QtCore import QObject, QThread, QTimer
+from PySide6.QtCore import QCoreApplication, QObject, QThread, QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox
+from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QInputDialog, QMessageBox
+from pytestqt.qtbot import QtBot
+
+PATIENCE_MS = 60_000
+"""How long tests wait for what has to come. Long, because a busy machine may stop for seconds."""
+
+
+class PatientQtBot(QtBot):
+    """Waits longer than pytest-qt's 5 seconds, unless a test says how long."""
+
+
+for _name in ("waitUntil", "waitSignal", "waitSignals", "waitActive", "waitExposed"):
+    setattr(PatientQtBot, _name, partialmethod(getattr(QtBot, _name), timeout=PATIENCE_MS))
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:
+    """pytest-qt's, with more patience."""
+    return PatientQtBot(request)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -68,10 +88,17 @@ def _no_unexpected_dialog(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_left_running() -> Iterator[None]:
-    """Checks that the test has left no active timer and no running QThread."""
+    """Checks that the test has left no active timer and no running QThread.
+
+    A timer that fires once, or a thread that is at its end, may take a moment longer on a busy machine: it
+    ends here, with the events that it causes, and not in the next test.
+    """
     before = {id(each) for each in _running()}
     yield
-    left = [each for each in _running() if id(each) not in before]
+    deadline = time.monotonic() + 5
+    while (left := [each for each in _running() if id(each) not in before]) and time.monotonic() < deadline:
+        QCoreApplication.processEvents()
+        time.sleep(0.005)
     assert not left, f"left running: {[f'{each!r} of {each.parent()!r}' for each in left]}"
 
 

@@ -472,7 +472,7 @@ def test_a_signal_stops_the_run_with_a_checkpoint(
 ) -> None:
     process = train_in_process()
     process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=240)
     assert output.splitlines()[-1] == "Finished stopped"
     assert process.returncode == 0
     run = Run.open(tmp_path / "run")

@@ -49,7 +49,7 @@ def compare(qtbot: QtBot) -> Iterator[Compare]:
         dialog.show()
         state = dialog.findChild(QLabel, "comparisonState")
         assert isinstance(state, QLabel)
-        qtbot.waitUntil(lambda: state.isHidden() or not state.text().startswith("Reading"), timeout=20_000)
+        qtbot.waitUntil(lambda: state.isHidden() or not state.text().startswith("Reading"), timeout=60_000)
         return dialog
 
     yield show

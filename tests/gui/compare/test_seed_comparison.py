@@ -77,7 +77,7 @@ class Comparison:
 def session() -> Iterator[TrainingSession]:
     session = TrainingSession()
     yield session
-    assert session.shutdown(10)
+    assert session.shutdown(60)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from cnnstudio.gui.compute.compute_thread import ComputeThread, has_running_thre
 def thread() -> Iterator[ComputeThread]:
     thread = ComputeThread()
     yield thread
-    assert thread.close(5)
+    assert thread.close(60)
 
 
 def test_tasks_run_in_order_on_one_thread_other_than_the_main_one(
@@ -38,7 +38,7 @@ def test_no_thread_runs_before_the_first_task() -> None:
     thread = ComputeThread()
 
     assert thread._thread is None
-    assert thread.close(1)
+    assert thread.close(60)
 
 
 def test_a_failing_task_is_logged_and_the_next_one_runs(
@@ -56,22 +56,22 @@ def test_a_failing_task_is_logged_and_the_next_one_runs(
 
 def test_closing_drops_the_queued_tasks(thread: ComputeThread) -> None:
     running, release, second = threading.Event(), threading.Event(), threading.Event()
-    thread.submit(lambda: (running.set(), release.wait(5)))  # type: ignore[arg-type,return-value]  # the result is ignored
+    thread.submit(lambda: (running.set(), release.wait(60)))  # type: ignore[arg-type,return-value]  # the result is ignored
     thread.submit(second.set)
-    assert running.wait(5)
+    assert running.wait(60)
 
     assert not thread.close(0.05)
     assert has_running_threads()
     release.set()
 
-    assert compute_thread._abandoned[-1].wait(5000)
+    assert compute_thread._abandoned[-1].wait(60_000)
     assert not has_running_threads()
     assert not second.is_set()
 
 
 def test_no_task_runs_after_closing() -> None:
     thread = ComputeThread()
-    thread.close(1)
+    thread.close(60)
 
     thread.submit(lambda: None)
 

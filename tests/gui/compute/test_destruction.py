@@ -45,7 +45,7 @@ def test_a_task_of_the_compute_thread(qtbot: QtBot, destroyed_in: list[threading
     for _ in range(200):
         thread.submit(partial(use, Widget(destroyed_in)))
     qtbot.waitUntil(lambda: thread.pending == 0)
-    assert thread.close(5)
+    assert thread.close(60)
     assert len(destroyed_in) == 200
 
 
@@ -54,7 +54,7 @@ def test_a_task_of_the_session_with_its_callbacks(qtbot: QtBot, destroyed_in: li
     for _ in range(50):
         session.run_task(partial(use, Widget(destroyed_in)), partial(use, Widget(destroyed_in)))
     qtbot.waitUntil(lambda: not session.is_busy, timeout=60_000)
-    assert session.shutdown(5)
+    assert session.shutdown(60)
     assert len(destroyed_in) == 100
 
 

@@ -74,7 +74,7 @@ def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
     studio = Studio(qtbot, image_folder(tmp_path / "images"))
     yield studio
     studio.dashboard.close_run()
-    assert studio.session.shutdown(10)
+    assert studio.session.shutdown(60)
 
 
 def test_a_complete_training_leaves_curves_maps_and_a_run(studio: Studio) -> None:
@@ -154,7 +154,7 @@ def test_closing_while_it_trains_keeps_the_weights(studio: Studio) -> None:
     studio.until(State.RUNNING)
     studio.until_steps(20)
 
-    assert studio.session.shutdown(10)
+    assert studio.session.shutdown(60)
 
     run = studio.session.run
     assert run is not None
@@ -328,7 +328,7 @@ def test_a_device_failure_is_reported_in_one_sentence_and_not_as_an_internal_err
     monkeypatch.setattr(TrainingStep, "backward", fail)
     session.start(TINY, str(image_folder(tmp_path / "data")), Recipe("quick", epochs=2, batch_size=4))
     qtbot.waitUntil(lambda: session.state is State.IDLE and not session.is_busy, timeout=PATIENCE_MS)
-    assert session.shutdown(10)
+    assert session.shutdown(60)
     (message,) = failures
     assert message.startswith("The device cpu failed (CUDA error: device-side assert triggered): restart the")
     assert not caplog.records

@@ -50,7 +50,7 @@ def folder(tmp_path: Path, images: Path) -> Path:
 def session() -> Iterator[TrainingSession]:
     session = TrainingSession()
     yield session
-    assert session.shutdown(20)
+    assert session.shutdown(60)
 
 
 @pytest.fixture

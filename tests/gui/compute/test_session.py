@@ -69,7 +69,7 @@ class ScriptedSession:
 def session() -> Iterator[TrainingSession]:
     session = TrainingSession()
     yield session
-    assert session.shutdown(10)
+    assert session.shutdown(60)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def scripted(session: TrainingSession, monkeypatch: pytest.MonkeyPatch) -> Scrip
 
 def until(qtbot: QtBot, scripted: ScriptedSession, state: State) -> None:
     # Long enough to draw the shapes on a busy machine.
-    qtbot.waitUntil(lambda: scripted.session.state is state, timeout=30_000)
+    qtbot.waitUntil(lambda: scripted.session.state is state, timeout=60_000)
 
 
 def test_a_run_goes_from_loading_to_running_to_idle(scripted: ScriptedSession, qtbot: QtBot) -> None:
@@ -120,12 +120,12 @@ def test_no_number_is_lost_and_only_the_newest_snapshot_is_delivered(
 def test_pause_resume_and_stop_reach_the_training(scripted: ScriptedSession, qtbot: QtBot) -> None:
     def act(emit: Callable[[Event], None], control: Control) -> None:
         emit(started())
-        assert control.pause.wait(5)
+        assert control.pause.wait(60)
         emit(Paused(3))
         while control.wait_if_paused(0.01):
             pass
         emit(Resumed(3))
-        assert control.stop.wait(5)
+        assert control.stop.wait(60)
         emit(finished("stopped", "Stopped in epoch 1."))
 
     scripted.script(act)
@@ -146,7 +146,7 @@ def test_stop_while_loading_ends_without_a_run(
     scripted: ScriptedSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(name: str, control: Control) -> None:
-        assert control.stop.wait(5)
+        assert control.stop.wait(60)
         raise Cancelled
 
     scripted.script(lambda emit, control: pytest.fail("it trained"))
@@ -165,7 +165,7 @@ def test_a_second_start_is_ignored(scripted: ScriptedSession, qtbot: QtBot) -> N
     def act(emit: Callable[[Event], None], control: Control) -> None:
         runs.append(control)
         emit(started())
-        control.stop.wait(5)
+        control.stop.wait(60)
 
     scripted.script(act)
     scripted.start()
@@ -342,10 +342,10 @@ def test_the_last_watched_layer_wins_a_race_with_the_start_of_the_training(
     monkeypatch.setattr(session, "_load", lambda *arguments: None)
     monkeypatch.setattr("cnnstudio.insight.feature_maps.FeatureMapProbe", SlowProbe)
     # The run does not end before both calls of `watch`.
-    monkeypatch.setattr("cnnstudio.runs.start.start_run", lambda *arguments, **options: both_watched.wait(10))
+    monkeypatch.setattr("cnnstudio.runs.start.start_run", lambda *arguments, **options: both_watched.wait(60))
     session.watch("old", 0)
     session.start(TINY, "tiny", RECIPE)
-    assert watching.wait(10)
+    assert watching.wait(60)
 
     session.watch("new", 0)
     proceed.set()
@@ -396,7 +396,7 @@ def test_a_cancelled_task_calls_no_callback(scripted: ScriptedSession, qtbot: Qt
         ended.set()
 
     task = scripted.session.run_task(work, lambda result: pytest.fail("a callback was called"))
-    assert began.wait(5)
+    assert began.wait(60)
     task.cancel()
 
     qtbot.waitUntil(lambda: not scripted.session.is_busy)
@@ -408,7 +408,7 @@ def test_a_training_waits_for_a_running_task(scripted: ScriptedSession, qtbot: Q
     release = threading.Event()
 
     def work(progress: object, cancelled: object) -> None:
-        release.wait(5)
+        release.wait(60)
         order.append("task")
 
     scripted.script(lambda emit, control: order.append("training"))
@@ -441,14 +441,14 @@ def test_shutting_down_stops_the_training(monkeypatch: pytest.MonkeyPatch, qtbot
 
     def act(emit: Callable[[Event], None], control: Control) -> None:
         emit(started())
-        control.stop.wait(10)
+        control.stop.wait(60)
         emit(finished("stopped", "Stopped in epoch 1."))
 
     scripted.script(act)
     scripted.start()
     until(qtbot, scripted, State.RUNNING)
 
-    assert session.shutdown(5)
+    assert session.shutdown(60)
 
     assert session.state is State.IDLE
     assert scripted.events[-1] == finished("stopped", "Stopped in epoch 1.")

@@ -89,7 +89,7 @@ def test_a_download_shows_its_progress_and_its_end(
 
     def download(self: Cifar10, progress: ProgressFunction, cancelled: CancelFunction) -> None:
         progress(Progress(41, 170, "Downloading CIFAR-10: 41 of 170 MB"))
-        release.wait(10)
+        release.wait(60)
         downloaded.set()
 
     monkeypatch.setattr(Cifar10, "download", download)
@@ -137,7 +137,7 @@ def test_cancel_ends_the_download_without_an_error(
     started, ended = threading.Event(), threading.Event()
     monkeypatch.setattr(Cifar10, "download", hanging_download(started, ended))
     press(qtbot, dialog, "cifar10", "download")
-    assert started.wait(10)
+    assert started.wait(60)
     press(qtbot, dialog, "cifar10", "cancel")
     qtbot.waitUntil(lambda: buttons(dialog, "cifar10") == {"download", "archive"})
     assert ended.is_set()
@@ -150,7 +150,7 @@ def test_closing_the_dialog_cancels_the_download(
     started, ended = threading.Event(), threading.Event()
     monkeypatch.setattr(Cifar10, "download", hanging_download(started, ended))
     press(qtbot, dialog, "cifar10", "download")
-    assert started.wait(10)
+    assert started.wait(60)
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     assert ended.is_set()
     assert not dialog.isVisible()
@@ -199,7 +199,7 @@ def test_scanning_a_folder_can_be_cancelled(
     monkeypatch.setattr(os, "scandir", endless)
     qtbot.mouseClick(dialog.findChild(QPushButton, "addFolder"), Qt.MouseButton.LeftButton)
     adding = dialog.findChild(ProgressLine, "adding")
-    assert scanning.wait(10)
+    assert scanning.wait(60)
     assert (adding.isVisible(), adding.text) == (True, "Scanning flowers")
 
     qtbot.mouseClick(adding.findChild(QPushButton, "cancel"), Qt.MouseButton.LeftButton)

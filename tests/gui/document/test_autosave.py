@@ -108,7 +108,10 @@ def listed(dialog: UnsavedDialog) -> list[str]:
 # Keeping
 
 
-def test_an_edit_by_hand_is_in_the_file_after_one_interval(open_window: OpenWindow, home: Path) -> None:
+def test_an_edit_by_hand_is_in_the_file_after_one_interval(
+    open_window: OpenWindow, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autosave, "AUTOSAVE_INTERVAL_MS", 600_000)  # only when the test says so
     window = open_window()
     delete_a_layer(window)
     assert window.isWindowModified()
@@ -125,9 +128,12 @@ def test_the_interval_is_below_five_seconds_and_edits_do_not_postpone_it(open_wi
     # A coarse timer may be late by a twentieth.
     assert timer.interval() * 1.05 < 5_000
     assert timer.timerType() in (Qt.TimerType.CoarseTimer, Qt.TimerType.PreciseTimer)
+    fired: list[bool] = []
+    timer.timeout.connect(lambda: fired.append(True))
     left = timer.remainingTime()
     delete_a_layer(window)
-    assert timer.remainingTime() <= left
+    # A busy machine may have taken longer than an interval.
+    assert fired or timer.remainingTime() <= left
 
 
 def test_a_burst_of_edits_does_not_postpone_the_autosave(

@@ -51,7 +51,7 @@ def panel(qtbot: QtBot, run: Path, tmp_path: Path) -> Iterator[ExportPanel]:
     field(panel).setText(str(tmp_path / "model"))
     yield panel
     panel.close()
-    assert session.shutdown(10)
+    assert session.shutdown(60)
 
 
 def field(panel: ExportPanel) -> QLineEdit:
@@ -178,7 +178,7 @@ def test_a_missing_run_is_reported(
     qtbot.waitUntil(lambda: "There is no run in" in shown(panel), timeout=60_000)
     assert button(panel, "export").isEnabled()
     panel.close()
-    assert session.shutdown(10)
+    assert session.shutdown(60)
 
 
 def test_another_run_does_not_disturb_an_export(
@@ -231,7 +231,7 @@ def test_progress_is_shown_and_cancel_ends_it(panel: ExportPanel, qtbot: QtBot, 
     press(qtbot, panel, "cancel")
     assert "Export canceled" in shown(panel)
     assert button(panel, "export").isEnabled()
-    assert slow.cancelled.wait(10)
+    assert slow.cancelled.wait(60)
 
 
 def test_keys_act_on_the_export_while_it_runs_and_after_it(
@@ -245,7 +245,7 @@ def test_keys_act_on_the_export_while_it_runs_and_after_it(
     qtbot.waitUntil(slow.started.is_set, timeout=60_000)
     assert button(panel, "cancel").hasFocus()
     qtbot.keyClick(button(panel, "cancel"), Qt.Key.Key_Space)
-    assert slow.cancelled.wait(10)
+    assert slow.cancelled.wait(60)
     assert button(panel, "export").hasFocus()
 
 
@@ -259,7 +259,7 @@ def test_an_export_goes_on_when_another_run_is_shown(
     assert not slow.cancelled.is_set()
     assert not button(panel, "export").isEnabled()
     press(qtbot, panel, "cancel")
-    assert slow.cancelled.wait(10)
+    assert slow.cancelled.wait(60)
 
 
 def test_without_a_trained_model_the_panel_says_what_to_do(panel: ExportPanel) -> None:

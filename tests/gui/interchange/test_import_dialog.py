@@ -95,7 +95,7 @@ def read(dialog: ImportDialog, text: str, qtbot: QtBot) -> None:
     field.selectAll()
     paste(text)
     qtbot.keyClick(field, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
-    qtbot.waitUntil(lambda: ready(dialog), timeout=20_000)
+    qtbot.waitUntil(lambda: ready(dialog), timeout=60_000)
 
 
 def names(network: Network) -> list[str]:
@@ -147,7 +147,7 @@ def test_invalid_code_is_reported_and_cannot_be_imported(dialog: ImportDialog, q
     for text, word in (("print(1)", "neither Keras nor PyTorch"), ("model = (", "this is not Python")):
         code(dialog).setPlainText(text)
         assert not ready(dialog)
-        qtbot.waitUntil(lambda word=word: word in sentence(dialog), timeout=20_000)
+        qtbot.waitUntil(lambda word=word: word in sentence(dialog), timeout=60_000)
         assert not ready(dialog)
         assert not dialog.findChild(QTreeWidget, "importLayers").isVisible()
 
@@ -231,7 +231,7 @@ def test_another_of_several_networks_is_chosen(dialog: ImportDialog, project: Pr
     assert choice.currentText() == "large"
     choice.setFocus()
     qtbot.keyClick(choice, Qt.Key.Key_Down)
-    qtbot.waitUntil(lambda: "2 layers" in sentence(dialog) and ready(dialog), timeout=20_000)
+    qtbot.waitUntil(lambda: "2 layers" in sentence(dialog) and ready(dialog), timeout=60_000)
     assert choice.currentText() == "small"
     press(dialog, QPushButton, "importButton", qtbot)
     assert names(project.network) == ["Flatten", "Dense"]
@@ -339,7 +339,7 @@ def test_a_file_is_opened_and_an_invalid_one_is_reported(
     ):
         monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, path=path: (str(path), ""))
         press(dialog, QPushButton, "openCode", qtbot)
-        qtbot.waitUntil(lambda expected=expected: expected in sentence(dialog), timeout=20_000)
+        qtbot.waitUntil(lambda expected=expected: expected in sentence(dialog), timeout=60_000)
     assert code(dialog).toPlainText() == ""
 
 
@@ -350,7 +350,7 @@ def test_a_network_without_a_name_gets_the_name_of_its_file(
     path = tmp_path / "my lesson.py"
     path.write_bytes(LESSON.replace("\n", line_end).encode())
     dialog.open_file(path)
-    qtbot.waitUntil(lambda: ready(dialog), timeout=20_000)
+    qtbot.waitUntil(lambda: ready(dialog), timeout=60_000)
     press(dialog, QPushButton, "importButton", qtbot)
     assert project.network.name == "my lesson"
 
@@ -362,7 +362,7 @@ def test_a_notebook_is_opened_as_the_code_of_its_cells(
     cells = ["%matplotlib inline\nimport keras", LESSON]
     path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": each} for each in cells]}))
     dialog.open_file(path)
-    qtbot.waitUntil(lambda: ready(dialog), timeout=20_000)
+    qtbot.waitUntil(lambda: ready(dialog), timeout=60_000)
     assert code(dialog).toPlainText().startswith("# %% cell 1\n")
     assert sentence(dialog).startswith("Keras: 6 layers")
     press(dialog, QPushButton, "importButton", qtbot)

@@ -188,5 +188,5 @@ def test_each_view_shows_the_numbers_of_the_epoch_that_the_keys_move_to(
             QTest.keyClick(window, KEY.Key_Left, Qt.KeyboardModifier.AltModifier)
             assert window.shown_run.cursor.epoch == epoch
             for view in views:
-                qtbot.waitUntil(partial(shows, view, epoch), timeout=20_000)
+                qtbot.waitUntil(partial(shows, view, epoch), timeout=60_000)
                 CHECKS[view.name](view.table(), window, epoch)

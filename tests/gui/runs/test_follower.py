@@ -167,7 +167,7 @@ def test_a_hanging_drive_does_not_block_the_window(
 
     def hanging(self: RunWatcher) -> RunSnapshot:
         polling_threads.append(threading.get_ident())
-        respond.wait(30)
+        respond.wait(60)
         return poll(self)
 
     opened = read_run(run.folder)

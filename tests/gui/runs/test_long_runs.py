@@ -135,7 +135,7 @@ def test_a_system_that_refuses_does_not_disturb_the_training(caplog: pytest.LogC
     awake.stop()
     for thread in threading.enumerate():
         if thread.name == "keep awake":
-            thread.join(5)
+            thread.join(60)
     assert "cannot be kept awake" in caplog.text
 
 

@@ -41,7 +41,7 @@ def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reading
 
     def slow(run: Run, epoch: int) -> Snapshot:
         reading.has_begun.set()
-        assert reading.may_end.wait(20)
+        assert reading.may_end.wait(60)
         return read(run, epoch)
 
     monkeypatch.setattr(Run, "snapshot", slow)
@@ -67,7 +67,7 @@ def test_maps_saved_while_older_ones_are_read_replace_them(
     reading.save(1)
     request = MapRequest(reading.folder, 2, "conv2d_1", 0)
     assert loader.get(request) is None
-    assert reading.has_begun.wait(20)
+    assert reading.has_begun.wait(60)
 
     # The run ends its second epoch while the maps of the first are being read in place of them.
     reading.save(2)
@@ -87,7 +87,7 @@ def test_maps_of_the_requested_epoch_stay_when_newer_ones_are_saved(
     reading.save(1)
     request = MapRequest(reading.folder, 1, "conv2d_1", 0)
     assert loader.get(request) is None
-    assert reading.has_begun.wait(20)
+    assert reading.has_begun.wait(60)
 
     reading.save(2)
     loader.discard_outdated()

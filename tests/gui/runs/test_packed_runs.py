@@ -64,19 +64,19 @@ def test_a_packed_run_is_opened_from_the_menu(
     action = window.findChild(QAction, "actionOpen")
     assert isinstance(action, QAction)
     action.trigger()
-    qtbot.waitUntil(lambda: is_shown(window), timeout=20_000)
+    qtbot.waitUntil(lambda: is_shown(window), timeout=60_000)
     assert window.project.network == design
 
 
 def test_a_packed_run_is_dropped_on_the_window(packed: Path, open_window: OpenWindow, qtbot: QtBot) -> None:
     window = open_window()
     drag_and_drop(window, packed)
-    qtbot.waitUntil(lambda: is_shown(window), timeout=20_000)
+    qtbot.waitUntil(lambda: is_shown(window), timeout=60_000)
 
 
 def test_a_packed_run_is_given_at_the_start(packed: Path, open_window: OpenWindow, qtbot: QtBot) -> None:
     window = open_window(packed)
-    qtbot.waitUntil(lambda: is_shown(window), timeout=20_000)
+    qtbot.waitUntil(lambda: is_shown(window), timeout=60_000)
 
 
 def test_a_zip_file_without_a_run_is_one_sentence(
@@ -84,5 +84,5 @@ def test_a_zip_file_without_a_run_is_one_sentence(
 ) -> None:
     (tmp_path / "other.zip").write_bytes(b"PK\x05\x06" + bytes(18))
     window = open_window(tmp_path / "other.zip")
-    qtbot.waitUntil(lambda: "does not contain a run" in window.message_bar.text, timeout=20_000)
+    qtbot.waitUntil(lambda: "does not contain a run" in window.message_bar.text, timeout=60_000)
     assert window.run_folder is None

@@ -197,7 +197,7 @@ def test_a_hanging_drive_does_not_block_the_window(
     respond, poll = threading.Event(), RunWatcher.poll
 
     def slow(self: RunWatcher) -> RunSnapshot:
-        respond.wait(30)
+        respond.wait(60)
         return poll(self)
 
     monkeypatch.setattr(RunWatcher, "poll", slow)

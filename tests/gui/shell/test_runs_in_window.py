@@ -50,7 +50,7 @@ def press(key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoMo
 def open_table(window: MainWindow, qtbot: QtBot) -> None:
     QTest.keyClick(window, KEY.Key_T, CTRL)
     table = window.runs_overlay.table
-    qtbot.waitUntil(lambda: table.isVisible() and len(table.runs) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: table.isVisible() and len(table.runs) == 2, timeout=60_000)
     qtbot.waitUntil(table.view.hasFocus)
 
 
@@ -67,7 +67,7 @@ def test_a_run_is_shown_by_keys_and_the_open_design_stays(window: MainWindow, qt
     files = {path: path.stat().st_mtime_ns for path in runs_folder().rglob("*")}
     open_table(window, qtbot)
     press(KEY.Key_Return)
-    qtbot.waitUntil(lambda: window.run_folder is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: window.run_folder is not None, timeout=60_000)
     assert window.run_folder in {runs_folder() / "mine-0", runs_folder() / "mine-1"}
     assert not window.runs_overlay.isVisible()
     assert window.project.network == design
@@ -78,7 +78,7 @@ def test_the_button_of_the_run_on_show_opens_and_closes_the_table(window: MainWi
     button = window.findChild(QPushButton, "shownRun")
     assert isinstance(button, QPushButton)
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: len(window.runs_overlay.table.runs) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: len(window.runs_overlay.table.runs) == 2, timeout=60_000)
     assert window.runs_overlay.isVisible()
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     assert not window.runs_overlay.isVisible()
@@ -91,7 +91,7 @@ def test_the_button_shows_when_the_run_was_started_also_in_a_small_window(
     show(window, qtbot, "mine-0")
     start = window.shown_run.record.start
     window.run_commands.rename(window_summary(), "A title that is far too long for a small button")
-    qtbot.waitUntil(lambda: window.shown_run_button.full_text.startswith("A title"), timeout=20_000)
+    qtbot.waitUntil(lambda: window.shown_run_button.full_text.startswith("A title"), timeout=60_000)
     assert window.shown_run_button.shown_text.endswith(start)
     assert "mine-0" in window.shown_run_button.toolTip()
 
@@ -132,7 +132,7 @@ def test_two_chosen_runs_are_compared_side_by_side(window: MainWindow, qtbot: Qt
     dialog = window.findChild(RunComparison)
     assert isinstance(dialog, RunComparison)
     assert dialog.isVisible()
-    qtbot.waitUntil(lambda: dialog._content.isVisible(), timeout=20_000)
+    qtbot.waitUntil(lambda: dialog._content.isVisible(), timeout=60_000)
     assert window.runs_overlay.isVisible()
     dialog.close()
 
@@ -142,7 +142,7 @@ def test_the_design_of_a_run_is_opened(window: MainWindow, qtbot: QtBot) -> None
     button = window.findChild(QPushButton, "openRunDesign")
     assert isinstance(button, QPushButton)
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.project.network == tiny(), timeout=20_000)
+    qtbot.waitUntil(lambda: window.project.network == tiny(), timeout=60_000)
     assert not window.runs_overlay.isVisible()
 
 
@@ -162,7 +162,7 @@ def test_what_long_trainings_do_is_switched_off_in_the_menu(
 
 def show(window: MainWindow, qtbot: QtBot, name: str) -> None:
     window.open_run(runs_folder() / name)
-    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / name, timeout=20_000)
+    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / name, timeout=60_000)
 
 
 def test_a_run_that_is_deleted_while_it_is_shown_gives_its_place_to_the_next(
@@ -171,14 +171,14 @@ def test_a_run_that_is_deleted_while_it_is_shown_gives_its_place_to_the_next(
     show(window, qtbot, "mine-0")
     open_table(window, qtbot)
     press(KEY.Key_Delete)
-    qtbot.waitUntil(lambda: len(window.runs_overlay.table.runs) == 1, timeout=20_000)
+    qtbot.waitUntil(lambda: len(window.runs_overlay.table.runs) == 1, timeout=60_000)
     assert window.message_bar.text == "Moving Tiny to the trash."
-    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-1", timeout=20_000)
+    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-1", timeout=60_000)
     assert window.runs_overlay.table.view.shown_folder == runs_folder() / "mine-1"
     window.shown_run.overlays.add([runs_folder() / "mine-0"])
     assert window.shown_run.overlays.folders
     window.run_commands.deletion.finish()
-    qtbot.waitUntil(lambda: (trash / "mine-0" / "run.json").exists(), timeout=20_000)
+    qtbot.waitUntil(lambda: (trash / "mine-0" / "run.json").exists(), timeout=60_000)
     assert window.message_bar.text == ""
     assert window.runs_overlay.isVisible()
     qtbot.waitUntil(lambda: window.shown_run.overlays.folders == ())
@@ -187,7 +187,7 @@ def test_a_run_that_is_deleted_while_it_is_shown_gives_its_place_to_the_next(
     press(KEY.Key_Delete)
     qtbot.waitUntil(lambda: window.shown_run_button.full_text == "No run yet")
     window.run_commands.deletion.finish()
-    qtbot.waitUntil(lambda: (trash / "mine-1" / "run.json").exists(), timeout=20_000)
+    qtbot.waitUntil(lambda: (trash / "mine-1" / "run.json").exists(), timeout=60_000)
     assert window.run_folder is None
 
 
@@ -196,14 +196,14 @@ def test_undo_brings_a_deleted_run_back_on_show_unless_another_was_chosen(
 ) -> None:
     show(window, qtbot, "mine-0")
     window.run_menu.delete()
-    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-1", timeout=20_000)
+    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-1", timeout=60_000)
     button = window.message_bar.findChild(QPushButton, "messageButton")
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     assert window.run_folder == runs_folder() / "mine-0"
     # It is followed again: another program may resume it.
-    qtbot.waitUntil(lambda: window.shown_run.follower.record is window.shown_run.record, timeout=20_000)
+    qtbot.waitUntil(lambda: window.shown_run.follower.record is window.shown_run.record, timeout=60_000)
     window.run_menu.delete()
-    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-1", timeout=20_000)
+    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-1", timeout=60_000)
     show(window, qtbot, "mine-1")
     window.run_commands.deletion.undo()
     assert window.run_folder == runs_folder() / "mine-1"
@@ -218,9 +218,9 @@ def test_a_run_that_the_trash_refuses_is_shown_again(
     monkeypatch.setattr("cnnstudio.runs.library.trash._send", refuse)
     show(window, qtbot, "mine-0")
     window.run_menu.delete()
-    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-1", timeout=20_000)
+    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-1", timeout=60_000)
     window.run_commands.deletion.finish()
-    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-0", timeout=20_000)
+    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-0", timeout=60_000)
     assert "read-only" in window.message_bar.text
 
 
@@ -242,35 +242,35 @@ def test_a_run_that_is_moved_back_from_the_trash_is_on_show_again(
     press(KEY.Key_Delete)
     assert window.run_folder is None
     window.run_commands.deletion.finish()
-    qtbot.waitUntil(lambda: window.message_bar.text.startswith("Moved 1 of 2 runs"), timeout=20_000)
+    qtbot.waitUntil(lambda: window.message_bar.text.startswith("Moved 1 of 2 runs"), timeout=60_000)
     assert not (runs_folder() / "mine-0").exists()
     button = window.message_bar.findChild(QPushButton, "messageButton")
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-0", timeout=20_000)
-    qtbot.waitUntil(lambda: len(window.runs_overlay.table.runs) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: window.run_folder == runs_folder() / "mine-0", timeout=60_000)
+    qtbot.waitUntil(lambda: len(window.runs_overlay.table.runs) == 2, timeout=60_000)
 
 
 def test_a_title_that_the_run_on_show_gets_is_its_name_at_once(window: MainWindow, qtbot: QtBot) -> None:
     window.open_run(runs_folder() / "mine-0")
-    qtbot.waitUntil(lambda: window.run_folder is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: window.run_folder is not None, timeout=60_000)
     open_table(window, qtbot)
     press(KEY.Key_F2)
     field = window.runs_overlay.table.findChild(QLineEdit, "runTitle")
     assert isinstance(field, QLineEdit)
     QTest.keyClicks(field, "Baseline")
     QTest.keyClick(field, KEY.Key_Return)
-    qtbot.waitUntil(lambda: window.shown_run_button.full_text.startswith("Baseline · "), timeout=20_000)
+    qtbot.waitUntil(lambda: window.shown_run_button.full_text.startswith("Baseline · "), timeout=60_000)
     window.open_run(runs_folder() / "mine-1")
-    qtbot.waitUntil(lambda: window.shown_run_button.full_text.startswith("Tiny · "), timeout=20_000)
+    qtbot.waitUntil(lambda: window.shown_run_button.full_text.startswith("Tiny · "), timeout=60_000)
     window.open_run(runs_folder() / "mine-0")
-    qtbot.waitUntil(lambda: window.shown_run_button.full_text.startswith("Baseline · "), timeout=20_000)
+    qtbot.waitUntil(lambda: window.shown_run_button.full_text.startswith("Baseline · "), timeout=60_000)
 
 
 def test_the_table_opens_at_the_run_on_show_each_time(window: MainWindow, qtbot: QtBot) -> None:
     table = window.runs_overlay.table
     for name in ("mine-0", "mine-1", "mine-0"):
         window.open_run(runs_folder() / name)
-        qtbot.waitUntil(lambda name=name: window.run_folder == runs_folder() / name, timeout=20_000)  # type: ignore[misc]  # bound now
+        qtbot.waitUntil(lambda name=name: window.run_folder == runs_folder() / name, timeout=60_000)  # type: ignore[misc]  # bound now
         open_table(window, qtbot)
         row = table.model.row_of(runs_folder() / name)
         assert table.view.currentIndex().row() == row

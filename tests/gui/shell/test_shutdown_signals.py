@@ -52,7 +52,7 @@ def test_the_training_is_saved_before_the_program_exits(home: Path) -> None:
     for _ in range(3):
         next(process.stdout)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=240)
     assert process.returncode == 128 + signal.SIGTERM
     assert Run.open(Path(folder)).status == "stopped"
     assert CheckpointStore(Path(folder) / "checkpoints").load("last", with_state=True).info["batch"] > 0

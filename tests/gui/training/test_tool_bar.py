@@ -360,7 +360,7 @@ def test_the_classes_of_a_folder_are_not_assigned_to_a_data_set_chosen_meanwhile
     info = ImageFolder.info
 
     def slow(source: ImageFolder) -> dict[str, Any]:
-        resume.wait(10)
+        resume.wait(60)
         finished_counting.set()
         return info(source)
 

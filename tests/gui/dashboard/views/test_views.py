@@ -369,5 +369,5 @@ def test_a_view_asks_again_when_a_resumed_run_has_its_folder(harness: Harness) -
     resumed.feed([begin])
     harness.cursor.advance([begin])
     harness.qtbot.waitUntil(
-        lambda: {each.folder for each in harness.answers.wanted} == {Path("resumed")}, timeout=20_000
+        lambda: {each.folder for each in harness.answers.wanted} == {Path("resumed")}, timeout=60_000
     )

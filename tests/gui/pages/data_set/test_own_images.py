@@ -82,7 +82,7 @@ def _opened(window: MainWindow, qtbot: QtBot) -> Iterator[MainWindow]:
     yield window
     window.project.mark_saved(Path("elsewhere.cnn.json"))
     window.close()
-    assert window.session.shutdown(30)
+    assert window.session.shutdown(60)
     shiboken6.delete(window)
 
 

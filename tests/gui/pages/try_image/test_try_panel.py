@@ -133,7 +133,7 @@ class Stage:
         self.panel.close_tasks()
         self.requests.close()
         self.shown.close()
-        assert self.session.shutdown(20)
+        assert self.session.shutdown(60)
         shiboken6.delete(self.window)
         self.shown.deleteLater()
 

@@ -89,7 +89,7 @@ class Opened:
         self.wait_listed()
 
     def wait_listed(self) -> None:
-        self.qtbot.waitUntil(lambda: self.table._task is None, timeout=20_000)
+        self.qtbot.waitUntil(lambda: self.table._task is None, timeout=60_000)
 
     def titles(self) -> list[str]:
         """The texts of the first column; groups in brackets."""
@@ -419,7 +419,7 @@ def test_delete_moves_the_chosen_runs_to_the_trash(opened: Opened, qtbot: QtBot,
     assert message.holds()
 
     opened.commands.deletion._timer.start(0)
-    qtbot.waitUntil(lambda: trash.exists() and len(list(trash.iterdir())) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: trash.exists() and len(list(trash.iterdir())) == 2, timeout=60_000)
     assert sorted(path.name for path in trash.iterdir()) == ["mine-1", "mine-2"]
     assert not message.holds()
     opened.wait_listed()
@@ -461,7 +461,7 @@ def test_without_a_trash_the_user_is_asked_first(
     opened.open()
     opened.press(KEY.Key_Delete)
     opened.commands.deletion.finish()
-    qtbot.waitUntil(lambda: opened.messages[-1].button == "Delete permanently…", timeout=20_000)
+    qtbot.waitUntil(lambda: opened.messages[-1].button == "Delete permanently…", timeout=60_000)
     opened.wait_listed()
     qtbot.waitUntil(lambda: opened.titles() == ["mine-2", "mine-1", "mine-0"])
     assert not asked
@@ -469,12 +469,12 @@ def test_without_a_trash_the_user_is_asked_first(
     opened.messages[-1].action()
     assert len(asked) == 1
     if answer == "delete":
-        qtbot.waitUntil(lambda: not (runs_folder() / "mine-2").exists(), timeout=20_000)
+        qtbot.waitUntil(lambda: not (runs_folder() / "mine-2").exists(), timeout=60_000)
         opened.wait_listed()
         # From now on it is known, and asked at once.
         opened.press(KEY.Key_Delete)
         assert len(asked) == 2
-        qtbot.waitUntil(lambda: opened.titles() == ["mine-0"], timeout=20_000)
+        qtbot.waitUntil(lambda: opened.titles() == ["mine-0"], timeout=60_000)
     else:
         assert (runs_folder() / "mine-2" / "run.json").exists()
         assert opened.titles() == ["mine-2", "mine-1", "mine-0"]
@@ -502,7 +502,7 @@ def test_a_deletion_that_fails_in_part_says_so_and_can_be_undone(
     opened.press(KEY.Key_A, Qt.KeyboardModifier.ControlModifier)
     opened.press(KEY.Key_Delete)
     opened.commands.deletion.finish()
-    qtbot.waitUntil(lambda: opened.titles() == ["mine-2", "mine-0"], timeout=20_000)
+    qtbot.waitUntil(lambda: opened.titles() == ["mine-2", "mine-0"], timeout=60_000)
     message = opened.messages[-1]
     assert message.text == (
         "Moved 1 of 3 runs to the trash. The run mine-2 cannot be moved to the trash: another program is "
@@ -513,7 +513,7 @@ def test_a_deletion_that_fails_in_part_says_so_and_can_be_undone(
     opened.commands.deletion.restored.connect(restored.append)
     assert message.action is not None
     message.action()
-    qtbot.waitUntil(lambda: opened.titles() == ["mine-2", "mine-1", "mine-0"], timeout=20_000)
+    qtbot.waitUntil(lambda: opened.titles() == ["mine-2", "mine-1", "mine-0"], timeout=60_000)
     assert restored == [(runs_folder() / "mine-1",)]
     assert (runs_folder() / "mine-1" / "run.json").exists()
 
@@ -529,7 +529,7 @@ def test_what_is_no_missing_trash_is_not_taken_for_one(
     opened.open()
     opened.press(KEY.Key_Delete)
     opened.commands.deletion.finish()
-    qtbot.waitUntil(lambda: opened.messages[-1].is_error, timeout=20_000)
+    qtbot.waitUntil(lambda: opened.messages[-1].is_error, timeout=60_000)
     assert reason in opened.messages[-1].text
     assert opened.messages[-1].button == ""
     qtbot.waitUntil(lambda: len(opened.titles()) == 3)
@@ -537,7 +537,7 @@ def test_what_is_no_missing_trash_is_not_taken_for_one(
     opened.press(KEY.Key_Down)
     opened.press(KEY.Key_Delete)
     opened.commands.deletion.finish()
-    qtbot.waitUntil(lambda: len(opened.titles()) == 2 and trash.exists(), timeout=20_000)
+    qtbot.waitUntil(lambda: len(opened.titles()) == 2 and trash.exists(), timeout=60_000)
     opened.wait_listed()
 
 
@@ -587,7 +587,7 @@ def test_a_run_in_training_shows_its_progress_and_can_only_be_looked_at(
             assert not opened.button(name).isEnabled()
         opened.press(KEY.Key_Delete)
         run.append(ended(2, 1.5, 0.4, best=True))
-        qtbot.waitUntil(lambda: opened.table.runs[0].last_epoch == 2, timeout=20_000)
+        qtbot.waitUntil(lambda: opened.table.runs[0].last_epoch == 2, timeout=60_000)
         assert opened.table.view.current_run() == opened.table.runs[0]
         opened.press(KEY.Key_Escape)
         assert not opened.table._refresh.isActive()

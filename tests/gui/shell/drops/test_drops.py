@@ -199,9 +199,9 @@ def test_a_zip_file_of_images_becomes_a_data_set(
     drag_and_drop(window, things["pets.zip"])
     qtbot.waitUntil(lambda: window.pages.current.title == "Data")
     page = window.pages.data.adding
-    qtbot.waitUntil(page.add.isEnabled, timeout=20_000)
+    qtbot.waitUntil(page.add.isEnabled, timeout=60_000)
     qtbot.mouseClick(page.add, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.pages.data.sets.list.chosen == "pets", timeout=20_000)
+    qtbot.waitUntil(lambda: window.pages.data.sets.list.chosen == "pets", timeout=60_000)
 
 
 def test_a_zip_file_that_is_not_added_leaves_nothing_behind(
@@ -209,7 +209,7 @@ def test_a_zip_file_that_is_not_added_leaves_nothing_behind(
 ) -> None:
     drag_and_drop(window, things["pets.zip"])
     page = window.pages.data
-    qtbot.waitUntil(lambda: bool(page.panels) and page.adding.add.isEnabled(), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(page.panels) and page.adding.add.isEnabled(), timeout=60_000)
     unpacked = page.adding.found.prepared.unpacked
     assert unpacked is not None
     assert unpacked.is_dir()

@@ -41,7 +41,7 @@ def project(qtbot: QtBot, tmp_path: Path) -> Project:
 def session() -> Iterator[TrainingSession]:
     session = TrainingSession()
     yield session
-    assert session.shutdown(10)
+    assert session.shutdown(60)
 
 
 def opened(qtbot: QtBot, dialog: ComputeDialog) -> UserInput:
