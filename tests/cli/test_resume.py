@@ -18,14 +18,24 @@ from cnnstudio.training.preflight import prepare
 Output = pytest.CaptureFixture[str]
 
 
-@pytest.fixture
-def stopped(design: Path, images: Path, tmp_path: Path) -> tuple[Path, Path]:
-    """A run of two of four epochs with two threads, and the same run to its end."""
+@pytest.fixture(scope="module")
+def both(design: Path, images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of two of four epochs with two threads, and the same run to its end."""
+    folder = tmp_path_factory.mktemp("runs")
     arguments = ["train", str(design), "--data", str(images), "--recipe", "lesson", "--batch-size", "8"]
     hardware = ["--threads", "2", "--device", "cpu", "--checkpoint-every", "3"]
-    for name, epochs in (("parts", "2"), ("whole", "4")):
-        assert main([*arguments, "--epochs", epochs, *hardware, "--run", str(tmp_path / name)]) == 0
-    return tmp_path / "parts", tmp_path / "whole"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CNNSTUDIO_HOME", str(folder / "home"))
+        for name, epochs in (("parts", "2"), ("whole", "4")):
+            assert main([*arguments, "--epochs", epochs, *hardware, "--run", str(folder / name)]) == 0
+    return folder
+
+
+@pytest.fixture
+def stopped(both: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A copy of the first of them, and the whole run, which tests must not change."""
+    shutil.copytree(both / "parts", tmp_path / "parts")
+    return tmp_path / "parts", both / "whole"
 
 
 def test_a_run_resumes_without_its_design_and_with_its_own_threads(stopped: tuple[Path, Path]) -> None:

@@ -138,7 +138,7 @@ def test_what_was_stopped_is_resumed_and_nothing_is_trained_twice(comparison: Co
 
 def test_the_runs_go_on_when_the_dialog_is_closed(comparison: Comparison) -> None:
     # Long enough that the second run can be seen, and the dialog opened again during the rest.
-    comparison.project.set_recipe(QUICK.replace(epochs=20))
+    comparison.project.set_recipe(QUICK.replace(epochs=4))
     comparison.click()
     comparison.dialog.close()
     comparison.qtbot.waitUntil(lambda: comparison.session.position == (2, 6), timeout=PATIENCE_MS)
