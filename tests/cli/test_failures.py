@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from cnnstudio.cli.main import main
 from cnnstudio.cli.training_output import TextPrinter
 from cnnstudio.data.sources import find_source
 from cnnstudio.runs.run import Run
+from cnnstudio.training import step_hooks
 from cnnstudio.training.checkpoints.store import Checkpoint, CheckpointStore
 from cnnstudio.training.events import EpochEnded, Scores
 from cnnstudio.training.train_step import TrainingStep
@@ -124,27 +127,37 @@ def test_weights_that_are_nan_are_refused(
     assert "contains NaN or infinite values" in err
 
 
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """Limits the size of the files that this process writes: too small for weights, enough for the rest."""
+    import resource
+
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.getsignal(signal.SIGXFSZ)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows sets no such limits")
-def test_a_full_disk_fails_the_run_with_the_reason(train: list[str], images: Path, tmp_path: Path) -> None:
+def test_a_full_disk_fails_the_run_with_the_reason(
+    train: list[str], images: Path, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step_hooks, "_RETRY_SECONDS", 0.1)
     # Decodes the images before the disk is full.
     find_source(str(images)).load()
-    # Limits the size of files: small ones can be written, the weights cannot.
-    limited = (
-        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500));"
-        "from cnnstudio.training import step_hooks; step_hooks._RETRY_SECONDS = 0.5;"
-        "from cnnstudio.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", limited, *train], capture_output=True, text=True, timeout=240
-    )
-    assert ended.returncode == 1
-    assert "Traceback" not in ended.stderr
-    assert "The best weights could not be saved, so training is paused: Cannot write" in ended.stdout
-    assert "The best weights, those of epoch 1, could not be saved: Cannot write" in ended.stdout
-    assert "File too large" in ended.stdout
-    assert "The disk has no weights of a completed epoch." in ended.stdout
-    assert "Test:" not in ended.stdout
+    with full_disk(1500):
+        assert main(train) == 1
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    assert "The best weights could not be saved, so training is paused: Cannot write" in out
+    assert "The best weights, those of epoch 1, could not be saved: Cannot write" in out
+    assert "File too large" in out
+    assert "The disk has no weights of a completed epoch." in out
+    assert "Test:" not in out
     assert main(["runs", "show", str(tmp_path / "run")]) == 0
     assert main(["evaluate", str(tmp_path / "run")]) == 2
 

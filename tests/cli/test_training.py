@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -246,22 +247,32 @@ def test_a_loss_that_is_not_finite_exits_with_1(train: list[str], capsys: Output
 # Stopping
 
 
+class SignalAtAnEpoch(io.StringIO):
+    """Standard output that sends this process a signal when the first epoch is printed."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+        self.is_sent = False
+
+    def write(self, text: str) -> int:
+        if '"EpochEnded"' in text and not self.is_sent:
+            self.is_sent = True
+            os.kill(os.getpid(), self.number)
+        return super().write(text)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_the_run_with_a_checkpoint(train: list[str], number: int, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "cnnstudio", *train, "--epochs", "10000", "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    events = []
-    for line in process.stdout:
-        events.append(json.loads(line))
-        if events[-1]["event"] == "EpochEnded":
-            process.send_signal(number)
-            break
-    rest, errors = process.communicate(timeout=240)
-    assert process.returncode == 130
-    assert errors == ""
-    assert json.loads(rest.splitlines()[-1])["outcome"] == "stopped"
+def test_a_signal_stops_the_run_with_a_checkpoint(
+    train: list[str], number: int, capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, out = signal.getsignal(number), SignalAtAnEpoch(number)
+    monkeypatch.setattr(sys, "stdout", out)
+    assert main([*train, "--epochs", "10000", "--json"]) == 130
+    assert signal.getsignal(number) is before
+    assert capsys.readouterr().err == ""
+    assert json.loads(out.getvalue().splitlines()[-1])["outcome"] == "stopped"
     run = Run.open(tmp_path / "run")
     assert run.status == "stopped"
     run.model("best")

@@ -467,16 +467,20 @@ def test_a_killed_process_leaves_a_run_that_can_be_read_and_resumed(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_the_run_with_a_checkpoint(
-    number: signal.Signals, train_in_process: Callable[[], subprocess.Popen[str]], tmp_path: Path
-) -> None:
-    process = train_in_process()
-    process.send_signal(number)
-    output, _ = process.communicate(timeout=240)
-    assert output.splitlines()[-1] == "Finished stopped"
-    assert process.returncode == 0
+def test_a_signal_stops_the_run_with_a_checkpoint(number: signal.Signals, tmp_path: Path) -> None:
+    def send_after_the_third_epoch(event: Event) -> None:
+        if isinstance(event, EpochEnded) and event.epoch == 3:
+            os.kill(os.getpid(), number)
+
+    before = signal.getsignal(number)
+    long, options = RECIPE.replace(epochs=9999), RunOptions(folder=tmp_path / "run", threads=1)
+    ended = start_run(tiny(), DATA, long, options, emit=send_after_the_third_epoch)
+    assert ended.outcome == "stopped"
+    assert signal.getsignal(number) is before
     run = Run.open(tmp_path / "run")
     assert (run.status, run.test is not None) == ("stopped", True)
+    assert len(run.history) >= 3
+    assert CheckpointStore(run.folder / "checkpoints").load("last", with_state=True).info["epoch"] >= 3
 
 
 def test_a_training_in_another_thread_leaves_signals_alone(tmp_path: Path) -> None:

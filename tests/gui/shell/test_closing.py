@@ -303,9 +303,10 @@ from cnnstudio.core.progress import raise_if_cancelled
 from cnnstudio.core.temporary import temporary_folder
 from cnnstudio.export import exporters
 from cnnstudio.gui.export.panel import ExportPanel
-from cnnstudio.gui.shell import app
+from cnnstudio.gui.shell import app, closing
 from cnnstudio.design import edits
 
+closing._QUIET_SECONDS = 0.2  # less than the export goes on
 run, target, how = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 create = app.create_window
 
@@ -316,7 +317,7 @@ def export(run, folder, verify, progress, cancelled):
         print("written", flush=True)
         while not cancelled():
             time.sleep(0.01)
-        for number in range(100):
+        for number in range(20):
             (staging / str(number)).write_bytes(b"still writing")
             time.sleep(0.04)
         raise_if_cancelled(cancelled)
