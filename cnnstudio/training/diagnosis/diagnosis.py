@@ -64,6 +64,12 @@ The loss alone does not show it: a network that cannot learn has the same. At us
 networks change by 5% and more, even in an epoch of 30 steps (`make advice`).
 """
 
+_MOVED_TOO_FAR = 1.0
+"""And the rate is too high if some layer's weights change by more than this fraction in an epoch.
+
+At usual rates they change by at most half in the first epoch, and then by less (`make advice`).
+"""
+
 # Overfitting: the lowest validation loss is at least so many epochs old, has risen and the training loss has
 # fallen since then by these factors, and the accuracies differ by at least the gap.
 _OVERFITTING_EPOCHS = 2
@@ -213,6 +219,10 @@ class Diagnosis:
         if steps.highest > _SPIKE * max(self._chance, steps.initial):
             yield from self._report_rate_too_high(
                 f"{observed}, and the loss of single steps rose to {steps.highest:.1f}"
+            )
+        elif (change := ended.weight_change or 0.0) > _MOVED_TOO_FAR:
+            yield from self._report_rate_too_high(
+                f"{observed}, and its weights changed by {format_percent(change)} in this epoch"
             )
         elif steps.is_flat and self._weights_hardly_move():
             message = (

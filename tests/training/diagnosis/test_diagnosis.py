@@ -137,8 +137,27 @@ def test_a_rising_loss_is_reported_within_the_first_epoch() -> None:
     losses = [2.3 * 1.1**step for step in range(STEPS - 1)]
     (found,) = diagnosed([progress(losses, 0.97)])
     assert found.kind == "rate_too_high"
-    assert "from 2.81 to" in found.message
+    assert "from 2.30 to" in found.message
     assert "below 0.001" in found.advice
+
+
+def test_a_loss_that_explodes_with_the_first_update_has_risen() -> None:
+    """Recorded of a network with Adam at 0.3: only the first loss is that of the initial weights."""
+    losses = [2.3, 27.6, 12.1, 19.6, 14.8] + [8.0] * (STEPS - 6)
+    (found,) = diagnosed([progress(losses, 0.97)])
+    assert found.kind == "rate_too_high"
+    assert "from 2.30 to" in found.message
+
+
+@pytest.mark.parametrize(("change", "expected"), [(1.46, ["rate_too_high"]), (0.9, []), (None, [])])
+def test_weights_that_move_by_more_than_their_size_and_learn_nothing_have_a_rate_that_is_too_high(
+    change: float | None, expected: list[DiagnosisKind]
+) -> None:
+    """Recorded of a network with SGD at 0.5: its loss stays at 2.33."""
+    ended = epoch(1, 2.33, 2.33, 0.1, change=change)
+    assert kinds([progress([2.33] * STEPS, 1.0), ended, finished()]) == expected
+    learns = epoch(1, 2.0, 2.0, 0.3, change=change)
+    assert kinds([progress([2.0] * STEPS, 1.0), learns, finished()]) == []
 
 
 def test_a_start_far_above_chance_is_not_a_rising_loss() -> None:
