@@ -60,6 +60,7 @@ class Theme(QObject):
         self._chosen: Literal["light", "dark", "system"] = "system"
         self._scheme: Scheme = "light"
         self._application: QApplication | None = None
+        self._applied: tuple[Scheme, QApplication | None] | None = None
         self._colors: dict[str, QColor] = {}
         self._pixmaps: dict[tuple[str, str, int, float], QPixmap] = {}
 
@@ -152,6 +153,10 @@ class Theme(QObject):
             self._apply_scheme(self._resolved())
 
     def _apply_scheme(self, scheme: Scheme) -> None:
+        # Setting a style sheet lays out every widget anew, so not without need.
+        if self._applied == (scheme, self._application):
+            return
+        self._applied = scheme, self._application
         self._scheme = scheme
         self._colors.clear()
         self._pixmaps.clear()
