@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 Graph = Mapping[str, frozenset[str]]
 """Module -> modules of the package that it imports."""
 
 
+@cache
 def import_graph(root: Path, package: str = "cnnstudio") -> Graph:
     """All imports below `root / package`, including those for type annotations and inside functions."""
     files = {_module(path.relative_to(root)): path for path in sorted((root / package).rglob("*.py"))}

@@ -117,7 +117,10 @@ def test_names_in_the_code_are_american_too() -> None:
         r"colour|grey|normalis|analyse(?!s)|centre(?!d)|mend(?!ation)|picture|neighbour|learnt", re.I
     )
     for path in SOURCES:
-        for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
+        source = path.read_text(encoding="utf-8")
+        if not words.search(re.sub("[Rr]ecommend|[Aa]mend", "", source)):
+            continue  # reading the names takes much longer
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
             if token.type == tokenize.NAME:
                 assert not words.search(re.sub("[Rr]ecommend|[Aa]mend", "", token.string)), (path, token)
 

@@ -7,8 +7,8 @@ import os
 import re
 import shlex
 import signal
-import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -133,15 +133,18 @@ def test_a_signal_stops_the_search_with_a_checkpoint(
     search: list[str], resume: list[str], capsys: Output, tmp_path: Path
 ) -> None:
     arguments = [*search, "--epochs", "10000", "--trials", "2", "--vary", "batch_size=4,8", "--json"]
-    process = subprocess.Popen([sys.executable, "-m", "cnnstudio", *arguments], stdout=subprocess.PIPE)
     events = tmp_path / "search" / "trial-001" / "events.jsonl"
-    while "EpochEnded" not in (events.read_text() if events.exists() else ""):
-        assert process.poll() is None
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGTERM)
-    out, _ = process.communicate()
-    assert process.returncode == 130
-    (end,) = map(json.loads, out.splitlines())
+
+    def send_after_an_epoch() -> None:
+        while "EpochEnded" not in (events.read_text() if events.exists() else ""):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    sender = threading.Thread(target=send_after_an_epoch, daemon=True)
+    sender.start()
+    assert main(arguments) == 130
+    sender.join()
+    (end,) = lines_of(capsys)
     assert (end["event"], end["outcome"], end["best"]) == ("SearchEnded", "stopped", None)
     assert Run.open(tmp_path / "search" / "trial-001").status == "stopped"
     assert main([*resume, "--recipe", "studio"]) == 2
