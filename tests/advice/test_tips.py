@@ -67,7 +67,7 @@ def test_following_a_tip_about_costs_lowers_them(tip: Tip) -> None:
     for number, base in enumerate(BASES):
         before = tip.fault(base, number)
         after = followed(tip, before, number)
-        if tip.promise != "accuracy":
+        if "less" in tip.promise:
             assert _analysis(after).parameters < _analysis(before).parameters, number
 
 
@@ -82,6 +82,8 @@ def test_a_followed_tip_does_what_it_promises(tip: Tip) -> None:
     print(f"\n{tip.rule}: {before:.1%} → {after:.1%}, more accurate in {helped} of {len(gains)} trainings")
     if tip.promise == "accuracy":
         assert helped > len(gains) / 2
+    elif tip.promise == "no worse":
+        assert mean(gains) > -0.01
     elif tip.promise == "same accuracy for less":
         assert mean(gains) > -0.03
 

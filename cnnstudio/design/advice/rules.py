@@ -118,16 +118,19 @@ def dropout_before_normalization(paths: Paths) -> Iterator[Advice]:
             if _role(report) is Role.DROPOUT:
                 dropout = report
             elif _role(report) is Role.NORMALIZATION and dropout is not None:
-                last = _last_normalization(path[index:])
-                movable = _are_siblings(network, dropout.node.id, last.node.id)
-                yield _advice(
-                    "dropout-before-normalization",
-                    dropout,
-                    f"{dropout.node.title} comes before {report.node.title}",
-                    "Dropout changes the variance only during training, so the statistics learned by the "
-                    "normalization are wrong afterwards (Li et al. 2018).",
-                    MoveAfter(last.node.id, last.node.title) if movable else None,
-                )
+                # Only what normalizes over the batch keeps statistics, and so cancels a bias.
+                if report.node.layer.cancels_bias:
+                    last = _last_normalization(path[index:])
+                    movable = _are_siblings(network, dropout.node.id, last.node.id)
+                    yield _advice(
+                        "dropout-before-normalization",
+                        dropout,
+                        f"{dropout.node.title} comes before {report.node.title}",
+                        "Dropout changes the variance only during training, so the statistics that the "
+                        "normalization keeps do not quite fit afterwards (Li et al. 2018); the accuracy of "
+                        "small networks hardly changes.",
+                        MoveAfter(last.node.id, last.node.title) if movable else None,
+                    )
                 dropout = None
             elif _role(report) is Role.LINEAR or report.node.is_group:
                 dropout = None

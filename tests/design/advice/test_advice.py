@@ -20,6 +20,7 @@ from cnnstudio.layers.groups.parallel import Parallel
 from cnnstudio.layers.groups.repeat import Repeat
 from cnnstudio.layers.groups.residual import Residual
 from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
+from cnnstudio.layers.normalization.layer_normalization import LayerNormalization
 from cnnstudio.layers.pooling.average_pooling2d import AveragePooling2D
 from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D
 from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
@@ -144,11 +145,12 @@ def test_advice_comes_with_its_fix(key: str, items: tuple[Item, ...], label: str
         (*WIDE, disabled(PLAIN), disabled(Dropout(0.9)), RELU, *HEAD),
         (*WIDE, GlobalAveragePooling2D(), Dropout(), Dense(10)),
         (*WIDE, Dropout(), UNBIASED, NORM, Activation(), *HEAD),
+        (*WIDE, UNBIASED, Dropout(), LayerNormalization(), Activation(), *HEAD),
         (Conv2D(8, (17, 17), padding="same", activation="relu"), *HEAD),
         (Flatten(), Dense(10)),
         (Flatten(), Dense(20, "softmax")),
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_a_sound_network_gets_no_advice(items: tuple[Item, ...]) -> None:
     assert keys(*items) == []
