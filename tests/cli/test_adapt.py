@@ -55,7 +55,7 @@ def test_the_input_is_changed_where_asked(tmp_path: Path, capsys: Output) -> Non
     [
         (["--input", "64"], "--input: must be channels x height x width"),
         (["--input", "0x4x4"], "--input: must be channels x height x width"),
-        (["--input", "data"], "have no common size"),
+        (["--input", "data"], "--input: images of 3 × 9 × 9 do not fit: "),
     ],
 )
 def test_an_input_that_is_none_is_refused(

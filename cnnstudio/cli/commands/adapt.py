@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cnnstudio.cli.arguments import DESIGN_HELP, read_design_argument
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
@@ -14,6 +14,7 @@ from cnnstudio.cli.output import echo, print_json
 from cnnstudio.core.files import is_folder
 
 if TYPE_CHECKING:
+    from cnnstudio.data.sources.base import Source
     from cnnstudio.layers.base import Shape
 
 
@@ -46,20 +47,25 @@ class Adapt(Command):
         from cnnstudio.data.sources import find_source
         from cnnstudio.design import edits
         from cnnstudio.design.adaptation import adapt_to_classes
+        from cnnstudio.design.analysis.analysis import analyze
         from cnnstudio.design.diff import diff
         from cnnstudio.design.file import write_design
 
         if is_folder(options.out):
             raise UsageError(f"--out: {options.out} is a folder; specify a file")
         before = read_design_argument(options.design)
-        about = find_source(options.data).info()
+        source = find_source(options.data)
+        about = source.info()
         if "classes" not in about:
             raise UsageError(
                 f"the classes of {about['title']} are unknown: {about.get('problem', 'no images')}"
             )
         network = before
         if options.input is not None:
-            network = edits.set_input(network, _shape(options.input, about))
+            network = edits.set_input(network, _shape(options.input, source))
+            problems = analyze(network).problems
+            if problems and not analyze(before).problems:
+                raise UsageError(f"--input: images of {network.input} do not fit: {problems[0].full_message}")
         network = adapt_to_classes(network, len(about["classes"]))
         write_design(options.out, network)
         found = diff(before, network)
@@ -71,17 +77,18 @@ class Adapt(Command):
         return DONE
 
 
-def _shape(text: str, about: dict[str, Any]) -> Shape:
-    """The shape in the option `--input`. Raises UsageError."""
+def _shape(text: str, source: Source) -> Shape:
+    """The shape in the option `--input`. Raises UsageError, DataError."""
     from cnnstudio.layers.base import Shape
 
     if text == "data":
-        if "shape" not in about:
+        shape = source.image_shape()
+        if shape is None:
             raise UsageError(
-                f"--input: the images of {about['title']} have no common size; "
+                f"--input: the size of the images of {source.title} is unknown; "
                 "specify channels x height x width, such as 3x64x64"
             )
-        return Shape.of(*about["shape"])
+        return Shape.of(*shape)
     sizes = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})[x×](\d{1,5})", text.strip().lower())
     if sizes is None or "0" in sizes.groups():
         raise UsageError(

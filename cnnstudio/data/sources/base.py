@@ -60,6 +60,13 @@ class Source(ABC):
             **{key: text for key, text in terms.items() if text},
         }
 
+    def image_shape(self, cancelled: CancelFunction = never_cancelled) -> tuple[int, int, int] | None:
+        """(C, H, W) of the images that `load` gives, without decoding any; None if that is not known.
+
+        Raises DataError or Cancelled.
+        """
+        return None
+
     def unequal_sizes(self, cancelled: CancelFunction = never_cancelled) -> str:
         """A sentence without its period if the classes are far apart in size; else empty.
 

@@ -128,6 +128,13 @@ class FileSource(Source):
             f"{self.plan.seed}{groups if self.plan.groups else ''}."
         ]
 
+    def image_shape(self, cancelled: CancelFunction = never_cancelled) -> tuple[int, int, int] | None:
+        # Imported here so that the window can list this source without loading Pillow.
+        from cnnstudio.data.images.decoding import choose_size
+
+        (width, height), _ = choose_size([path for path, _ in self.listing(cancelled).files], cancelled)
+        return 3, height, width
+
     def unequal_sizes(self, cancelled: CancelFunction = never_cancelled) -> str:
         return self._corrected_listing(self.listing(cancelled)).unequal_sizes()
 

@@ -86,6 +86,9 @@ class Shapes(Source):
     def available(self) -> bool:
         return True
 
+    def image_shape(self, cancelled: CancelFunction = never_cancelled) -> tuple[int, int, int] | None:
+        return 3, SIDE, SIDE
+
     def info(self) -> dict[str, Any]:
         return super().info() | {
             "classes": list(OUTLINES),

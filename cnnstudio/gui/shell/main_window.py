@@ -49,6 +49,7 @@ from cnnstudio.gui.shell.page_actions import PAGE_ACTIONS, PageOwner, epoch_key
 from cnnstudio.gui.shell.saved_geometry import SavedGeometry
 from cnnstudio.gui.shell.status_line import StatusLine
 from cnnstudio.gui.shell.training_again import TrainingAgain
+from cnnstudio.gui.training.adaptation_offer import AdaptationOffer
 from cnnstudio.gui.training.class_weights_offer import ClassWeightsOffer
 from cnnstudio.gui.training.device_menu import DeviceMenu
 from cnnstudio.gui.training.diagnosis_messages import DiagnosisMessages
@@ -140,6 +141,8 @@ class MainWindow(QMainWindow):
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.tool_bar)
         self.diagnosis_messages = DiagnosisMessages(project, session, self.message_bar, self)
         self.class_weights_offer = ClassWeightsOffer(project, self.message_bar, self.settings, self)
+        self.adaptation = AdaptationOffer(project, self.message_bar, self)
+        self.adaptation.action_set.add_to(self)
         self.runs = RunController(session, self.shown_run.follower, lambda: self.run_folder, self)
         self.preflight = PreflightDialogs(project, session, self)
         self.estimate = BackgroundEstimate(project, session, self._waits_for_first_run, self)
@@ -152,6 +155,7 @@ class MainWindow(QMainWindow):
         self.training_again = TrainingAgain(self.pages.data, self.experiments, self.shown_run, session, self)
         self.action_sets: tuple[ActionSet[Any], ...] = (
             design_actions(project, self),
+            self.adaptation.action_set,
             self.tool_bar.training_actions,
             self.tool_bar.run_actions.action_set,
             self.page_actions,

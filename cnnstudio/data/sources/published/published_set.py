@@ -77,6 +77,10 @@ class PublishedSet(Source):
     def available(self) -> bool:
         return all((self.folder / name).is_file() for name in self.release.contents)
 
+    def image_shape(self, cancelled: CancelFunction = never_cancelled) -> tuple[int, int, int] | None:
+        channels, height, width = self.shape
+        return channels, height, width
+
     def info(self) -> dict[str, Any]:
         train, test = self.counts
         return super().info() | {
