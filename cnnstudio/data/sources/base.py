@@ -86,6 +86,10 @@ class Source(ABC):
         """Downloads the images to this computer. Raises DataError or Cancelled."""
         raise DataError(f"{self.title} needs no download: its images are on this computer.")
 
+    def discard_download(self) -> None:
+        """Deletes what an interrupted download has left. Raises DataError."""
+        raise DataError(f"{self.title} needs no download: its images are on this computer.")
+
     def import_archive(
         self,
         path: Path,

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnstudio.core.errors import UserError
+from cnnstudio.core.formatting import format_bytes
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.data.sources import Source, sources
 from cnnstudio.data.sources.folder_list import unregister_set
@@ -46,6 +47,8 @@ class DataSets(QWidget):
         self._only: str | None = None
         self._used = ""
         self._task: IoTask | None = None
+        self._is_paused = False
+        """Whether the last download was paused, rather than canceled."""
         self._info_task: IoTask | None = None
         self._rows: dict[str, SourceRow] = {}
         self._message = Label("", "help", "wrong", wrap=True)
@@ -121,6 +124,8 @@ class DataSets(QWidget):
         row.archive_requested.connect(self._on_archive)
         row.removal_requested.connect(self._on_removal)
         row.cancel_requested.connect(self._on_cancel)
+        row.pause_requested.connect(self._on_pause)
+        row.discard_requested.connect(self._on_discard)
         self._list.addWidget(row)
         row.show_used(source.name == self._used)
         row.setVisible(self._only in (None, source.name))
@@ -153,7 +158,8 @@ class DataSets(QWidget):
 
     def _on_download(self, source: object) -> None:
         assert isinstance(source, Source)
-        self._begin(source, source.download, f"Starting the download of {source.title}")
+        text = f"Starting the download of {source.title}"
+        self._begin(source, source.download, text, can_pause=True)
 
     def _on_archive(self, source: object) -> None:
         assert isinstance(source, Source)
@@ -161,9 +167,12 @@ class DataSets(QWidget):
         if name:
             self._begin(source, partial(source.import_archive, Path(name)), f"Checking {Path(name).name}")
 
-    def _begin(self, source: Source, function: Callable[..., object], text: str) -> None:
+    def _begin(
+        self, source: Source, function: Callable[..., object], text: str, *, can_pause: bool = False
+    ) -> None:
         row = self._rows[source.name]
-        row.begin(text)
+        row.begin(text, can_pause=can_pause)
+        self._is_paused = False
         ready = f"{source.title} is ready."
 
         def on_done(_: object) -> None:
@@ -174,8 +183,21 @@ class DataSets(QWidget):
         self._start(function, row.show_progress, on_done)
         assert self._task is not None
         self._task.failed.connect(lambda text: row.show_message(str(text), is_error=True))
-        self._task.ended.connect(row.end)
+        self._task.ended.connect(lambda: self._on_transfer_ended(row))
         self._task.start()
+
+    def _on_transfer_ended(self, row: SourceRow) -> None:
+        if self._is_paused and not row.source.available():
+            # What has come is in a file, from which the next download resumes, also after a restart.
+            info = row.source.info()
+            sizes = [format_bytes(info.get(key, 0)) for key in ("downloaded_bytes", "download_bytes")]
+            row.show_paused(f"Paused: {sizes[0]} of {sizes[1]} downloaded.")
+        else:
+            row.end()
+            self._load_details(sources())
+            if self._is_paused:
+                # It was complete a moment before.
+                self.changed.emit()
 
     def _on_add(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Add image folder")
@@ -201,8 +223,29 @@ class DataSets(QWidget):
             self.changed.emit()
 
     def _on_cancel(self, source: object) -> None:
+        assert isinstance(source, Source)
         if self._task is not None:
             self._task.cancel()
+        elif source.name in self._rows:
+            # It was paused.
+            self._rows[source.name].end()
+            self._load_details(sources())
+
+    def _on_pause(self, source: object) -> None:
+        self._is_paused = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def _on_discard(self, source: object) -> None:
+        assert isinstance(source, Source)
+        row = self._rows[source.name]
+        try:
+            source.discard_download()
+        except UserError as error:
+            row.show_message(str(error), is_error=True)
+        else:
+            row.show_message("What was downloaded so far was deleted.", is_error=False)
+        self._load_details(sources())
 
     # The task
 

@@ -28,6 +28,8 @@ class SourceRow(Panel):
     archive_requested = Signal(object)
     removal_requested = Signal(object)
     cancel_requested = Signal(object)
+    pause_requested = Signal(object)
+    discard_requested = Signal(object)
 
     def __init__(self, source: Source, parent: QWidget | None = None) -> None:
         super().__init__(f"source_{source.name}")
@@ -49,7 +51,9 @@ class SourceRow(Panel):
         self._message.hide()
         self._progress = ProgressLine()
         self._progress.cancelled.connect(lambda: self.cancel_requested.emit(self.source))
-        self._is_used = self._is_busy = False
+        self._progress.pause_requested.connect(lambda: self.pause_requested.emit(self.source))
+        self._progress.resume_requested.connect(lambda: self.download_requested.emit(self.source))
+        self._is_used = self._is_busy = self._has_part = False
         self._buttons = self._make_buttons()
         self._compose()
         self.show_state()
@@ -59,6 +63,11 @@ class SourceRow(Panel):
         actions = {
             "use": ("Use", self.use_requested, f"Train on {title}"),
             "download": ("Download", self.download_requested, f"Download {title}"),
+            "discard": (
+                "Discard",
+                self.discard_requested,
+                f"Delete what was downloaded of {title} so far",
+            ),
             "archive": (
                 "Import archive…",
                 self.archive_requested,
@@ -85,7 +94,7 @@ class SourceRow(Panel):
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(8)
         line.addStretch(1)
-        for name in ("remove", "archive", "download", "use"):
+        for name in ("remove", "discard", "archive", "download", "use"):
             line.addWidget(self._buttons[name])
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 14, 12)
@@ -109,6 +118,7 @@ class SourceRow(Panel):
             "use": available,
             "download": self.source.can_download and not available,
             "archive": self.source.can_import and not available,
+            "discard": self._has_part and not available,
             "remove": not self.source.built_in,
         }
         for name, button in self._buttons.items():
@@ -140,12 +150,14 @@ class SourceRow(Panel):
             facts.append(f"{format_count(info['validation'])} validation images")
         if info.get("test"):
             facts.append(f"{format_count(info['test'])} test images")
-        if not self.source.available() and info.get("downloaded_bytes"):
+        self._has_part = not self.source.available() and bool(info.get("downloaded_bytes"))
+        if self._has_part:
             whole = format_bytes(info["download_bytes"])
             facts.append(f"{format_bytes(info['downloaded_bytes'])} of {whole} downloaded")
             self._buttons["download"].setText("Resume download")
         else:
             self._buttons["download"].setText("Download")
+        self._buttons["discard"].setVisible(self._has_part)
         self._details.setText(" · ".join(facts))
         self._details.setVisible(bool(facts))
         self._notes.setText("\n".join(info.get("notes", ())))
@@ -159,11 +171,15 @@ class SourceRow(Panel):
         self._message.set_tone("wrong" if is_error else "good")
         self._message.setVisible(bool(text))
 
-    def begin(self, text: str) -> None:
+    def begin(self, text: str, *, can_pause: bool = False) -> None:
         """Shows the progress bar for a task that starts now, instead of the last message."""
         self.show_message("", is_error=False)
         self._actions.hide()
-        self._progress.begin(text)
+        self._progress.begin(text, can_pause=can_pause)
+
+    def show_paused(self, text: str) -> None:
+        """Shows how far the task came that was paused, with a button that resumes it."""
+        self._progress.show_paused(text)
 
     def show_progress(self, progress: Progress) -> None:
         """Shows the progress of the task."""

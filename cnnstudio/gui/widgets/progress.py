@@ -1,4 +1,7 @@
-"""A progress bar with a text below it and a button that ends it, for long tasks in dialogs."""
+"""A progress bar with a text below it and a button that ends it, for long tasks in dialogs.
+
+Where the owner wants it, another button pauses the task.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ class ProgressLine(QWidget):
 
     cancelled = Signal()
     """The button was pressed, which is possible once after each `begin`."""
+    pause_requested = Signal()
+    resume_requested = Signal()
 
     def __init__(
         self, parent: QWidget | None = None, button: str = "Cancel", ending: str = "Canceling…"
@@ -29,13 +34,19 @@ class ProgressLine(QWidget):
         self._cancel = QPushButton(button)
         self._cancel.setObjectName("cancel")
         self._cancel.clicked.connect(self._on_cancel)
+        self._pause = QPushButton("Pause")
+        self._pause.setObjectName("pause")
+        self._pause.clicked.connect(self._on_pause)
+        self._pause.hide()
+        self._is_paused = False
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(4)
         grid.addWidget(self._bar, 0, 0)
         grid.addWidget(self._text, 1, 0)
-        grid.addWidget(self._cancel, 0, 1, 2, 1)
+        grid.addWidget(self._pause, 0, 1, 2, 1)
+        grid.addWidget(self._cancel, 0, 2, 2, 1)
         grid.setColumnStretch(0, 1)
         self.hide()
 
@@ -53,9 +64,11 @@ class ProgressLine(QWidget):
         """The text below the bar."""
         return self._text.text()
 
-    def begin(self, text: str) -> None:
+    def begin(self, text: str, *, can_pause: bool = False) -> None:
         """Shows the bar for a new task that has not reported any progress yet."""
         self._cancel.setEnabled(True)
+        self._show_pause(False)
+        self._pause.setVisible(can_pause)
         self.show_progress(0, None, text)
         self.show()
 
@@ -69,10 +82,34 @@ class ProgressLine(QWidget):
         if self._cancel.isEnabled():
             self._text.setText(text)
 
+    def show_paused(self, text: str) -> None:
+        """The task has ended where it was, and the button resumes it; the bar stays as it is."""
+        if self._bar.maximum() == 0:
+            self._bar.setRange(0, _STEPS)
+        self._text.setText(text)
+        self._cancel.setEnabled(True)
+        self._show_pause(True)
+
+    def _show_pause(self, is_paused: bool) -> None:
+        self._is_paused = is_paused
+        self._pause.setText("Resume" if is_paused else "Pause")
+        self._pause.setEnabled(True)
+
+    def _on_pause(self) -> None:
+        if self._is_paused:
+            self.resume_requested.emit()
+            return
+        # Until the task has ended, nothing else can be done about it.
+        self._pause.setEnabled(False)
+        self._cancel.setEnabled(False)
+        self._text.setText("Pausing…")
+        self.pause_requested.emit()
+
     def _on_cancel(self) -> None:
         if self._cancel.hasFocus():
             # Disabled, the button would pass the focus on to whatever follows in the window.
             self.setFocus(Qt.FocusReason.OtherFocusReason)
         self._cancel.setEnabled(False)
+        self._pause.setEnabled(False)
         self._text.setText(self._ending)
         self.cancelled.emit()

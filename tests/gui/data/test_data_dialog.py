@@ -19,6 +19,7 @@ from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, 
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources import find_source, sources
 from cnnstudio.data.sources.published.cifar10 import Cifar10
+from cnnstudio.data.transfer.download import part_file
 from cnnstudio.gui.data.adding.panel import AddImages
 from cnnstudio.gui.data.dialog import DataDialog
 from cnnstudio.gui.data.source_row import SourceRow
@@ -96,7 +97,7 @@ def test_a_download_shows_its_progress_and_its_end(
     monkeypatch.setattr(Cifar10, "available", lambda self: downloaded.is_set())
     press(qtbot, dialog, "cifar10", "download")
     qtbot.waitUntil(lambda: "41 of 170 MB" in shown(dialog, "cifar10"))
-    assert buttons(dialog, "cifar10") == {"cancel"}
+    assert buttons(dialog, "cifar10") == {"pause", "cancel"}
     assert not row(dialog, "shapes").findChild(QPushButton, "use").isEnabled()
     release.set()
     qtbot.waitUntil(lambda: buttons(dialog, "cifar10") == {"use"})
@@ -142,6 +143,63 @@ def test_cancel_ends_the_download_without_an_error(
     qtbot.waitUntil(lambda: buttons(dialog, "cifar10") == {"download", "archive"})
     assert ended.is_set()
     assert not row(dialog, "cifar10").findChild(QLabel, "message").isVisible()
+
+
+def part_of_cifar(size: int) -> Path:
+    part = part_file(Cifar10().folder / Cifar10().archive_name)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.write_bytes(bytes(size))
+    return part
+
+
+def test_a_download_is_paused_and_resumed_where_it_was(
+    dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, ended, found = threading.Event(), threading.Event(), list[int]()
+
+    def download(self: Cifar10, progress: ProgressFunction, cancelled: CancelFunction) -> None:
+        found.append(self.info()["downloaded_bytes"])
+        part_of_cifar(3_000_000)
+        hanging_download(started, ended)(self, progress, cancelled)
+
+    monkeypatch.setattr(Cifar10, "download", download)
+    press(qtbot, dialog, "cifar10", "download")
+    assert started.wait(10)
+    press(qtbot, dialog, "cifar10", "pause")
+    assert "Pausing…" in shown(dialog, "cifar10")
+    qtbot.waitUntil(lambda: "Paused: 3 MB of 170 MB downloaded." in shown(dialog, "cifar10"))
+    assert ended.is_set()
+    assert row(dialog, "fashion_mnist").findChild(QPushButton, "download").isEnabled()
+    started.clear()
+    press(qtbot, dialog, "cifar10", "pause")
+    assert started.wait(10)
+    assert found == [0, 3_000_000]
+    assert row(dialog, "cifar10").findChild(QPushButton, "pause").text() == "Pause"
+
+
+def test_a_paused_download_can_be_left_and_is_resumed_or_discarded_in_another_window(
+    dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, ended = threading.Event(), threading.Event()
+    monkeypatch.setattr(Cifar10, "download", hanging_download(started, ended))
+    press(qtbot, dialog, "cifar10", "download")
+    assert started.wait(10)
+    part = part_of_cifar(3_000_000)
+    press(qtbot, dialog, "cifar10", "pause")
+    qtbot.waitUntil(lambda: "Paused" in shown(dialog, "cifar10"))
+    press(qtbot, dialog, "cifar10", "cancel")
+    qtbot.waitUntil(lambda: "3 MB of 170 MB downloaded" in shown(dialog, "cifar10"))
+    dialog.close()
+
+    again = DataDialog()
+    qtbot.addWidget(again)
+    again.show()
+    qtbot.waitUntil(lambda: buttons(again, "cifar10") == {"download", "discard", "archive"})
+    assert row(again, "cifar10").findChild(QPushButton, "download").text() == "Resume download"
+    press(qtbot, again, "cifar10", "discard")
+    qtbot.waitUntil(lambda: buttons(again, "cifar10") == {"download", "archive"})
+    assert not part.exists()
+    again.close()
 
 
 def test_closing_the_dialog_cancels_the_download(

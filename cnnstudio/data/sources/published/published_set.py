@@ -22,6 +22,7 @@ from cnnstudio.data.dataset import DataError, Dataset, Split
 from cnnstudio.data.sources.base import Source
 from cnnstudio.data.sources.published.getting import (
     copy_files,
+    discard_download,
     download_files,
     downloaded_bytes,
     unpack,
@@ -109,6 +110,9 @@ class PublishedSet(Source):
             if file.members:
                 unpack(self.release, file, self.folder / file.name, self.folder, progress, cancelled)
                 (self.folder / file.name).unlink(missing_ok=True)
+
+    def discard_download(self) -> None:
+        discard_download(self.release, self.folder)
 
     def import_archive(
         self,
