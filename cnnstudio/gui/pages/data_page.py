@@ -25,6 +25,7 @@ from cnnstudio.gui.pages.data_set.checks.check_runner import CheckRunner
 from cnnstudio.gui.pages.data_set.details.panel import DetailsPanel
 from cnnstudio.gui.pages.data_set.images.images_panel import ImagesPanel
 from cnnstudio.gui.pages.data_set.images.label_overlay import LabelOverlay
+from cnnstudio.gui.pages.data_set.images.thumbnail_painter import SIDES
 from cnnstudio.gui.pages.data_set.images.viewed_set import ViewedSet, load_files, without_files
 from cnnstudio.gui.pages.data_set.review.panel import ReviewQueue
 from cnnstudio.gui.pages.data_set.reviewing import Reviewing
@@ -34,6 +35,7 @@ from cnnstudio.gui.widgets.message_bar import Message
 
 _IN_USE = "in use by the running training; changes apply to the next run"
 _WAITS = "Shown when the training has ended"
+_THUMBNAILS = "thumbnails"
 
 
 class DataPage(Page):
@@ -80,6 +82,10 @@ class DataPage(Page):
     def build(self) -> QWidget:
         self.runner = CheckRunner(self._session, self)
         self.sets, self.images = SetsPanel(), ImagesPanel(self.runner)
+        size = self.remembered(_THUMBNAILS)
+        if size in SIDES:
+            self.images.size.choose(size)
+        self.images.size.changed.connect(lambda name: self.remember(_THUMBNAILS, str(name)))
         self.details = DetailsPanel(self._project, self._session)
         self.adding = AddImages()
         self._center, self._side = QStackedWidget(), QStackedWidget()

@@ -26,6 +26,7 @@ from cnnstudio.gui.pages.data_set.images.order import (
     matching,
     rows_by_class,
 )
+from cnnstudio.gui.pages.data_set.images.thumbnail_painter import SIDES
 from cnnstudio.gui.pages.data_set.images.thumbnails import Thumbnails
 from cnnstudio.gui.pages.data_set.images.viewed_set import SPLITS, ViewedSet
 from cnnstudio.gui.pages.panel_parts import PanelFoot, PanelHead, fill
@@ -63,7 +64,7 @@ class ImagesPanel(Panel):
         self._later.setInterval(_SEARCH_DELAY_MS)
         self._later.timeout.connect(self.arrange)
         self._create(runner)
-        foot = PanelFoot(self.balance, self.sort)
+        foot = PanelFoot(self.balance, self.sort, self.size)
         fill(self, self.head, self.chips, self.grid, foot, hero=self.grid)
         self.focus_target = self.grid
 
@@ -103,6 +104,11 @@ class ImagesPanel(Panel):
         self.balance: ElidedLabel = ElidedLabel(role="help", tone="secondary")
         self.sort: MenuChoice = MenuChoice("imageSort", "Sort", SORTS, "In which order the images are shown")
         self.sort.changed.connect(lambda _: self.arrange())
+        sizes = {name: name for name in SIDES}
+        tooltip = "How large the images are shown (Ctrl and the mouse wheel)"
+        self.size: MenuChoice = MenuChoice("thumbnailSize", "Images", sizes, tooltip)
+        self.size.changed.connect(lambda name: self.grid.set_size(str(name)))
+        self.grid.size_wanted.connect(lambda name: self.size.choose(str(name)))
         self._show_controls(False)
 
     def _show_controls(self, has_images: bool) -> None:

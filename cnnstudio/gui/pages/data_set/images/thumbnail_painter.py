@@ -16,8 +16,10 @@ from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.marks import paint_choice, paint_focus
 from cnnstudio.gui.widgets.plain_text import plain_line
 
-SIDE, GAP, ROW = 40, 4, 46
-"""Of a thumbnail, between two of them, and of the row of a class, in pixels."""
+SIDES = {"small": 40, "medium": 64, "large": 96}
+"""Of a thumbnail, in pixels."""
+GAP = 4
+"""Between two thumbnails, in pixels; between the rows of two classes a little more."""
 LEFT, NAMES, TOP = 16, 112, 6
 _BADGE = 15
 
@@ -43,6 +45,12 @@ class Grid(Protocol):
 
     @property
     def columns(self) -> int: ...
+
+    @property
+    def side(self) -> int: ...
+
+    @property
+    def row_height(self) -> int: ...
 
     def viewport(self) -> QWidget: ...
 
@@ -121,10 +129,11 @@ def _paint_empty(painter: QPainter, grid: Grid) -> None:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(theme().color("grid"))
-    for line in range((grid.viewport().height() - TOP) // ROW):
+    side, pitch = grid.side, grid.row_height
+    for line in range((grid.viewport().height() - TOP) // pitch):
         for column in range(grid.columns):
-            left = LEFT + NAMES + column * (SIDE + GAP)
-            painter.drawRoundedRect(QRectF(left, TOP + line * ROW, SIDE, SIDE), 3, 3)
+            left = LEFT + NAMES + column * (side + GAP)
+            painter.drawRoundedRect(QRectF(left, TOP + line * pitch, side, side), 3, 3)
     _paint_hint(painter, grid, grid.hint)
 
 

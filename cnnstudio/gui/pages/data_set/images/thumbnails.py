@@ -6,17 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QHideEvent, QKeyEvent, QMouseEvent, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QHideEvent, QKeyEvent, QMouseEvent, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractScrollArea
 
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.data.dataset import Rows, Split
-from cnnstudio.gui.pages.data_set.images.thumbnail_painter import GAP, LEFT, NAMES, ROW, SIDE, TOP, paint
+from cnnstudio.gui.pages.data_set.images.thumbnail_painter import GAP, LEFT, NAMES, SIDES, TOP, paint
 from cnnstudio.gui.pages.data_set.images.tiles import Tiles
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.keys import is_plain
 from cnnstudio.gui.widgets.plain_text import plain_line
 
+_WHEEL_STEP = 120
+"""Of a mouse wheel, in eighths of a degree."""
 _MARGIN_ROWS = 4
 """Rows above and below what is visible whose copies are made as well."""
 
@@ -30,6 +32,8 @@ class Thumbnails(QAbstractScrollArea):
     """The same, for a double click or Enter on an image where no class can be opened."""
     class_chosen = Signal(object)
     """The index of the class that is shown alone now, or None for all."""
+    size_wanted = Signal(object)
+    """The name of the size that the user turned to with Ctrl and the wheel."""
     left = Signal()
     """Escape was pressed where nothing is left to close."""
 
@@ -57,6 +61,9 @@ class Thumbnails(QAbstractScrollArea):
         self.marked: frozenset[int] = frozenset()
         """The row numbers of the images with a badge."""
         self.hint = ""
+        self.side = SIDES["small"]
+        """Of a thumbnail, in pixels."""
+        self._turned = 0
         theme().changed.connect(self._on_theme_changed)
 
     # What is shown
@@ -65,7 +72,7 @@ class Thumbnails(QAbstractScrollArea):
         """Shows the images of another split; `show_rows` says which of them and in which order."""
         self.split, self.classes, self.hint = split, classes, ""
         self.alone, self.current, self.marked = None, None, frozenset()
-        self.tiles.show_split(split, round(SIDE * self.devicePixelRatioF()))
+        self.tiles.show_split(split, round(self.side * self.devicePixelRatioF()))
         self.verticalScrollBar().setValue(0)
 
     def show_rows(self, rows: Sequence[Rows], flat: Rows | None = None, *, is_filtered: bool = False) -> None:
@@ -77,11 +84,43 @@ class Thumbnails(QAbstractScrollArea):
             self.current = None
         self._layout()
 
+    @property
+    def row_height(self) -> int:
+        """Of the row of a class."""
+        return self.side + GAP + 2
+
+    def set_size(self, name: str) -> None:
+        """Shows the images in another size, one of `SIDES`; the same ones stay at the top."""
+        side = SIDES.get(name, SIDES["small"])
+        if side == self.side:
+            return
+        pitch = self.side + GAP
+        first = self.verticalScrollBar().value() // pitch * self.columns if self.sequence is not None else 0
+        self.side = side
+        self.tiles.show_split(self.split, round(side * self.devicePixelRatioF()))
+        self._layout()
+        if self.sequence is not None:
+            self.verticalScrollBar().setValue(first // self.columns * (side + GAP))
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            super().wheelEvent(event)
+            return
+        # A touch pad sends many small steps.
+        self._turned += event.angleDelta().y()
+        if abs(self._turned) >= _WHEEL_STEP:
+            names = list(SIDES)
+            here = list(SIDES.values()).index(self.side)
+            wanted = names[min(max(here + (1 if self._turned > 0 else -1), 0), len(names) - 1)]
+            self._turned = 0
+            self.size_wanted.emit(wanted)
+        event.accept()
+
     def show_hint(self, hint: str) -> None:
         """Shows a sentence, and gray places where images will be."""
         self.split, self._rows, self._kinds, self._flat = None, [], [], None
         self.current, self.alone = None, None
-        self.tiles.show_split(None, SIDE)
+        self.tiles.show_split(None, self.side)
         self.hint = hint
         self.setAccessibleDescription(hint)
         self._layout()
@@ -120,35 +159,35 @@ class Thumbnails(QAbstractScrollArea):
     @property
     def columns(self) -> int:
         left = LEFT if self.sequence is not None else LEFT + NAMES
-        return max((self.viewport().width() - left - LEFT + GAP) // (SIDE + GAP), 1)
+        return max((self.viewport().width() - left - LEFT + GAP) // (self.side + GAP), 1)
 
     def _layout(self) -> None:
         sequence = self.sequence
         if sequence is None:
-            height = len(self._kinds) * ROW
+            height = len(self._kinds) * self.row_height
         else:
-            height = -(-len(sequence) // self.columns) * (SIDE + GAP)
+            height = -(-len(sequence) // self.columns) * (self.side + GAP)
         height += 2 * TOP
         bar = self.verticalScrollBar()
         bar.setRange(0, max(height - self.viewport().height(), 0))
         bar.setPageStep(self.viewport().height())
-        bar.setSingleStep(ROW if sequence is None else SIDE + GAP)
+        bar.setSingleStep(self.row_height if sequence is None else self.side + GAP)
         if self._rows:
             self.setAccessibleDescription(pluralize(sum(self.counts), "image"))
         self.viewport().update()
 
     def _line_top(self, line: int) -> int:
         """Where a line of images begins, in the viewport."""
-        pitch = ROW if self.sequence is None else SIDE + GAP
+        pitch = self.row_height if self.sequence is None else self.side + GAP
         return TOP - self.verticalScrollBar().value() + line * pitch
 
     def _image_rect(self, line: int, column: int) -> QRect:
         left = LEFT if self.sequence is not None else LEFT + NAMES
-        return QRect(left + column * (SIDE + GAP), self._line_top(line), SIDE, SIDE)
+        return QRect(left + column * (self.side + GAP), self._line_top(line), self.side, self.side)
 
     def _visible_lines(self, margin: int = 0, area: QRect | None = None) -> range:
         """The lines that are at least partly in an area of the viewport, by default in all of it."""
-        pitch = ROW if self.sequence is None else SIDE + GAP
+        pitch = self.row_height if self.sequence is None else self.side + GAP
         area = area or self.viewport().rect()
         first = (self.verticalScrollBar().value() + area.top() - TOP) // pitch
         count = area.height() // pitch + 2
@@ -169,12 +208,12 @@ class Thumbnails(QAbstractScrollArea):
     def visible_images(self, area: QRect | None = None) -> list[tuple[QRect, int]]:
         """Place and row number of every image that is at least partly visible, in an area of the viewport."""
         left = LEFT if self.sequence is not None else LEFT + NAMES
-        pitch, found = SIDE + GAP, list[tuple[QRect, int]]()
+        pitch, found = self.side + GAP, list[tuple[QRect, int]]()
         for line in self._visible_lines(area=area):
             # Once for a line: there are hundreds of images, and each is painted 60 times a second.
             top = self._line_top(line)
             found += [
-                (QRect(left + column * pitch, top, SIDE, SIDE), row)
+                (QRect(left + column * pitch, top, self.side, self.side), row)
                 for column, row in enumerate(self._line(line))
             ]
         return found
@@ -220,7 +259,7 @@ class Thumbnails(QAbstractScrollArea):
         """The class whose name is at this place."""
         if self.sequence is not None or not LEFT <= position.x() < LEFT + NAMES - GAP:
             return None
-        line = (position.y() - self._line_top(0)) // ROW
+        line = (position.y() - self._line_top(0)) // self.row_height
         return self._kinds[line] if 0 <= line < len(self._kinds) else None
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:

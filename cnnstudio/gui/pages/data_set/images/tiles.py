@@ -18,9 +18,11 @@ from cnnstudio.data.dataset import Pixels, Rows, Split, as_channels_last
 from cnnstudio.gui.compute.io_task import IoTask
 
 BATCH = 192
-"""Images at a time: few enough to come quickly, and for a pixmap of at most 32,767 rows."""
-_MAX_BATCHES = 48
-"""Kept in memory: about 9,000 images, 60 MB at 40 pixels a side."""
+"""Images at a time: few enough to come quickly."""
+_MAX_ROWS = 32_767
+"""Of a pixmap."""
+_MAX_BYTES = 60_000_000
+"""Kept in memory: about 9,000 images of 40 pixels a side."""
 _BLOCK = 32
 """Images that are read at once: large ones would take much memory."""
 
@@ -70,13 +72,18 @@ class Tiles(QObject):
             self._start()
 
     @property
+    def _batch_size(self) -> int:
+        return min(BATCH, _MAX_ROWS // self._side)
+
+    @property
     def is_complete(self) -> bool:
         """Whether everything that is wanted is there."""
         return self._task is None and not self._wanted
 
     def _start(self) -> None:
         split, side = self._split, self._side
-        rows, self._wanted = self._wanted[:BATCH], self._wanted[BATCH:]
+        size = self._batch_size
+        rows, self._wanted = self._wanted[:size], self._wanted[size:]
         if split is None or not rows:
             return
 
@@ -94,7 +101,7 @@ class Tiles(QObject):
         self._batches[number] = QPixmap.fromImage(image)
         self._rows[number] = rows
         self._places.update({row: (number, index) for index, row in enumerate(rows)})
-        while len(self._batches) > _MAX_BATCHES:
+        while len(self._batches) > max(_MAX_BYTES // (4 * self._side**2 * self._batch_size), 8):
             old, _ = self._batches.popitem(last=False)
             for row in self._rows.pop(old):
                 if self._places.get(row, (None,))[0] == old:
