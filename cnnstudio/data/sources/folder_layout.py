@@ -9,6 +9,7 @@ the command line notes.
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ class Layout:
     validation: Classes | None = None
     notes: tuple[str, ...] = ()
     question: Question | None = None
+    unlabeled: tuple[str, ...] = ()
+    """The paths of folders of images without classes, such as the test images of a competition."""
 
 
 def find_layout(scan: FolderScan, reading: Reading | None = None) -> Layout:
@@ -108,7 +111,7 @@ def _named_splits(scan: FolderScan, base: Parts, children: Mapping[str, set[str]
     classes = _classes(scan, (*base, train))
     found: dict[Role, Classes] = {"train": classes}
     sources: dict[Role, str] = {"train": train}
-    notes = []
+    notes, unlabeled = [], []
     for name in sorted(children, key=_plainness):
         role = roles[name]
         if name == train:
@@ -122,9 +125,10 @@ def _named_splits(scan: FolderScan, base: Parts, children: Mapping[str, set[str]
                 f"The {images} in {name} have no class folders, so they cannot be used to "
                 f"{'validate' if role == 'validation' else 'test'}."
             )
+            unlabeled.append(os.path.join(scan.root, *base, name))
         else:
             found[role], sources[role] = own, name
-    return with_splits(found, sources, notes)
+    return dataclasses.replace(with_splits(found, sources, notes), unlabeled=tuple(unlabeled))
 
 
 def _unnamed_splits(

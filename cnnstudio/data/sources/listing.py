@@ -29,6 +29,8 @@ class Listing:
     """Sentences about how the files were understood."""
     question: Question | None = None
     """What their names do not tell for certain."""
+    unlabeled: tuple[str, ...] = ()
+    """The paths of folders whose images have no classes, and are in no split."""
 
     @property
     def parts(self) -> dict[str, Files]:
@@ -88,6 +90,7 @@ def make_listing(where: str, layout: Layout, notes: tuple[str, ...], remedy: str
         labeled(layout.validation),
         notes,
         layout.question,
+        layout.unlabeled,
     )
 
 

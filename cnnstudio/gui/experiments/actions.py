@@ -7,13 +7,15 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.experiments.label_errors import LabelErrorDialog
 from cnnstudio.gui.experiments.learning_curve import LearningCurveDialog
+from cnnstudio.gui.experiments.predict_folder import PredictFolderDialog
 from cnnstudio.gui.experiments.retraining import RetrainingController
+from cnnstudio.gui.experiments.run_dialog import RunDialog
 from cnnstudio.gui.runs.shown_run import ShownRun
 from cnnstudio.gui.widgets.actions import ActionSet, ActionSpec
 from cnnstudio.gui.widgets.message_bar import Message
@@ -76,6 +78,21 @@ class Experiments(QObject):
             Message(text, button="Train again and compare", action=self.train_again, holds=holds)
         )
 
+    def predict_folder(self) -> None:
+        """Asks for a folder of images without labels, and classifies them with the run on show."""
+        if self.can_start:
+            folder = QFileDialog.getExistingDirectory(self._window, "Predict images without labels")
+            if folder:
+                self.predict_images_in(Path(folder))
+
+    def predict_images_in(self, images: Path) -> None:
+        """Classifies the images in a folder with the run on show."""
+        folder = self._shown.record.folder
+        if folder is None or not self.can_start:
+            self.message.emit(Message(_NOT_NOW))
+        else:
+            self._open(PredictFolderDialog(folder, self._shown.title, images, self._session, self._window))
+
     def show_learning_curve(self) -> None:
         folder = self._shown.record.folder
         if folder is not None and self.can_start:
@@ -89,7 +106,7 @@ class Experiments(QObject):
         else:
             self.when_corrections_are_kept(lambda: self.retraining.start(folder))
 
-    def _open(self, dialog: LabelErrorDialog | LearningCurveDialog) -> None:
+    def _open(self, dialog: RunDialog) -> None:
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
@@ -110,6 +127,14 @@ EXPERIMENT_ACTIONS: tuple[ActionSpec[Experiments], ...] = (
         Experiments.train_again,
         menu=_MENU,
         tooltip="Train with the same seed on the corrected images, and compare before and after",
+        enabled=lambda experiments: experiments.can_start,
+    ),
+    ActionSpec(
+        "actionPredictFolder",
+        "Predict ima&ges without labels…",
+        Experiments.predict_folder,
+        menu=_MENU,
+        tooltip="Classify all images in a folder with the run on show, and save a table",
         enabled=lambda experiments: experiments.can_start,
     ),
     ActionSpec(

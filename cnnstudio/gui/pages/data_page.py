@@ -48,6 +48,8 @@ class DataPage(Page):
     """A data set was downloaded, added or removed."""
     labels_changed = Signal()
     """Labels of the data set that is looked at have changed, or it is another one."""
+    prediction_requested = Signal(object)
+    """The folder of images without labels that are to be classified."""
     message = Signal(object)
     """A Message for the user."""
 
@@ -87,7 +89,7 @@ class DataPage(Page):
             self.images.size.choose(size)
         self.images.size.changed.connect(lambda name: self.remember(_THUMBNAILS, str(name)))
         self.details = DetailsPanel(self._project, self._session)
-        self.adding = AddImages()
+        self.adding = AddImages(can_predict=True)
         self._center, self._side = QStackedWidget(), QStackedWidget()
         for center in (self.images, self.adding):
             self._center.addWidget(center)
@@ -109,6 +111,7 @@ class DataPage(Page):
         self.details.sets.details_loaded.connect(self.sets.list.show_details)
         self.adding.added.connect(self._on_added)
         self.adding.closed.connect(self._on_adding_closed)
+        self.adding.prediction_requested.connect(self.prediction_requested)
         self.reviewing.opened.connect(self._on_review_opened)
         self.reviewing.message.connect(self.message)
         self.reviewing.changed.connect(self._show_foot)

@@ -235,6 +235,7 @@ class MainWindow(QMainWindow):
         self.run_menu.message.connect(self.message_bar.show_message)
         self.experiments.message.connect(self.message_bar.show_message)
         self.experiments.review_requested.connect(self._on_review_requested)
+        self.pages.data.prediction_requested.connect(self.experiments.predict_images_in)
         self.pages.source.label_errors_wanted.connect(self.experiments.find_label_errors)
         self.run_menu.comparison_requested.connect(overlay.open_to_compare)
         self.run_commands.design_requested.connect(self._open_design_of_run)

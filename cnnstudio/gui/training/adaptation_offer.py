@@ -124,7 +124,7 @@ class AdaptationOffer(QObject):
 ADAPTATION_ACTIONS: tuple[ActionSpec[AdaptationOffer], ...] = (
     ActionSpec(
         "actionAdapt",
-        "Adapt to the &data set",
+        "Adapt to the data &set",
         AdaptationOffer.adapt,
         menu="Network",
         tooltip="Change the input and the last layer to suit the images and classes of the data set",

@@ -11,7 +11,7 @@ import shiboken6
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPushButton, QWidget
+from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.data.sources import find_source, register
@@ -25,6 +25,7 @@ from cnnstudio.gui.dashboard.views.mistakes import MistakesView
 from cnnstudio.gui.experiments.before_after import BeforeAfterDialog
 from cnnstudio.gui.experiments.label_errors import LabelErrorDialog
 from cnnstudio.gui.experiments.learning_curve import LearningCurveDialog
+from cnnstudio.gui.experiments.predict_folder import PredictFolderDialog
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.widgets.labels import Label
@@ -202,6 +203,30 @@ def test_a_learning_curve_is_measured_and_kept(window: MainWindow, qtbot: QtBot)
     until(qtbot, shown.result_text.isVisible)
     assert shown.result_text.text() == verdict
     assert shown.act_button.isHidden()
+    press(shown, "jobClose")
+
+
+def test_images_without_labels_are_predicted_into_a_table(
+    window: MainWindow, data: FileSource, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (data.folder / "test" / "dark" / "broken.png").write_bytes(b"no image")
+    target = tmp_path / "out.csv"
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(data.folder / "test"))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    action(window, "actionPredictFolder").trigger()
+    shown = dialog(window, PredictFolderDialog, qtbot)
+    press(shown, "jobAct")
+    press(shown, "cancel")
+    assert not shown.job.is_running
+    assert not target.exists()
+    press(shown, "jobAct")
+    until(qtbot, shown.result_text.isVisible)
+    count = len(list((data.folder / "test").rglob("*.png"))) - 1
+    assert shown.result_text.text().startswith(f"Saved out.csv: {count} images, most often ")
+    assert "1 file that cannot be read was left out: broken.png." in shown.result_text.text()
+    lines = target.read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0] == "file,label,probability,bright,dark"
+    assert len(lines) == count + 1
     press(shown, "jobClose")
 
 

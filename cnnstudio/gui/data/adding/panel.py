@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,11 +11,14 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from cnnstudio.core.files import is_folder
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, raise_if_cancelled
+from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources.adding import PreparedImages, prepare_images
 from cnnstudio.data.sources.file_source import FileSource
 from cnnstudio.data.sources.folder_layout import Reading
+from cnnstudio.data.sources.folder_scan import scan
 from cnnstudio.data.versions.split_plan import SplitPlan
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.data.adding.class_table import ClassTable
@@ -39,6 +43,14 @@ _STAYS = "The images stay where they are."
 _UNPACKED = "The images were unpacked into the folder of CNN Studio; the zip file stays as it is."
 
 
+@dataclass(frozen=True)
+class _Unlabeled:
+    """A folder with images that is no data set, and why."""
+
+    folder: Path
+    reason: str
+
+
 class AddImages(Panel):
     """Looks at one folder or file at a time. Two clicks, or a drop and Enter, lead from it to a data set."""
 
@@ -46,9 +58,13 @@ class AddImages(Panel):
     """(name of the data set, whether the user wants to train on it)."""
     closed = Signal()
     """Nothing is added."""
+    prediction_requested = Signal(object)
+    """The folder of images without labels that are to be classified."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, can_predict: bool = False) -> None:
+        """`can_predict`: whether somebody listens to `prediction_requested`."""
         super().__init__("addImagesPage")
+        self._can_predict = can_predict
         self.setAccessibleName("Add images")
         self._path: Path | None = None
         self._reading: Reading | None = None
@@ -91,6 +107,11 @@ class AddImages(Panel):
         self.progress = ProgressLine()
         self.progress.setObjectName("adding")
         self.progress.cancelled.connect(self.cancel)
+        self.predict = QPushButton("Predict these images…")
+        self.predict.setObjectName("predictImages")
+        self.predict.setToolTip("Classify the images without labels with the run on show, and save a table")
+        self.predict.clicked.connect(self._on_predict)
+        self._unlabeled: Path | None = None
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setObjectName("cancelAdding")
         self.cancel_button.clicked.connect(self.cancel)
@@ -130,7 +151,7 @@ class AddImages(Panel):
         foot.setSpacing(8)
         foot.addWidget(self.progress, 1)
         foot.addStretch(1)
-        for button in (self.cancel_button, self.add, self.add_and_use):
+        for button in (self.predict, self.cancel_button, self.add, self.add_and_use):
             foot.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(1, 1, 1, 1)
@@ -177,8 +198,13 @@ class AddImages(Panel):
         self._clear()
         self.cancel_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
-        def look(progress: ProgressFunction, cancelled: CancelFunction) -> Understood:
-            prepared = prepare_images(path, progress=progress, cancelled=cancelled)
+        def look(progress: ProgressFunction, cancelled: CancelFunction) -> Understood | _Unlabeled:
+            try:
+                prepared = prepare_images(path, progress=progress, cancelled=cancelled)
+            except DataError as error:
+                if is_folder(path) and scan(path, cancelled).images:
+                    return _Unlabeled(path, str(error))
+                raise
             try:
                 found = understand(prepared, cancelled)
                 raise_if_cancelled(cancelled)
@@ -231,12 +257,24 @@ class AddImages(Panel):
         if self.found is None:
             self.summary.setText("")
 
+    def _offer_prediction(self, folder: Path | None) -> None:
+        self._unlabeled = folder
+        self.predict.setVisible(folder is not None and self._can_predict)
+
+    def _on_predict(self) -> None:
+        if self._unlabeled is not None:
+            self.prediction_requested.emit(self._unlabeled)
+
     def _on_ended(self, task: IoTask) -> None:
         if self._task is task:
             self._task = None
             self.progress.hide()
 
     def _on_understood(self, found: object) -> None:
+        if isinstance(found, _Unlabeled):
+            self._on_failed(found.reason)
+            self._offer_prediction(found.folder)
+            return
         assert isinstance(found, Understood)
         self.found = found
         self.name.setText(plain_line(found.prepared.source.title))
@@ -258,6 +296,9 @@ class AddImages(Panel):
 
     def _show(self, found: Understood) -> None:
         self.message.setVisible(False)
+        unlabeled = found.listing.unlabeled
+        # What was unpacked for a zip file is deleted if it is not added.
+        self._offer_prediction(Path(unlabeled[0]) if unlabeled and not found.prepared.unpacked else None)
         self.summary.setText(found.summary())
         self.table.show_classes(found)
         self.split.setVisible(not found.has_test)
@@ -385,6 +426,7 @@ class AddImages(Panel):
             self._choices.deleteLater()
             self._choices = None
         self.table.show_classes(None)
+        self._offer_prediction(None)
         self._show_ready(False)
 
     def _show_ready(self, is_ready: bool) -> None:

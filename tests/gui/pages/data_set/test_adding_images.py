@@ -35,6 +35,46 @@ def panel(qtbot: QtBot, folder: Path) -> Iterator[AddImages]:
     panel.close_tasks()
 
 
+def test_images_without_class_folders_can_be_predicted(qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "new" / "1.png")
+    wanted = list[object]()
+    for can_predict in (False, True):
+        panel = AddImages(can_predict=can_predict)
+        panel.prediction_requested.connect(wanted.append)
+        qtbot.addWidget(panel)
+        panel.show()
+        panel.look_at(tmp_path / "new")
+        qtbot.waitUntil(panel.message.isVisible)
+        assert "no images in class folders" in panel.message.text()
+        assert panel.predict.isVisible() is can_predict
+        panel.predict.click()
+        panel.close_tasks()
+    assert wanted[-1] == tmp_path / "new"
+
+
+def test_test_images_without_labels_can_be_predicted_and_the_rest_added(
+    panel: AddImages, tmp_path: Path, qtbot: QtBot
+) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "both" / "train").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pets" / name).rename(tmp_path / "both" / "train" / name)
+    (tmp_path / "both" / "test").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "both" / "test" / "1.png")
+    offering = AddImages(can_predict=True)
+    qtbot.addWidget(offering)
+    offering.show()
+    wanted = list[object]()
+    offering.prediction_requested.connect(wanted.append)
+    offering.look_at(tmp_path / "both")
+    qtbot.waitUntil(offering.add.isEnabled)
+    qtbot.mouseClick(offering.predict, Qt.MouseButton.LeftButton)
+    assert wanted == [tmp_path / "both" / "test"]
+    offering.look_at(tmp_path / "nothing")
+    assert offering.predict.isHidden()
+    offering.close_tasks()
+
+
 def added(panel: AddImages) -> list[object]:
     found = list[object]()
     panel.added.connect(found.append)
