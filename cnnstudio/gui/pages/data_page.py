@@ -86,8 +86,8 @@ class DataPage(Page):
         self.sets, self.images = SetsPanel(), ImagesPanel(self.runner)
         size = self.remembered(_THUMBNAILS)
         if size in SIDES:
-            self.images.size.choose(size)
-        self.images.size.changed.connect(lambda name: self.remember(_THUMBNAILS, str(name)))
+            self.images.thumbnail_size.choose(size)
+        self.images.thumbnail_size.changed.connect(lambda name: self.remember(_THUMBNAILS, str(name)))
         self.details = DetailsPanel(self._project, self._session)
         self.adding = AddImages(can_predict=True)
         self._center, self._side = QStackedWidget(), QStackedWidget()

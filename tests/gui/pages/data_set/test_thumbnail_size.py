@@ -69,9 +69,9 @@ def test_the_wheel_with_ctrl_turns_to_the_next_size_and_is_remembered(qtbot: QtB
     assert grid.side == SIDES["small"]
     for _ in range(4):
         turn(grid, 60, control)
-    assert (grid.side, page.images.size.value) == (SIDES["large"], "large")
+    assert (grid.side, page.images.thumbnail_size.value) == (SIDES["large"], "large")
     page.close_tasks()
 
     again = opened()
-    assert (again.images.grid.side, again.images.size.value) == (SIDES["large"], "large")
+    assert (again.images.grid.side, again.images.thumbnail_size.value) == (SIDES["large"], "large")
     again.close_tasks()

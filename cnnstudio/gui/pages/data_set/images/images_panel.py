@@ -64,7 +64,7 @@ class ImagesPanel(Panel):
         self._later.setInterval(_SEARCH_DELAY_MS)
         self._later.timeout.connect(self.arrange)
         self._create(runner)
-        foot = PanelFoot(self.balance, self.sort, self.size)
+        foot = PanelFoot(self.balance, self.sort, self.thumbnail_size)
         fill(self, self.head, self.chips, self.grid, foot, hero=self.grid)
         self.focus_target = self.grid
 
@@ -106,9 +106,9 @@ class ImagesPanel(Panel):
         self.sort.changed.connect(lambda _: self.arrange())
         sizes = {name: name for name in SIDES}
         tooltip = "How large the images are shown (Ctrl and the mouse wheel)"
-        self.size: MenuChoice = MenuChoice("thumbnailSize", "Images", sizes, tooltip)
-        self.size.changed.connect(lambda name: self.grid.set_size(str(name)))
-        self.grid.size_wanted.connect(lambda name: self.size.choose(str(name)))
+        self.thumbnail_size: MenuChoice = MenuChoice("thumbnailSize", "Images", sizes, tooltip)
+        self.thumbnail_size.changed.connect(lambda name: self.grid.set_size(str(name)))
+        self.grid.size_wanted.connect(lambda name: self.thumbnail_size.choose(str(name)))
         self._show_controls(False)
 
     def _show_controls(self, has_images: bool) -> None:
