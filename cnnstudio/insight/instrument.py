@@ -109,6 +109,8 @@ class Instrument(ABC):
     """Whether, if it needs a split, it takes the model's probabilities for all images of it."""
     is_aligned: ClassVar[bool] = False
     """Whether its readings follow the one of the run's reference epoch: see `Subject.reference`."""
+    evaluates_anew: ClassVar[bool] = False
+    """Whether it finds out more about a split's accuracy than an evaluation does."""
     order: ClassVar[int] = 0
     """Sort key in lists."""
 

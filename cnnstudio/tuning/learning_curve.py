@@ -30,6 +30,7 @@ from cnnstudio.core.progress import (
 )
 from cnnstudio.data.dataset import Dataset, Labels, Rows, Split, Subset
 from cnnstudio.data.images.resizing import resize
+from cnnstudio.runs.evaluation_counts import count_test_look
 from cnnstudio.runs.run import Run
 from cnnstudio.training.recipe.recipe import MAX_EPOCHS
 from cnnstudio.tuning.errors import LearningCurveError
@@ -339,6 +340,8 @@ class _Measuring:
             raise Cancelled
         if finished.outcome == "failed" or not scores:
             raise LearningCurveError(f"{text} could not be trained. {finished.reason}")
+        if self._validates_on_test:
+            count_test_look(self._run, self._dataset, f"learning curve {fraction}", None)
         best = finished.best_epoch or max(scores, key=lambda epoch: scores[epoch])
         return CurvePoint(fraction, len(rows), epochs, trained.get(best, 0.0), scores[best])
 

@@ -56,6 +56,7 @@ def _doubts(checked: CheckedImages, run_name: str, progress: ProgressFunction) -
     from cnnstudio.cli.run_data import open_run
     from cnnstudio.data.images.resizing import resize
     from cnnstudio.insight.curation.label_doubts import suspected_label_errors
+    from cnnstudio.runs.evaluation_counts import count_test_look
 
     run, classes = open_run(run_name), checked.dataset.classes
     if run.classes != classes:
@@ -63,6 +64,7 @@ def _doubts(checked: CheckedImages, run_name: str, progress: ProgressFunction) -
         raise UsageError(f"the run has the classes {known}, but {checked.dataset.title} has {found}")
     channels, height, width = run.network.input.dims
     dataset = resize(checked.dataset, (channels, height, width), progress)
+    count_test_look(run, dataset, "label errors", run.best_epoch)
     return suspected_label_errors(run.model(), dataset, checked.files, run.recipe.test_time_flip, progress)
 
 

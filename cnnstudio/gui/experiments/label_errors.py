@@ -20,6 +20,7 @@ from cnnstudio.data.versions.review import ReviewItem
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.experiments.run_dialog import RunDialog
 from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.evaluation_counts import count_test_look
 from cnnstudio.runs.run import Run
 
 TITLE = "Suspected label errors"
@@ -134,5 +135,6 @@ def _find(read: _Read, device: str, progress: ProgressFunction, cancelled: Cance
 
     model = read.run.model().to(choose_device(device))
     flip = read.run.recipe.test_time_flip
+    count_test_look(read.run, read.dataset, "label errors", read.run.best_epoch)
     items = suspected_label_errors(model, read.dataset, read.files, flip, progress, cancelled)
     return Suspects(read.name, read.dataset.image_count, items, read.obstacle)

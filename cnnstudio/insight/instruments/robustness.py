@@ -91,6 +91,7 @@ class Robustness(Instrument):
     title = "Robustness"
     reading = RobustnessReading
     needs = frozenset({Need.SPLIT})
+    evaluates_anew = True
     needs_probabilities = False
     order = 9
 

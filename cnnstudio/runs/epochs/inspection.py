@@ -22,6 +22,7 @@ from cnnstudio.layers.base import Role
 from cnnstudio.runs.epochs.kept_weights import Weights, kept_epochs, read_weights
 from cnnstudio.runs.epochs.saved_best import saved_best_epoch
 from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.evaluation_counts import count_test_look
 from cnnstudio.runs.run import Run
 from cnnstudio.training.sample_images import DISPLAYED_COUNT, choose_sample_images
 
@@ -173,6 +174,15 @@ def images_of(dataset: Dataset, run: Run, split: SplitName) -> Split | Subset:
     return dataset.train if len(rows) == len(dataset.train) else Subset(dataset.train, rows)
 
 
+def _count_test_images(run: Run, request: ReadingRequest, dataset: Dataset) -> None:
+    """Counts a look at test images, unless it shows only what the run's training has seen of them."""
+    validates_on_test = run.validation_source == "test"
+    is_test = request.split == "test" or (request.split == "validation" and validates_on_test)
+    evaluates_anew = instrument(request.instrument).evaluates_anew
+    if is_test and (evaluates_anew or not validates_on_test):
+        count_test_look(run, dataset, request.instrument if evaluates_anew else "inspect", request.epoch)
+
+
 class Inspector:
     """Takes readings of runs, and remembers what the next ones may need again. For one thread at a time."""
 
@@ -245,7 +255,9 @@ class Inspector:
     def _subject(self, run: Run, request: ReadingRequest, needs: frozenset[Need]) -> Subject:
         split, images, labels = None, None, None
         if Need.SPLIT in needs:
-            split = images_of(self._load_dataset(run), run, request.split)
+            dataset = self._load_dataset(run)
+            split = images_of(dataset, run, request.split)
+            _count_test_images(run, request, dataset)
         if needs & {Need.IMAGES, Need.EXAMPLES}:
             if request.own_images is not None:
                 images = request.own_images.pixels

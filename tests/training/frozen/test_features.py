@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,43 @@ def test_a_change_of_augmentation_while_it_trains_goes_back_to_images() -> None:
     finished = train_prepared(prepare(locked(), colors(), RECIPE, "cpu"), emit=listener, control=control)
     assert finished.outcome == "completed"
     assert len(listener.of(EpochEnded)) == 3
+
+
+def test_a_run_whose_augmentation_was_changed_resumes_on_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The changed recipe could have features of its own, but the run was already drawing anew each epoch."""
+    control = Control()
+
+    def change(event: Event) -> None:
+        if isinstance(event, EpochEnded) and event.epoch == 1:
+            control.request_change(shift=2)
+        if isinstance(event, EpochEnded) and event.epoch == 2:
+            control.request_stop()
+
+    listener = Listener(change)
+    finished = train_prepared(
+        prepare(locked(), colors(), AUGMENTED, "cpu"), emit=listener, control=control, folder=tmp_path / "run"
+    )
+    assert finished.outcome == "stopped"
+    monkeypatch.setattr(FrozenFeatures, "of", None)
+    finished = train_prepared(
+        prepare(locked(), colors(), AUGMENTED, "cpu"), emit=Listener(), folder=tmp_path / "run", resume=True
+    )
+    assert finished.outcome == "completed"
+
+
+def test_features_are_on_the_disk_before_they_have_their_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = list[bool]()
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(any(path.suffix == ".features" for path in features_folder().iterdir()))
+        fsync(descriptor)
+
+    monkeypatch.setattr("os.fsync", note)
+    load_or_compute("key", (2, 3), lambda: iter([np.zeros((2, 3), np.float32)]))
+    assert synced[:1] == [False]
 
 
 def test_the_oldest_features_make_room(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import shiboken6
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.progress import ignore_progress, never_cancelled
+from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources import register
 from cnnstudio.data.sources.file_source import FileSource
 from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.data.versions.corrections import corrections_path, read_corrections
-from cnnstudio.data.versions.relabeling import relabel
+from cnnstudio.data.versions.relabeling import correct_known, relabel
+from cnnstudio.gui.pages.data_set.images import label_overlay
 from cnnstudio.gui.pages.data_set.images.label_overlay import LabelOverlay
 from cnnstudio.gui.pages.data_set.images.viewed_set import load_files
 
@@ -88,6 +91,35 @@ def test_earlier_corrections_and_their_undo_are_known_again(pets: FileSource, qt
     again.finish()
     assert kept(pets) == {}
     again.deleteLater()
+
+
+def test_corrections_are_kept_after_another_data_set_is_shown(pets: FileSource, qtbot: QtBot) -> None:
+    left = LabelOverlay(load_files(pets, ignore_progress, never_cancelled))
+    for number in range(3):
+        left.set_label(f"train/cat/{number}.png", "dog")
+    left.close()
+    qtbot.waitUntil(lambda: len(kept(pets)) == 3)
+    qtbot.waitUntil(lambda: not shiboken6.isValid(left))
+
+
+def test_one_correction_that_cannot_be_kept_does_not_lose_the_next_ones(
+    pets: FileSource, overlay: LabelOverlay, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: FileSource, changes: dict[str, str | None], reset: list[str]) -> object:
+        if "train/cat/0.png" in changes:
+            raise DataError("The drive is gone.")
+        return correct_known(source, changes, reset)
+
+    monkeypatch.setattr(label_overlay, "correct_known", refuse)
+    reasons = list[object]()
+    overlay.failed.connect(reasons.append)
+    overlay.set_label("train/cat/0.png", "dog")
+    overlay.set_label("train/cat/1.png", "dog")
+    overlay.undo()
+    overlay.exclude(["train/cat/2.png"])
+    qtbot.waitUntil(lambda: bool(reasons) and set(overlay.entries) == {"train/cat/2.png"})
+    assert kept(pets) == {"train/cat/2.png": None}
+    assert reasons == ["A correction was not kept. The drive is gone."]
 
 
 def test_what_cannot_be_kept_is_said_and_taken_back(

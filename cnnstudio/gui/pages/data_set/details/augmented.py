@@ -232,7 +232,7 @@ def make_samples(
     seed: int,
     epoch: int = 0,
 ) -> Pixels:
-    """A batch as the network gets it, made visible: uint8 (12, C, H, W). On the computing thread only.
+    """A batch as the network gets it, made visible: uint8 (N, C, H, W), at most 12. On the compute thread.
 
     Of one image, if `row` is given, or else of some training images. `shape` is that of the network's input.
     Raises DataError for an input that is neither gray nor color.
@@ -243,7 +243,8 @@ def make_samples(
     from cnnstudio.data.images.resizing import resize
 
     count = len(dataset.train)
-    rows = [row] * COUNT if row is not None else [n * count // COUNT for n in range(min(COUNT, count))]
+    shown = min(COUNT, count)
+    rows = [row] * COUNT if row is not None else [n * count // shown for n in range(shown)]
     chosen = dataset.train.select(np.array(rows, np.intp))
     small = dataclasses.replace(dataset, train=chosen, test=chosen, validation=None, version="")
     resized = resize(small, shape).train
