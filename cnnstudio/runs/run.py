@@ -271,6 +271,13 @@ class Run:
         """The epochs that have a snapshot; 0 is before training."""
         return snapshot_epochs(self.folder)
 
+    def latest_snapshot_epoch(self, epoch: int) -> int | None:
+        """The last epoch up to `epoch` that has a snapshot; None if there is none."""
+        if exists(snapshot_path(self.folder, epoch)):
+            # Without a look at all files of a long run.
+            return epoch
+        return max((each for each in self.snapshot_epochs if each <= epoch), default=None)
+
     def snapshot(self, epoch: int) -> Snapshot:
         """What the layers computed for the example images after that epoch. Raises RunError if not saved."""
         path = snapshot_path(self.folder, epoch)

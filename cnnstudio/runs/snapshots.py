@@ -6,11 +6,12 @@ is read: its type, its shape, its size before any memory is taken, and its numbe
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
@@ -120,6 +121,17 @@ class Snapshot:
     def __init__(self, path: Path, epoch: int) -> None:
         self.epoch = epoch
         self._path = path
+        self._archive: zipfile.ZipFile | None = None
+
+    @contextlib.contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Inside, the file is opened once for all that is read: opening it takes longer than most arrays."""
+        with self._reading() as archive:
+            self._archive = archive
+            try:
+                yield
+            finally:
+                self._archive = None
 
     @cached_property
     def images(self) -> npt.NDArray[np.uint8]:
@@ -138,24 +150,34 @@ class Snapshot:
 
     def feature_maps(self, node_id: str, image: int = 0) -> FeatureMaps | None:
         """The layer's maps for that example image, counted from 0; None for a layer without maps."""
+        return next(iter(self._maps(node_id, lambda count: (image % count,))), None)
+
+    def all_feature_maps(self, node_id: str) -> list[FeatureMaps]:
+        """The layer's maps for each example image, read at once; empty for a layer without maps."""
+        return self._maps(node_id, range)
+
+    def _maps(self, node_id: str, choose: Callable[[int], Iterable[int]]) -> list[FeatureMaps]:
+        """Those of the images that `choose` chooses of so many."""
         about = self._about.get(node_id)
         if about is None:
-            return None
+            return []
         maps = self._read(node_id)
         scales, dead, total = _read_about(about) or self._refuse()
         self._require(maps.dtype == np.uint8 and maps.ndim == 4 and len(maps) == len(scales) > 0)
-        image %= len(maps)
         values = self._exact_values(node_id, maps.shape[:2])
         try:
-            return FeatureMaps(
-                node_id,
-                image,
-                _read_only(maps[image]),
-                *scales[image],
-                dead,
-                total,
-                None if values is None else _read_only(values[image]),
-            )
+            return [
+                FeatureMaps(
+                    node_id,
+                    image,
+                    _read_only(maps[image]),
+                    *scales[image],
+                    dead,
+                    total,
+                    None if values is None else _read_only(values[image]),
+                )
+                for image in choose(len(maps))
+            ]
         except ValueError:
             raise self._damaged() from None
 
@@ -199,22 +221,33 @@ class Snapshot:
 
     def _read_members(self, is_wanted: Callable[[str], bool]) -> dict[str, npt.NDArray[Any]]:
         """The arrays in the members that are wanted, by their names without `.npy`."""
+        if self._archive is None:
+            with self.kept_open():
+                return self._read_members(is_wanted)
         found: dict[str, npt.NDArray[Any]] = {}
         try:
-            with open_regular(self._path, _MAX_READ_BYTES) as file, zipfile.ZipFile(file) as archive:
-                if sum(member.file_size for member in archive.infolist()) > _MAX_READ_BYTES:
-                    raise self._damaged()
-                for name in filter(is_wanted, archive.namelist()):
-                    with archive.open(name) as member:
-                        found[name.removesuffix(".npy")] = _parse_array(member.read(_MAX_READ_BYTES))
+            for name in filter(is_wanted, self._archive.namelist()):
+                with self._archive.open(name) as member:
+                    found[name.removesuffix(".npy")] = _parse_array(member.read(_MAX_READ_BYTES))
             return found
-        except FileNotFoundError:
-            raise RunError(f"The run has no snapshot of epoch {self.epoch}.") from None
-        except RunError:
-            raise
         except Exception:
             # The archive and the array's header are read by libraries that raise many kinds of errors.
             raise self._damaged() from None
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[zipfile.ZipFile]:
+        """The opened file, which is of a bounded size. Raises RunError."""
+        with contextlib.ExitStack() as stack:
+            try:
+                file = stack.enter_context(open_regular(self._path, _MAX_READ_BYTES))
+                archive = stack.enter_context(zipfile.ZipFile(file))
+                is_bounded = sum(each.file_size for each in archive.infolist()) <= _MAX_READ_BYTES
+            except FileNotFoundError:
+                raise RunError(f"The run has no snapshot of epoch {self.epoch}.") from None
+            except Exception:
+                raise self._damaged() from None
+            self._require(is_bounded)
+            yield archive
 
     def _require(self, is_sound: bool) -> None:
         if not is_sound:

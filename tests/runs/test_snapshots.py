@@ -21,7 +21,7 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
-from cnnstudio.runs import snapshot_recorder
+from cnnstudio.runs import snapshot_recorder, snapshots
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.snapshots import MAX_BYTES, Snapshot, size_limits
@@ -58,6 +58,13 @@ def test_a_snapshot_has_the_maps_of_every_layer(run: Run) -> None:
             assert (kept.low, kept.high) == pytest.approx((now.low, now.high))
             assert kept.dead == now.dead
             np.testing.assert_allclose(kept.maps, now.maps, atol=1)
+        every = snapshot.all_feature_maps(node_id)
+        assert [each.image for each in every] == [0, 1, 2, 3, 4]
+        again = snapshot.feature_maps(node_id, 3)
+        assert again is not None
+        np.testing.assert_array_equal(every[3].maps, again.maps)
+        assert (every[3].low, every[3].high, every[3].dead) == (again.low, again.high, again.dead)
+    assert snapshot.all_feature_maps("conv2d_99") == []
 
 
 def test_the_snapshots_before_and_after_training_differ(run: Run) -> None:
@@ -79,6 +86,31 @@ def test_a_missing_layer_is_none_and_a_missing_epoch_is_an_error(run: Run) -> No
         run.snapshot(7)
     with pytest.raises(RunError, match="no snapshot of epoch 7"):
         _ = Snapshot(run.folder / "snapshots" / "epoch-007.npz", 7).images
+
+
+def test_a_snapshot_that_is_kept_open_is_opened_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+    original = snapshots.open_regular
+
+    def counting(path: Path, limit: int) -> Any:
+        opened.append(path)
+        return original(path, limit)
+
+    monkeypatch.setattr(snapshots, "open_regular", counting)
+    snapshot = run.snapshot(1)
+    with snapshot.kept_open():
+        for node_id in ("conv2d_1", "conv2d_2", "dense_1"):
+            assert snapshot.all_feature_maps(node_id)
+    assert len(opened) == 1
+    assert snapshot.feature_maps("conv2d_1") is not None
+    assert len(opened) > 1, "it stayed open"
+
+
+def test_the_latest_snapshot_up_to_an_epoch(run: Run) -> None:
+    assert [run.latest_snapshot_epoch(epoch) for epoch in (0, 1, 2, 9)] == [0, 1, 2, 2]
+    (run.folder / "snapshots" / "epoch-001.npz").unlink()
+    (run.folder / "snapshots" / "epoch-000.npz").unlink()
+    assert [run.latest_snapshot_epoch(epoch) for epoch in (0, 1, 2)] == [None, None, 2]
 
 
 @pytest.mark.parametrize("keep", [0, 10, 300, -30])

@@ -6,6 +6,7 @@ Called in a thread that may wait for a slow drive; nothing here computes with to
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import cast
 
 from cnnstudio.core.errors import UserError
@@ -26,20 +27,22 @@ _NO_WEIGHTS = "Nothing was kept of this epoch: runs of earlier versions, searche
 def look_up(questions: Iterable[Question], cancelled: CancelFunction) -> dict[Question, Found]:
     """What is found for each of the questions, until `cancelled`."""
     found: dict[Question, Found] = {}
+    runs: dict[Path, Run] = {}
     for question in questions:
         if cancelled():
             break
         try:
-            found[question] = _look_up(question)
+            assert question.folder is not None, "a run without a folder has nothing to look up"
+            if question.folder not in runs:
+                runs[question.folder] = Run.open(question.folder)
+            found[question] = _look_up(runs[question.folder], question)
         except UserError as error:
             found[question] = Answer(problem=str(error))
     return found
 
 
-def _look_up(question: Question) -> Found:
+def _look_up(run: Run, question: Question) -> Found:
     """Raises UserError."""
-    assert question.folder is not None, "a run without a folder has nothing to look up"
-    run = Run.open(question.folder)
     recorded, recorded_epoch = _recorded(run, question)
     if recorded_epoch == question.epoch and recorded is not None:
         return Answer(recorded, recorded_epoch)
@@ -56,7 +59,7 @@ def _recorded(run: Run, question: Question) -> tuple[Reading | None, int | None]
     chosen = instrument(question.instrument)
     if When.EPOCH not in chosen.when or question.options:
         return None, None
-    epoch = _latest(run.snapshot_epochs, question.epoch)
+    epoch = run.latest_snapshot_epoch(question.epoch)
     reading = None if epoch is None else run.snapshot(epoch).reading(chosen)
     return (None, None) if reading is None else (reading, epoch)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from cnnstudio.core.progress import CancelFunction, ProgressFunction
+from cnnstudio.core.progress import CancelFunction, ProgressFunction, raise_if_cancelled
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.runs.run import Run, RunError
@@ -74,20 +75,20 @@ class ActivityLoader(QObject):
 def _read(
     folder: Path, epoch: int, layers: tuple[str, ...], progress: ProgressFunction, cancelled: CancelFunction
 ) -> tuple[int | None, dict[str, LayerActivity]]:
-    """Raises RunError."""
+    """Raises RunError, Cancelled."""
     run = Run.open(folder)
-    newest = max((each for each in run.snapshot_epochs if each <= epoch), default=None)
+    newest = run.latest_snapshot_epoch(epoch)
     if newest is None:
         return None, {}
-    snapshot, found = run.snapshot(newest), {}
-    for layer in layers:
-        try:
-            maps = [snapshot.feature_maps(layer, image) for image in range(len(snapshot.images))]
-        except RunError:
-            # Those of the other layers are worth showing.
-            continue
-        known = [each for each in maps if each is not None]
-        if known and not cancelled():
-            share = float(np.mean([share_above_zero(each) for each in known]))
-            found[layer] = LayerActivity(share, len(known[0].dead), known[0].total)
+    snapshot = run.snapshot(newest)
+    found: dict[str, LayerActivity] = {}
+    # Those of the other layers are worth showing if one is damaged.
+    with contextlib.suppress(RunError), snapshot.kept_open():
+        for layer in layers:
+            raise_if_cancelled(cancelled)
+            with contextlib.suppress(RunError):
+                maps = snapshot.all_feature_maps(layer)
+                if maps:
+                    share = float(np.mean([share_above_zero(each) for each in maps]))
+                    found[layer] = LayerActivity(share, len(maps[0].dead), maps[0].total)
     return newest, found

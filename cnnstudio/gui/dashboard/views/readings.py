@@ -123,9 +123,11 @@ class MomentSource(QObject):
         self._cursor = cursor
         self._answers = answers
         self._asked: dict[QObject, frozenset[Question]] = {}
+        self._is_asking = False
+        """Whether views are asking one after the other."""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.changed)
+        self._timer.timeout.connect(self._on_due)
         for signal in (
             cursor.run_changed,
             cursor.epoch_changed,
@@ -157,10 +159,20 @@ class MomentSource(QObject):
 
     def _update(self, asked: dict[QObject, frozenset[Question]]) -> None:
         before, self._asked = self._wanted, asked
-        if self._wanted != before:
+        if self._wanted != before and not self._is_asking:
             self._answers.want(self._wanted)
         if not asked:
             self._timer.stop()
+
+    def _on_due(self) -> None:
+        """Has all views draw, and then says what they want: at once, so that it is looked up at once."""
+        before, self._is_asking = self._wanted, True
+        try:
+            self.changed.emit()
+        finally:
+            self._is_asking = False
+        if self._wanted != before:
+            self._answers.want(self._wanted)
 
     @property
     def _wanted(self) -> frozenset[Question]:

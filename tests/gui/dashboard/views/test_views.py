@@ -11,7 +11,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.compute.questions import Answer
+from cnnstudio.gui.compute.questions import Answer, Question
 from cnnstudio.gui.dashboard.views.calibration import CalibrationView
 from cnnstudio.gui.dashboard.views.filters import FiltersView
 from cnnstudio.gui.dashboard.views.histograms import HistogramsView
@@ -371,3 +371,27 @@ def test_a_view_asks_again_when_a_resumed_run_has_its_folder(harness: Harness) -
     harness.qtbot.waitUntil(
         lambda: {each.folder for each in harness.answers.wanted} == {Path("resumed")}, timeout=60_000
     )
+
+
+# All views together
+
+
+def test_a_move_of_the_timeline_asks_for_all_views_at_once(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("viewConfusion", "viewCalibration"):
+        harness.panel(name)
+    harness.settle()
+    calls: list[set[tuple[str, int]]] = []
+    original = harness.answers.want
+
+    def want(questions: frozenset[Question]) -> None:
+        calls.append({(each.instrument, each.epoch) for each in questions})
+        original(questions)
+
+    monkeypatch.setattr(harness.answers, "want", want)
+    harness.cursor.move_to(1)
+    harness.settle()
+    assert calls == [{("confusion", 1), ("calibration", 1)}]
+    harness.group.panels[0].hide()
+    assert calls[-1] == {("calibration", 1)}
