@@ -18,8 +18,8 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 HELPERS = {"everything", "rivals", "keras_rival"}
 """Not benchmarks of their own."""
-LONG = {"accuracy", "time_to_accuracy", "shapes_difficulty"}
-"""Benchmarks that train to the end."""
+LONG = {"accuracy", "time_to_accuracy", "shapes_difficulty", "data_checks"}
+"""Benchmarks that train to the end, or need files."""
 
 
 def names() -> list[str]:
