@@ -39,16 +39,25 @@ class ProgressLine(QWidget):
         self._pause.clicked.connect(self._on_pause)
         self._pause.hide()
         self._is_paused = False
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(12)
-        grid.setVerticalSpacing(4)
-        grid.addWidget(self._bar, 0, 0)
-        grid.addWidget(self._text, 1, 0)
-        grid.addWidget(self._pause, 0, 1, 2, 1)
-        grid.addWidget(self._cancel, 0, 2, 2, 1)
-        grid.setColumnStretch(0, 1)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(12)
+        self._grid.setVerticalSpacing(4)
+        self._grid.setColumnStretch(0, 1)
+        self._arrange(False)
         self.hide()
+
+    def _arrange(self, has_two_buttons: bool) -> None:
+        """One button stands beside the bar; two of them have a line of their own, as cards are narrow."""
+        columns = 3 if has_two_buttons else 1
+        self._grid.addWidget(self._bar, 0, 0, 1, columns)
+        self._grid.addWidget(self._text, 1, 0, 1, columns)
+        if has_two_buttons:
+            self._grid.addWidget(self._pause, 2, 1)
+            self._grid.addWidget(self._cancel, 2, 2)
+        else:
+            self._grid.addWidget(self._pause, 2, 0)
+            self._grid.addWidget(self._cancel, 0, 1, 2, 1)
 
     @property
     def has_focus(self) -> bool:
@@ -68,6 +77,7 @@ class ProgressLine(QWidget):
         """Shows the bar for a new task that has not reported any progress yet."""
         self._cancel.setEnabled(True)
         self._show_pause(False)
+        self._arrange(can_pause)
         self._pause.setVisible(can_pause)
         self.show_progress(0, None, text)
         self.show()

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from cnnstudio.core.files import is_folder
@@ -37,7 +37,7 @@ from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.progress import ProgressLine
 
 _SIDE = 16
-_SETTINGS_WIDTH = 296
+_SETTINGS_WIDTH, _MIN_SETTINGS_WIDTH = 296, 184
 _MAX_SHOWN = 50
 _STAYS = "The images stay where they are."
 _UNPACKED = "The images were unpacked into the folder of CNN Studio; the zip file stays as it is."
@@ -141,6 +141,8 @@ class AddImages(Panel):
         for each in (self.message, self.summary, self.sizes):
             left.addWidget(each)
         left.addWidget(self.table, 1)
+        # Where there is no table, texts stay at the top.
+        left.addStretch()
         middle = QHBoxLayout()
         middle.setContentsMargins(_SIDE, 4, _SIDE, 8)
         middle.setSpacing(16)
@@ -168,15 +170,16 @@ class AddImages(Panel):
         self._settings.setSpacing(8)
         self._question_title = Label("", "strong", wrap=True)
         self._choices: LayoutChoices | None = None
+        self._titles = Label("Test images", "strong"), Label("Images of another shape", "strong")
         parts = (
-            *(self._question_title, Label("Test images", "strong"), self._split_text, self.split),
-            *(Label("Images of another shape", "strong"), self.resize_mode, self._notes),
+            *(self._question_title, self._titles[0], self._split_text, self.split),
+            *(self._titles[1], self.resize_mode, self._notes),
             *(self._skipped_title, self.skipped),
         )
         for part in parts:
             self._settings.addWidget(part)
         self._settings.addStretch(1)
-        scroll = QScrollArea()
+        self._scroll = scroll = QScrollArea()
         scroll.setWidget(inner)
         scroll.setWidgetResizable(True)
         scroll.setFixedWidth(_SETTINGS_WIDTH)
@@ -184,6 +187,13 @@ class AddImages(Panel):
         scroll.viewport().setAutoFillBackground(False)
         inner.setAutoFillBackground(False)
         return scroll
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # In a small window, names and counts of the classes need the room.
+        wanted = min(max(self.width() * 2 // 5, _MIN_SETTINGS_WIDTH), _SETTINGS_WIDTH)
+        if wanted != self._scroll.width():
+            self._scroll.setFixedWidth(wanted)
 
     # Looking
 
@@ -302,7 +312,8 @@ class AddImages(Panel):
         self.summary.setText(found.summary())
         self.table.show_classes(found)
         self.split.setVisible(not found.has_test)
-        self.resize_mode.show()
+        for each in (*self._titles, self.resize_mode, self.table):
+            each.show()
         self.split.show_problem(found.problem)
         self._split_text.setText(describe_plan(found, self._plan))
         where = _UNPACKED if found.prepared.unpacked is not None else _STAYS
@@ -313,7 +324,7 @@ class AddImages(Panel):
         assert found.question is not None
         self._question_title.setText(f"{found.question.text}. What are they?")
         self._question_title.show()
-        self._choices = LayoutChoices(found.question, _SETTINGS_WIDTH - 24)
+        self._choices = LayoutChoices(found.question, self._scroll.width() - 24)
         self._choices.changed.connect(self._on_reading_chosen)
         self._settings.insertWidget(1, self._choices)
         self._choices.show()
@@ -426,6 +437,8 @@ class AddImages(Panel):
             self._choices.deleteLater()
             self._choices = None
         self.table.show_classes(None)
+        for each in (*self._titles, self.table):
+            each.hide()
         self._offer_prediction(None)
         self._show_ready(False)
 

@@ -147,6 +147,8 @@ class ReviewQueue(Panel):
         self._training_obstacle = obstacle
         if self._is_built:
             self.train_again.setVisible(obstacle is not None)
+            # In its place: the labels need the height.
+            self._note.setVisible(obstacle is None)
             self.train_again.setEnabled(not obstacle)
             self.train_again.setToolTip(obstacle or _TRAINING_HELP)
 

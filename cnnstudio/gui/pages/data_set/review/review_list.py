@@ -87,7 +87,7 @@ class ReviewList:
         counts = [f"{known.count(kind):,} {text}" for kind, text in _TEXTS.items() if kind in known]
         details = f": {', '.join(counts)}" if counts else ""
         if answered == total:
-            return f"All {pluralize(total, 'image')} reviewed{details}."
+            return f"{'All ' if total > 1 else ''}{pluralize(total, 'image')} reviewed{details}."
         left = total - answered
         return (
             f"{answered:,} of {pluralize(total, 'image')} reviewed{details}. {left:,} left: press → to go on."
