@@ -437,8 +437,8 @@ class AddImages(Panel):
             self._choices.deleteLater()
             self._choices = None
         self.table.show_classes(None)
-        for each in (*self._titles, self.table):
-            each.hide()
+        for unused in (*self._titles, self.table):
+            unused.hide()
         self._offer_prediction(None)
         self._show_ready(False)
 
