@@ -163,16 +163,17 @@ class Dataset:
 
     def with_version(self, version: str) -> Dataset:
         """The same images as that version."""
-        named = dataclasses.replace(self, version=version)
-        if "fingerprint" in vars(self):
-            named.preset_fingerprint(self.fingerprint)
-        return named
+        return self._with_same_images(dataclasses.replace(self, version=version))
 
     def with_uncorrected(self, uncorrected: Uncorrected | None) -> Dataset:
         """The same images, whose validation images are chosen by these."""
-        changed = dataclasses.replace(self, uncorrected=uncorrected)
-        if "fingerprint" in vars(self):
-            changed.preset_fingerprint(self.fingerprint)
+        return self._with_same_images(dataclasses.replace(self, uncorrected=uncorrected))
+
+    def _with_same_images(self, changed: Dataset) -> Dataset:
+        """`changed` with what is known of these images."""
+        for name in ("fingerprint", "pixels_fingerprint"):
+            if name in vars(self):
+                vars(changed)[name] = vars(self)[name]
         return changed
 
     def hold_out(self, fraction: float, seed: int) -> tuple[Rows, Rows]:
@@ -201,6 +202,18 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256 (hex) of classes, labels, pixels and `resize`: the same for equal data everywhere."""
         return self.compute_fingerprint(lambda images: None)
+
+    @cached_property
+    def pixels_fingerprint(self) -> str:
+        """The same for equal images in equal splits, where known also if their labels were corrected.
+
+        For what is computed of the images alone.
+        """
+        return self.fingerprint
+
+    def preset_pixels_fingerprint(self, fingerprint: str) -> None:
+        """Sets `pixels_fingerprint` to that of the same images with other labels."""
+        vars(self)["pixels_fingerprint"] = fingerprint
 
     def compute_fingerprint(self, on_chunk: Callable[[int], None]) -> str:
         """Computes `fingerprint`; calls `on_chunk` with the number of images after every chunk."""

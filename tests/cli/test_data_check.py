@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 from cnnstudio.cli.main import main
+from cnnstudio.data.dataset import Dataset
+from cnnstudio.data.versions.review import ReviewItem
+from cnnstudio.insight.curation import pretrained_doubts
+from cnnstudio.training.pretrained.catalog import PretrainedError
 
 Output = pytest.CaptureFixture[str]
 
@@ -39,11 +43,43 @@ def test_a_check_with_a_run_prints_what_was_found(
     assert "bright: by brightness alone" in text
 
 
-def test_without_a_run_no_label_is_doubted_and_that_is_said(images: Path, capsys: Output) -> None:
+def test_without_a_run_a_pretrained_network_doubts_labels(
+    images: Path, tmp_path: Path, capsys: Output
+) -> None:
+    data = tmp_path / "brightness"
+    shutil.copytree(images, data)
+    shutil.move(data / "train" / "dark" / "4.png", data / "train" / "bright" / "wrong.png")
+    assert main(["data", "check", str(data), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["notes"] == []
+    doubt = found["doubts"][0]
+    assert (doubt["file"], doubt["label"], doubt["suggested"]) == ("train/bright/wrong.png", "bright", "dark")
+    assert 0.9 < doubt["score"] <= 1
+    assert doubt["reason"].startswith("Labeled bright, looks like dark: of the 6 most similar images, ")
+
+
+def test_large_sets_and_a_missing_network_are_said_and_asking_makes_them_count(
+    images: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def find(dataset: Dataset, *arguments: object, **options: object) -> list[ReviewItem]:
+        asked.append(dataset.name)
+        raise PretrainedError("The weights are not installed.")
+
+    monkeypatch.setattr(pretrained_doubts, "find_label_errors", find)
     assert main(["data", "check", str(images), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["doubts"] == []
-    assert found["notes"] == ["Label errors are looked for with a trained run only: add --run RUN."]
+    assert found["notes"] == ["Label errors were not looked for. The weights are not installed."]
+    assert main(["data", "check", str(images), "--label-errors"]) == 2
+    assert "The weights are not installed." in capsys.readouterr().err
+    monkeypatch.setattr(pretrained_doubts, "MAX_IMAGES_UNASKED", 49)
+    assert len(asked) == 2
+    assert main(["data", "check", str(images)]) == 0
+    assert "of up to 49 images only" in capsys.readouterr().out
+    assert len(asked) == 2
+    assert main(["data", "check", str(images), "--label-errors"]) == 2
+    assert len(asked) == 3
 
 
 def test_a_run_on_other_classes_is_refused(

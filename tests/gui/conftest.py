@@ -87,6 +87,13 @@ def _no_unexpected_dialog(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_pretrained_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As without the package: the Data page would compute with it for each data set that is added."""
+    for module in ("checks.label_error_search", "small_sets.offer"):
+        monkeypatch.setattr(f"cnnstudio.gui.pages.data_set.{module}.is_installed", lambda name: False)
+
+
+@pytest.fixture(autouse=True)
 def _nothing_left_running() -> Iterator[None]:
     """Checks that the test has left no active timer and no running QThread.
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from cnnstudio.cli.command import Parser, UsageError
 from cnnstudio.cli.output import LiveLine, echo, print_json
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import format_percent, list_names, pluralize
+from cnnstudio.core.progress import with_time_left
 
 if TYPE_CHECKING:
     from cnnstudio.core.progress import ProgressFunction
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
     from cnnstudio.data.versions.review import ReviewItem
 
 _MAX_SHOWN = 10
-_NO_RUN = "Label errors are looked for with a trained run only: add --run RUN."
+_NOT_ASKED = (
+    "Label errors are looked for unasked in sets of up to {:,} images only, because in larger ones it "
+    "takes minutes: add --label-errors."
+)
 
 
 def add_arguments(parser: Parser) -> None:
@@ -25,6 +30,11 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("data", metavar="NAME", help="a name from the list, a folder or a table")
     parser.add_argument(
         "--run", metavar="RUN", help="a run on these classes, which tells what labels may be wrong"
+    )
+    parser.add_argument(
+        "--label-errors",
+        action="store_true",
+        help="look for wrong labels in a set of more than 5,000 images as well",
     )
     parser.add_argument(
         "--all-pairs",
@@ -41,17 +51,40 @@ def run_check(options: argparse.Namespace) -> None:
     line = LiveLine()
     try:
         checked = check_images(find_source(options.data), line.show_progress, all_pairs=options.all_pairs)
-        doubts = _doubts(checked, options.run, line.show_progress) if options.run else []
+        doubts, notes = _find_doubts(checked, options, line.show_progress)
     finally:
         line.clear()
     if options.json:
         found = [_doubt_to_json(each) for each in doubts]
-        print_json({**checked.to_json(), "doubts": found, "notes": list(_notes(checked, options.run))})
+        print_json({**checked.to_json(), "doubts": found, "notes": notes})
     else:
-        echo("\n".join(_text(checked, doubts, options.run)))
+        echo("\n".join(_text(checked, doubts, notes)))
 
 
-def _doubts(checked: CheckedImages, run_name: str, progress: ProgressFunction) -> list[ReviewItem]:
+def _find_doubts(
+    checked: CheckedImages, options: argparse.Namespace, progress: ProgressFunction
+) -> tuple[list[ReviewItem], list[str]]:
+    """What is found, and notes about what was not looked for."""
+    from cnnstudio.insight.curation.pretrained_doubts import MAX_IMAGES_UNASKED, find_label_errors
+
+    notes, doubts = list[str](), list[ReviewItem]()
+    if options.run:
+        doubts = _doubts_of_run(checked, options.run, progress)
+    elif checked.dataset.image_count > MAX_IMAGES_UNASKED and not options.label_errors:
+        notes.append(_NOT_ASKED.format(MAX_IMAGES_UNASKED))
+    else:
+        try:
+            doubts = find_label_errors(checked.dataset, checked.files, progress=with_time_left(progress))
+        except UserError as error:
+            if options.label_errors:
+                raise
+            notes.append(f"Label errors were not looked for. {error}")
+    if not checked.checked_all_pairs:
+        notes.append("Look-alikes were looked for between the splits only: --all-pairs compares all images.")
+    return doubts, notes
+
+
+def _doubts_of_run(checked: CheckedImages, run_name: str, progress: ProgressFunction) -> list[ReviewItem]:
     """Labels that the run's best weights contradict, most doubtful first."""
     from cnnstudio.cli.run_data import open_run
     from cnnstudio.data.images.resizing import resize
@@ -83,14 +116,7 @@ def _doubt_to_json(doubt: ReviewItem) -> dict[str, Any]:
     }
 
 
-def _notes(checked: CheckedImages, run: str | None) -> Iterator[str]:
-    if not run:
-        yield _NO_RUN
-    if not checked.checked_all_pairs:
-        yield "Look-alikes were looked for between the splits only: --all-pairs compares all images."
-
-
-def _text(checked: CheckedImages, doubts: list[ReviewItem], run: str | None) -> Iterator[str]:
+def _text(checked: CheckedImages, doubts: list[ReviewItem], notes: list[str]) -> Iterator[str]:
     counts = [f"{name} ({count:,})" for name, count in checked.counts.items()]
     images = pluralize(checked.dataset.image_count, "image")
     yield f"{checked.dataset.title}: {images} in {len(counts):,} classes"
@@ -115,7 +141,7 @@ def _text(checked: CheckedImages, doubts: list[ReviewItem], run: str | None) -> 
         "Suspected label errors",
         [f"{each.file}: {each.reason}" for each in doubts],
     )
-    for note in _notes(checked, run):
+    for note in notes:
         yield f"\nNote: {note}"
 
 

@@ -140,6 +140,8 @@ def correct_images(
     corrected = corrected.with_uncorrected(Uncorrected(dataset.train.labels, kept["train"]))
     # Equal images with equal corrections have an equal one, without another pass over all pixels.
     corrected.preset_fingerprint(digest)
+    if corrected.image_count == dataset.image_count:
+        corrected.preset_pixels_fingerprint(dataset.pixels_fingerprint)
     return corrected, {part: [names[row] for row in kept[part].tolist()] for part, names in files.items()}
 
 

@@ -30,6 +30,7 @@ from cnnstudio.gui.pages.data_set.images.viewed_set import ViewedSet, load_files
 from cnnstudio.gui.pages.data_set.review.panel import ReviewQueue
 from cnnstudio.gui.pages.data_set.reviewing import Reviewing
 from cnnstudio.gui.pages.data_set.sets_panel import SetsPanel
+from cnnstudio.gui.pages.data_set.small_sets.offer import PretrainedOffer
 from cnnstudio.gui.pages.page import Page
 from cnnstudio.gui.widgets.message_bar import Message
 
@@ -83,7 +84,8 @@ class DataPage(Page):
 
     def build(self) -> QWidget:
         self.runner = CheckRunner(self._session, self)
-        self.sets, self.images = SetsPanel(), ImagesPanel(self.runner)
+        self.pretrained = PretrainedOffer(self._project, self._session, self._settings, self)
+        self.sets, self.images = SetsPanel(), ImagesPanel(self.runner, self.pretrained)
         size = self.remembered(_THUMBNAILS)
         if size in SIDES:
             self.images.thumbnail_size.choose(size)
@@ -116,6 +118,8 @@ class DataPage(Page):
         self.reviewing.message.connect(self.message)
         self.reviewing.changed.connect(self._show_foot)
         self.reviewing.changed.connect(self.labels_changed)
+        self.reviewing.changed.connect(self.pretrained.refresh)
+        self.pretrained.message.connect(self.message)
         self._project.dataset_changed.connect(self._on_dataset_changed)
         self._session.state_changed.connect(self._on_state_changed)
 
@@ -207,6 +211,7 @@ class DataPage(Page):
 
     def _clear(self, title: str, hint: str) -> None:
         self._viewed = None
+        self.pretrained.show(None, None)
         self.reviewing.show_set(None)
         self.images.show_hint(title, hint)
 
@@ -286,6 +291,7 @@ class DataPage(Page):
         self._viewed = viewed
         self.reviewing.show_set(viewed, checks=viewed.name == self._checks_next)
         self._checks_next = ""
+        self.pretrained.show(viewed, self.reviewing.training_labels)
         self._show_foot()
         self.labels_changed.emit()
 
@@ -339,3 +345,4 @@ class DataPage(Page):
             self.images.close_tasks()
             self.details.close_tasks()
             self.runner.close()
+            self.pretrained.task.cancel()

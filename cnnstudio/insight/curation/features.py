@@ -80,7 +80,7 @@ def describe_batch(model: Model, images: Pixels, flip: bool) -> Described:
         with evaluation_mode(model):
             logits = predict_logits(model, model.normalize(images), flip)
             # Of the images as they are, which come first.
-            features = _normalized(seen[0])
+            features = normalize_features(seen[0])
             return Described(logits.float().softmax(1).cpu().numpy(), features.cpu().numpy())
     finally:
         handle.remove()
@@ -95,8 +95,8 @@ def _last_layer(model: Model) -> nn.Module:
     ][-1]
 
 
-def _normalized(values: Tensor) -> Tensor:
-    """float (N, C) or (N, C, H, W) as float32 (N, C), each row of length 1."""
+def normalize_features(values: Tensor) -> Tensor:
+    """Features to compare: float (N, C) or (N, C, H, W) as float32 (N, C), each row of length 1."""
     flat = values.float().flatten(2).mean(2) if values.ndim > 2 else values.float()
     if flat.shape[1] > MAX_FEATURES:
         # Of a flattened image: means of neighbors, so that 50,000 images take 200 MB, not many GB.
@@ -127,15 +127,18 @@ def find_neighbors(
     count: int,
     *,
     are_references: bool,
+    numbers: npt.NDArray[np.int64] | None = None,
     text: str = "Comparing images",
     progress: ProgressFunction = ignore_progress,
     cancelled: CancelFunction = never_cancelled,
 ) -> Neighbors:
     """The `count` most similar of `references`, whose classes are `labels` (M,). Raises Cancelled.
 
-    With `are_references`, `features` are the same images, and none is a neighbor of itself. There must be
-    more references than `count`.
+    With `are_references`, `features` are the same images, or those of them with these `numbers` (N,), and
+    none is a neighbor of itself. There must be more references than `count`.
     """
+    if numbers is None:
+        numbers = np.arange(len(features))
     rows = np.unique(np.linspace(0, len(references) - 1, min(len(references), MAX_REFERENCES)).astype(int))
     known, known_labels = torch.from_numpy(references[rows]), torch.from_numpy(labels[rows])
     place = np.full(len(references), -1)
@@ -146,7 +149,7 @@ def find_neighbors(
         chunk = torch.from_numpy(features[start : start + _CHUNK])
         similar = chunk @ known.T
         if are_references:
-            own = place[start : start + len(chunk)]
+            own = place[numbers[start : start + len(chunk)]]
             here = np.flatnonzero(own >= 0)
             similar[torch.from_numpy(here), torch.from_numpy(own[here])] = -2.0
         top, at = similar.topk(count, dim=1)

@@ -107,7 +107,7 @@ def suspected_label_errors(
         if len(split)
     }
     train, labels = described["train"], dataset.train.labels
-    count = _neighbor_count(labels, len(dataset.classes))
+    count = neighbor_count(labels, len(dataset.classes))
     found: list[ReviewItem] = []
     trained: Scores | None = None
     # The training images come first, as in all data sets.
@@ -129,7 +129,8 @@ def suspected_label_errors(
     return sorted(found, key=lambda item: -(item.score or 0.0))[:MAX_DOUBTS]
 
 
-def _neighbor_count(labels: Labels, classes: int) -> int:
+def neighbor_count(labels: Labels, classes: int) -> int:
+    """How many similar images to look at for each, so that small classes can be seen among them."""
     usual = len(labels) // max(classes, 1) // _CLASS_SHARE
     return min(max(usual, _MIN_NEIGHBORS), _MAX_NEIGHBORS, max(len(labels) - 1, 1))
 
@@ -159,7 +160,7 @@ def _items(
             classes[doubt.label],
             classes[doubt.suggested],
             doubt.score,
-            _reason(doubt, classes, train[neighbors.rows[doubt.row]]),
+            describe_doubt(doubt.label, doubt.suggested, classes, train[neighbors.rows[doubt.row]]),
             similar(doubt.row),
             part,
             doubt.row,
@@ -168,11 +169,16 @@ def _items(
     ]
 
 
-def _reason(doubt: Doubt, classes: Sequence[str], similar: Labels) -> str:
-    """`Labeled cat, looks like dog: 31 of the 50 most similar training images are dog, 2 are cat.`"""
-    label, suggested = (shorten(classes[index], _MAX_NAME) for index in (doubt.label, doubt.suggested))
-    same, other = (int((similar == index).sum()) for index in (doubt.label, doubt.suggested))
+def describe_doubt(
+    label: int, suggested: int, classes: Sequence[str], similar: Labels, of: str = "training images"
+) -> str:
+    """`Labeled cat, looks like dog: of the 50 most similar training images, 31 are dog and 2 cat.`
+
+    `similar` are the classes of the most similar images, int64 (n,).
+    """
+    names = [shorten(classes[index], _MAX_NAME) for index in (label, suggested)]
+    same, other = (int((similar == index).sum()) for index in (label, suggested))
     return (
-        f"Labeled {label}, looks like {suggested}: of the {len(similar):,} most similar training images, "
-        f"{other:,} are {suggested} and {same:,} {label}."
+        f"Labeled {names[0]}, looks like {names[1]}: of the {len(similar):,} most similar {of}, "
+        f"{other:,} are {names[1]} and {same:,} {names[0]}."
     )

@@ -104,6 +104,13 @@ class FrozenFeatures:
             shuffle=False,
         )
 
+    def all_images(self, split: Split) -> Features:
+        """Those of all images of a split without augmentation, (images, values), float32, mapped read-only.
+
+        As they are trained on: for the training images in the recipe's precision. Raises Cancelled.
+        """
+        return self._features(split, self._fast if split is self._prepared.train else self._exact)
+
     def _features(self, images: Split | Subset, part: FrozenPart, number: int = 0) -> Features:
         """(images, values), float32; `number` is that of an augmented copy, from 1.
 

@@ -102,7 +102,7 @@ class PreparedTraining:
     start_weights: StartWeights | None = None
     """The weights that fresh models start from; None for random ones."""
     fingerprint: str = ""
-    """That of the data set; only for a network with locked layers, whose results are kept by it."""
+    """That of the images; only for a network with locked layers, whose results are kept by it."""
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -248,7 +248,7 @@ def prepare(
         warnings=warnings,
         diagnosed=tuple(_unequal_classes(resized, train_rows, recipe)),
         start_weights=start_weights,
-        fingerprint=dataset.fingerprint if network.locked_ids else "",
+        fingerprint=dataset.pixels_fingerprint if network.locked_ids else "",
         resize=dataset.resize,
     )
 

@@ -7,10 +7,8 @@ installed; the very bytes that were hashed are loaded, and with `weights_only=Tr
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import logging
-from pathlib import Path
 
 import safetensors.torch
 import torch
@@ -18,40 +16,17 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from cnnstudio.core.files import FileError, read_json, read_regular, write_atomically, write_json
-from cnnstudio.core.paths import home
 from cnnstudio.design.adaptation import adapt_to_classes
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import template
 from cnnstudio.training.model import build_model
 from cnnstudio.training.pretrained.catalog import PretrainedError, PretrainedWeights, pretrained
+from cnnstudio.training.pretrained.installed import converted_file, locate
 
 _log = logging.getLogger(__name__)
 
 _MAX_BYTES = 64 * 2**20
 """More than any of the files: nothing larger is read."""
-
-
-def pretrained_folder() -> Path:
-    """Where the converted weights are; they can be deleted at any time."""
-    return home() / "pretrained"
-
-
-def is_installed(name: str) -> bool:
-    """Whether the weights can be loaded: their package is there, or they were converted before."""
-    found = pretrained(name)
-    return locate(found) is not None or _converted_file(found).exists()
-
-
-def locate(weights: PretrainedWeights) -> Path | None:
-    """The file of the weights in the installed package, of which no code runs; None if it is not there."""
-    try:
-        # Of a name without dots, this only looks at the disk.
-        spec = importlib.util.find_spec(weights.package)
-    except (ImportError, ValueError):
-        return None
-    folders = (spec.submodule_search_locations if spec else None) or ()
-    files = (Path(folder, *weights.file.split("/")) for folder in folders)
-    return next((file for file in files if file.is_file()), None)
 
 
 def load_pretrained(name: str) -> tuple[Network, dict[str, Tensor]]:
@@ -108,13 +83,9 @@ def _expected(network: Network) -> dict[str, Tensor]:
         return build_model(network).state_dict()
 
 
-def _converted_file(weights: PretrainedWeights) -> Path:
-    return pretrained_folder() / f"{weights.name}-{weights.sha256[:12]}.safetensors"
-
-
 def _read_converted(weights: PretrainedWeights, network: Network) -> dict[str, Tensor] | None:
     """The weights that were converted before; None if there are none, or if they are damaged."""
-    file = _converted_file(weights)
+    file = converted_file(weights)
     try:
         data = read_regular(file, _MAX_BYTES)
         known = read_json(file.with_suffix(".json"))
@@ -133,7 +104,7 @@ def _read_converted(weights: PretrainedWeights, network: Network) -> dict[str, T
 
 def _save_converted(weights: PretrainedWeights, tensors: dict[str, Tensor]) -> None:
     """Writes the weights for the next time. A failure costs only time then, so it is no error."""
-    file = _converted_file(weights)
+    file = converted_file(weights)
     data = safetensors.torch.save(tensors)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

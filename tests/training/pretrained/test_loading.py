@@ -11,9 +11,10 @@ import torch
 from cnnstudio.design import edits
 from cnnstudio.design.templates import template
 from cnnstudio.training.model import build_model
-from cnnstudio.training.pretrained import loading
+from cnnstudio.training.pretrained import installed, loading
 from cnnstudio.training.pretrained.catalog import EFFICIENTNET_LITE0, PretrainedError, pretrained
-from cnnstudio.training.pretrained.loading import is_installed, load_pretrained, locate, pretrained_folder
+from cnnstudio.training.pretrained.installed import is_installed, locate, pretrained_folder
+from cnnstudio.training.pretrained.loading import load_pretrained
 from cnnstudio.training.pretrained.start_weights import from_pretrained
 from tests.training.pretrained.plain_lite0 import scores
 
@@ -26,7 +27,8 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _use_file(monkeypatch: pytest.MonkeyPatch, file: Path | None) -> None:
-    monkeypatch.setattr(loading, "locate", lambda weights: file)
+    for module in (loading, installed):
+        monkeypatch.setattr(module, "locate", lambda weights: file)
 
 
 def test_its_scores_are_those_of_an_independent_reading() -> None:

@@ -10,8 +10,10 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.data.checks.findings import Finding, findings
+from cnnstudio.data.dataset import Labels
 from cnnstudio.data.versions.review import ReviewItem
 from cnnstudio.gui.pages.data_set.checks.check_runner import CheckRunner
+from cnnstudio.gui.pages.data_set.checks.label_error_search import labels_with_exclusions
 from cnnstudio.gui.pages.data_set.details.panel import FIGURES, DetailsPanel
 from cnnstudio.gui.pages.data_set.details.statistics import describe_leaks
 from cnnstudio.gui.pages.data_set.images.images_panel import ImagesPanel
@@ -21,7 +23,8 @@ from cnnstudio.gui.pages.data_set.review.panel import ReviewQueue
 from cnnstudio.gui.pages.data_set.sets_panel import SetsPanel
 from cnnstudio.gui.widgets.message_bar import Message
 
-_CORRECTED, _LEAKS, _GIVEN, _NEAR = "corrected", "leaks", "given", "near"
+_CORRECTED, _LEAKS, _GIVEN, _NEAR, _LABELS = "corrected", "leaks", "given", "near", "labels"
+_LABEL_ERRORS = "Suspected label errors"
 _MANY, _CHIPS_DELAY_MS = 2_000, 1_000
 """Findings after which the chips wait until no key was pressed for so long."""
 _MAX_REVIEWED = 2_000
@@ -94,7 +97,7 @@ class Reviewing(QObject):
         self._images.chips.choose(None)
         if viewed is not None and self.overlay is not None:
             self._images.show_set(viewed, self.overlay)
-        self._runner.show(viewed, checks=checks)
+        self._runner.show(viewed, self._labels_now, checks=checks)
         if self._wanted and viewed is not None and self._wanted in self._given[viewed.name]:
             self.open_given(self._wanted)
 
@@ -130,6 +133,15 @@ class Reviewing(QObject):
                     overlay.undo()
 
             self.message.emit(Message(text, button="Restore", action=restore, holds=holds))
+
+    def _labels_now(self) -> tuple[str, Mapping[str, Labels]]:
+        assert self.overlay is not None
+        return self.overlay.version, labels_with_exclusions(self.overlay.labels, self.overlay.excluded)
+
+    def training_labels(self) -> tuple[str, Labels]:
+        """The version of the data set now, and its training labels, negative for excluded images."""
+        version, labels = self._labels_now()
+        return version, labels["train"]
 
     # What was found
 
@@ -167,6 +179,14 @@ class Reviewing(QObject):
         for title, items in self._given[viewed.name].items():
             present = tuple(item for item in items if overlay.place(item.file) is not None)
             found.append(Finding(self._given_key(title), title, present))
+        # A run that was asked, and has seen more of these images, knows it better.
+        known = self._runner.label_errors.found
+        has_label_chip = _LABEL_ERRORS not in self._given[viewed.name]
+        if has_label_chip and known is not None:
+            items = tuple(item for item in known.items if overlay.place(item.file) is not None)
+            found.append(Finding(_LABELS, _LABEL_ERRORS, items))
+        elif has_label_chip and report is not None:
+            found.append(Finding(_LABELS, _LABEL_ERRORS, ()))
         if report is not None:
             found += findings(report, overlay.place)
         if overlay.entries:
@@ -174,12 +194,9 @@ class Reviewing(QObject):
         self._findings = {each.key: each for each in found}
         chips: list[tuple[str, str, int | None, str]] = []
         for each in found:
-            is_known = each.key != _NEAR or report is None or report.has_all_pairs
-            hint = each.consequence or f"Show these images and review them: {each.title.lower()}"
-            if not is_known:
-                hint = (
-                    "Look-alikes within a split were not looked for in so many images: press to compare all"
-                )
+            hint = self._why_unknown(each.key)
+            is_known = not hint
+            hint = hint or each.consequence or f"Show these images and review them: {each.title.lower()}"
             chips.append((each.key, each.title, len(each.items) if is_known else None, hint))
         if report is not None:
             chips.append((_LEAKS, "Leaks", len(report.leaks), describe_leaks(report)))
@@ -187,6 +204,19 @@ class Reviewing(QObject):
         self._images.chips.show_chips(chips)
         self._images.chips.show_state()
         self._mark()
+
+    def _why_unknown(self, key: str) -> str:
+        """Why a check was not made, as the chip says it; empty if it was."""
+        report, search = self._runner.report, self._runner.label_errors
+        if key == _NEAR and report is not None and not report.has_all_pairs:
+            return "Look-alikes within a split were not looked for in so many images: press to compare all"
+        if key == _LABELS and search.found is None:
+            if search.obstacle:
+                return search.obstacle
+            if search.task.is_running:
+                return "Label errors are being looked for"
+            return "Press to look for labels that the features of a pretrained network contradict"
+        return ""
 
     def _corrected(self, viewed: ViewedSet, overlay: LabelOverlay) -> list[ReviewItem]:
         items = []
@@ -205,7 +235,7 @@ class Reviewing(QObject):
         marked = {
             item.row
             for key, finding in self._findings.items()
-            if key.startswith(_GIVEN)
+            if key.startswith(_GIVEN) or key == _LABELS
             for item in self._located(finding.items)
             if item.split == self._images.part
         }
@@ -238,12 +268,14 @@ class Reviewing(QObject):
             self._details.show_page(FIGURES)
             return
         finding = self._findings.get(str(key))
-        report = self._runner.report
         if finding is None:
             return
-        if key == _NEAR and report is not None and not report.has_all_pairs:
+        if self._why_unknown(finding.key):
             self._images.chips.choose(None)
-            self._runner.start(all_pairs=True)
+            if key == _NEAR:
+                self._runner.start(all_pairs=True)
+            else:
+                self._runner.label_errors.start()
             return
         items = self._located(finding.items)
         self._images.narrow(_rows_of(items))

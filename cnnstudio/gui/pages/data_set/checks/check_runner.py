@@ -1,4 +1,7 @@
-"""Runs the checks of a data set in the background, and keeps what they found."""
+"""Runs the checks of a data set in the background, and keeps what they found.
+
+When they have ended, suspected label errors are looked for, which needs the compute thread.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from cnnstudio.data.sources import find_source
 from cnnstudio.data.versions.version import version_of
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.compute.session import State, TrainingSession
+from cnnstudio.gui.pages.data_set.checks.label_error_search import LabelErrorSearch, LabelsNow
 from cnnstudio.gui.pages.data_set.images.viewed_set import ViewedSet
 
 _PAUSE_SECONDS = 0.2
@@ -36,18 +40,26 @@ class CheckRunner(QObject):
         self.report: CheckReport | None = None
         """What was found in the data set that is looked at; None if it was not checked yet."""
         self._task: IoTask | None = None
+        self._only_pairs = False
+        """Whether the check is for look-alikes in a set that was checked for everything else."""
         self._reading: IoTask | None = None
+        self.label_errors = LabelErrorSearch(session, self)
+        self.label_errors.changed.connect(self.changed)
+        self.label_errors.progressed.connect(self.progressed)
+        self.label_errors.failed.connect(self.failed)
         session.state_changed.connect(self._on_state_changed)
         self._on_state_changed(session.state)
 
     @property
     def is_running(self) -> bool:
-        return self._task is not None
+        return self._task is not None or self.label_errors.task.is_running
 
     @property
     def is_resting(self) -> bool:
         """Whether the check waits for the end of a training."""
-        return self.is_running and not self._free.is_set()
+        if self._task is None:
+            return self.label_errors.task.is_resting
+        return not self._free.is_set()
 
     def _on_state_changed(self, state: object) -> None:
         if state in (State.IDLE, State.PAUSED):
@@ -57,9 +69,12 @@ class CheckRunner(QObject):
         if self.is_running:
             self.changed.emit()
 
-    def show(self, viewed: ViewedSet | None, *, checks: bool = False) -> None:
+    def show(
+        self, viewed: ViewedSet | None, labels: LabelsNow | None = None, *, checks: bool = False
+    ) -> None:
         """Looks at another data set; with `checks`, checks it unless that was done before."""
         self.close()
+        self.label_errors.show(viewed, labels)
         self._viewed, self.report = viewed, None
         self.changed.emit()
         if viewed is None:
@@ -84,6 +99,7 @@ class CheckRunner(QObject):
         viewed, free = self._viewed, self._free
         if viewed is None or self._task is not None:
             return
+        self._only_pairs = all_pairs
 
         def check(progress: ProgressFunction, cancelled: CancelFunction) -> CheckReport:
             # Imported here, because the window is shown before Pillow is loaded.
@@ -117,6 +133,8 @@ class CheckRunner(QObject):
     def _on_done(self, report: object) -> None:
         assert isinstance(report, CheckReport)
         self.report = report
+        if not self._only_pairs:
+            self.label_errors.start_unasked()
 
     def _on_ended(self, task: IoTask) -> None:
         if self._task is task:
@@ -127,6 +145,7 @@ class CheckRunner(QObject):
         """Ends the check; what was found before stays."""
         if self._task is not None:
             self._task.cancel()
+        self.label_errors.task.cancel()
 
     def close(self) -> None:
         """Ends what runs in the background."""
@@ -134,3 +153,4 @@ class CheckRunner(QObject):
             if task is not None:
                 task.cancel()
         self._task = self._reading = None
+        self.label_errors.close()

@@ -29,6 +29,8 @@ from cnnstudio.gui.pages.data_set.images.order import (
 from cnnstudio.gui.pages.data_set.images.thumbnail_painter import SIDES
 from cnnstudio.gui.pages.data_set.images.thumbnails import Thumbnails
 from cnnstudio.gui.pages.data_set.images.viewed_set import SPLITS, ViewedSet
+from cnnstudio.gui.pages.data_set.small_sets.card import PretrainedCard
+from cnnstudio.gui.pages.data_set.small_sets.offer import PretrainedOffer
 from cnnstudio.gui.pages.panel_parts import PanelFoot, PanelHead, fill
 from cnnstudio.gui.widgets.labels import ElidedLabel, Panel
 from cnnstudio.gui.widgets.plain_text import plain_line
@@ -47,7 +49,7 @@ class ImagesPanel(Panel):
     split_shown = Signal(object)
     """The name of the split that is shown now."""
 
-    def __init__(self, runner: CheckRunner) -> None:
+    def __init__(self, runner: CheckRunner, offer: PretrainedOffer) -> None:
         super().__init__("imagesPanel")
         self._viewed: ViewedSet | None = None
         self._overlay: LabelOverlay | None = None
@@ -64,8 +66,9 @@ class ImagesPanel(Panel):
         self._later.setInterval(_SEARCH_DELAY_MS)
         self._later.timeout.connect(self.arrange)
         self._create(runner)
+        self.card = PretrainedCard(offer)
         foot = PanelFoot(self.balance, self.sort, self.thumbnail_size)
-        fill(self, self.head, self.chips, self.grid, foot, hero=self.grid)
+        fill(self, self.head, self.chips, self.card, self.grid, foot, hero=self.grid)
         self.focus_target = self.grid
 
     def _create(self, runner: CheckRunner) -> None:

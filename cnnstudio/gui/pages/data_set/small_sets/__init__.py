@@ -1,0 +1,1 @@
+"""The offer to start from a pretrained network where there are few images."""

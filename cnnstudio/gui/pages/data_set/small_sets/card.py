@@ -1,0 +1,109 @@
+"""The card above the images that offers to start from a pretrained network."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cnnstudio.core.formatting import pluralize
+from cnnstudio.core.progress import Progress
+from cnnstudio.gui.pages.data_set.small_sets.offer import PretrainedOffer
+from cnnstudio.gui.pages.panel_parts import SIDE
+from cnnstudio.gui.widgets.labels import Label
+
+_STEPS = 1_000
+
+
+class PretrainedCard(QWidget):
+    """Shows what is offered and measured; hidden where there is nothing to offer."""
+
+    def __init__(self, offer: PretrainedOffer) -> None:
+        super().__init__()
+        self.setObjectName("pretrainedOffer")
+        self.setAccessibleName("Start from a pretrained network")
+        self._offer = offer
+        self.text = Label(role="help", wrap=True)
+        self.text.setObjectName("pretrainedOfferText")
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setFixedSize(96, 6)
+        self._bar.setAccessibleName("Progress of the measurement")
+        self.measure = QPushButton("Measure both")
+        self.measure.setObjectName("measureExpectations")
+        self.measure.setProperty("role", "small")
+        self.measure.setToolTip("Find out what to expect of each on these images, in less than a minute")
+        self.measure.clicked.connect(self._on_measure)
+        self.accept = QPushButton("Start from a pretrained network")
+        self.accept.setObjectName("startFromPretrained")
+        self.accept.setProperty("role", "small")
+        self.accept.setToolTip("Use EfficientNet-Lite0 and its recipe for these images; can be undone")
+        self.accept.clicked.connect(offer.accept)
+        self._close = QToolButton()
+        self._close.setObjectName("dismissPretrained")
+        self._close.setProperty("role", "quiet")
+        self._close.setText("✕")
+        self._close.setToolTip("Do not offer this for these images again")
+        self._close.setAccessibleName("Close the offer")
+        self._close.clicked.connect(offer.dismiss)
+        self._arrange()
+        offer.changed.connect(self.refresh)
+        offer.progressed.connect(self._on_progressed)
+        self.refresh()
+
+    def _arrange(self) -> None:
+        frame = QFrame()
+        frame.setProperty("role", "advice_card")
+        row = QHBoxLayout(frame)
+        row.setContentsMargins(12, 6, 6, 6)
+        row.setSpacing(8)
+        row.addWidget(self.text, 1)
+        for part in (self._bar, self.measure, self.accept, self._close):
+            row.addWidget(part)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(SIDE, 0, SIDE, 8)
+        column.addWidget(frame)
+
+    def refresh(self) -> None:
+        """Shows the offer as it is now."""
+        offer = self._offer
+        self.setVisible(offer.is_open)
+        if not offer.is_open:
+            return
+        task, obstacle = offer.task, offer.obstacle
+        is_computing = task.is_running and not task.is_resting
+        self._bar.setVisible(is_computing)
+        self.measure.setVisible(not obstacle and (task.is_running or offer.expected is None))
+        self.measure.setText("Cancel" if task.is_running else "Measure both")
+        self.accept.setVisible(not obstacle)
+        if task.is_resting:
+            self.text.setText("The measurement goes on when the training has ended.")
+        elif is_computing:
+            self._bar.setRange(0, 0)
+            self.text.setText("Measuring…")
+        elif offer.expected is not None:
+            self.text.setText(offer.expected.sentence)
+        else:
+            few = f"{pluralize(offer.per_class, 'image')} per class are few."
+            why = "A network that has learned from a million photos needs fewer."
+            self.text.setText(f"{few} {why} {obstacle}".rstrip())
+
+    def _on_progressed(self, progress: Progress) -> None:
+        if self._offer.task.is_resting or not self._offer.task.is_running:
+            return
+        if progress.total:
+            self._bar.setRange(0, _STEPS)
+            self._bar.setValue(_STEPS * min(progress.done, progress.total) // progress.total)
+        self.text.setText(progress.text)
+
+    def _on_measure(self) -> None:
+        if self._offer.task.is_running:
+            self._offer.task.cancel()
+        else:
+            self._offer.measure()

@@ -1,0 +1,110 @@
+"""What was measured to be expected of few images, kept beside the data sets. Needs no torch."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnstudio.core.errors import UserError
+from cnnstudio.core.files import read_json, write_json
+from cnnstudio.core.formatting import pluralize
+from cnnstudio.core.paths import datasets_folder
+from cnnstudio.data.versions.version import is_version_id
+
+SMALL_CLASS = 200
+"""Images per class; with fewer, a network that starts from nothing seldom gets far."""
+_FORMAT, _VERSION = "cnnstudio.expected-accuracy", 1
+_MAX_BYTES = 2**16
+_MAX_KEPT = 200
+"""Files; the oldest ones go."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """An accuracy on images that were not seen, 0 to 1."""
+
+    accuracy: float
+    error: float
+    """Its standard error, 0 to 1."""
+
+    def __str__(self) -> str:
+        return f"{100 * self.accuracy:.0f}% ± {100 * self.error:.0f}"
+
+
+@dataclass(frozen=True)
+class ExpectedAccuracy:
+    """What to expect of both ways to start."""
+
+    images: int
+    all_images: int
+    """The number of training images, from which `images` were taken."""
+    folds: int
+    pretrained: Expectation
+    empty: Expectation
+
+    @property
+    def sentence(self) -> str:
+        """Both figures with their standard errors, and on how many images they were measured."""
+        images = pluralize(self.images, "image")
+        which = (
+            f"your {images}" if self.images >= self.all_images else f"{images} of your {self.all_images:,}"
+        )
+        return (
+            f"About {self.pretrained} from the pretrained network, about {self.empty} from an empty one "
+            f"({self.folds}-fold cross-validation on {which}, ± standard error)."
+        )
+
+
+def write_expected(version: str, found: ExpectedAccuracy) -> None:
+    """Keeps it for that version of a data set. A home that cannot be written is no error."""
+    if not is_version_id(version):
+        return
+    content = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "images": found.images,
+        "all_images": found.all_images,
+        "folds": found.folds,
+        "pretrained": vars(found.pretrained),
+        "empty": vars(found.empty),
+    }
+    with suppress(OSError, UserError):
+        write_json(_path(version), content)
+        kept = sorted(_folder().glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in kept[_MAX_KEPT:]:
+            path.unlink(missing_ok=True)
+
+
+def read_expected(version: str) -> ExpectedAccuracy | None:
+    """What was kept for that version; None if there is nothing that can be read."""
+    if not is_version_id(version):
+        return None
+    with suppress(OSError, UserError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        content: Any = read_json(_path(version), _MAX_BYTES)
+        if (content["format"], content["version"]) == (_FORMAT, _VERSION):
+            return ExpectedAccuracy(
+                int(content["images"]),
+                int(content["all_images"]),
+                int(content["folds"]),
+                _expectation(content["pretrained"]),
+                _expectation(content["empty"]),
+            )
+    return None
+
+
+def _expectation(content: Any) -> Expectation:
+    values = float(content["accuracy"]), float(content["error"])
+    if not all(math.isfinite(value) and 0 <= value <= 1 for value in values):
+        raise ValueError("no accuracy")
+    return Expectation(*values)
+
+
+def _folder() -> Path:
+    return datasets_folder() / "expected-accuracy"
+
+
+def _path(version: str) -> Path:
+    return _folder() / f"{version}.json"

