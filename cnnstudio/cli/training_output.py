@@ -15,6 +15,7 @@ from cnnstudio.training.events import (
     EpochEnded,
     Event,
     Finished,
+    LayersUnlocked,
     Paused,
     Progress,
     RecipeChanged,
@@ -72,6 +73,8 @@ class TextPrinter:
             case RecipeChanged():
                 name = event.name.replace("_", " ").capitalize()
                 self._print(f"{name}: {event.before} → {event.after} from step {event.step + 1:,}")
+            case LayersUnlocked():
+                self._print(clean_line(event.text))
             case ThreadsChanged():
                 self._tell_threads(event)
             case WeightsTransferred():

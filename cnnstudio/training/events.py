@@ -16,7 +16,7 @@ from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.formatting import pluralize
+from cnnstudio.core.formatting import list_names, pluralize
 from cnnstudio.data.dataset import ResizeMode
 
 Outcome = Literal["completed", "stopped", "failed"]
@@ -211,6 +211,29 @@ class RecipeChanged(Event):
 
 
 @dataclass(frozen=True)
+class LayersUnlocked(Event):
+    """The second stage begins: layers that were locked train from the next step on."""
+
+    event_name = "LayersUnlocked"
+
+    step: int
+    epoch: float
+    """Epochs done."""
+    layers: tuple[str, ...]
+    """Ids of the layers and groups, from top to bottom."""
+    titles: tuple[str, ...]
+    """What they are called."""
+    parameters: int
+    """The weights that train from now on."""
+
+    @property
+    def text(self) -> str:
+        """`Stage 7, Features unlocked: 1,129,290 parameters train now`."""
+        count = pluralize(self.parameters, "parameter")
+        return f"{list_names(self.titles)} unlocked: {count} train now"
+
+
+@dataclass(frozen=True)
 class ThreadsChanged(Event):
     """The CPU computes with another number of threads from the next step on, because of other programs."""
 
@@ -331,7 +354,17 @@ _EVENT_TYPES: Mapping[str, type[Event]] = {
     event_type.event_name: event_type
     for event_type in (
         *(Started, WeightsTransferred, WeightsLoaded, Progress, EpochEnded, SnapshotTaken, Warned),
-        *(Paused, Resumed, RecipeChanged, ThreadsChanged, UnitsChecked, Diagnosed, Recovered, Finished),
+        *(
+            Paused,
+            Resumed,
+            RecipeChanged,
+            LayersUnlocked,
+            ThreadsChanged,
+            UnitsChecked,
+            Diagnosed,
+            Recovered,
+            Finished,
+        ),
     )
 }
 

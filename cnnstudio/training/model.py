@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from cnnstudio.data.batches import normalize
+from cnnstudio.design.edits import set_trainable
 from cnnstudio.design.network import Network, Node, without_final_softmax
 from cnnstudio.layers.base import Group, Shape
 from cnnstudio.layers.initializers import DataDependentInit
@@ -86,6 +87,27 @@ class Model(LayerSequence):
                     for name in sequence.modules_by_node[node_id]:
                         _keep_statistics(sequence.get_submodule(name))
         return self
+
+    def last_locked(self, count: int) -> list[Node]:
+        """The last `count` locked nodes with weights, from top to bottom; a group that is locked is one."""
+        with_weights = {
+            node_id
+            for sequence in _layer_sequences(self)
+            for node_id, names in sequence.modules_by_node.items()
+            if any(True for name in names for _ in sequence.get_submodule(name).parameters())
+        }
+        return [node for node in _outermost_locked(self.network.nodes) if node.id in with_weights][-count:]
+
+    def unlock(self, ids: Collection[str]) -> None:
+        """Lets the weights of these nodes, and of what is inside them, learn; they stay as they are."""
+        network = set_trainable(self.network, ids, True)
+        # Layers know themselves which of their weights never learn. No random number is drawn for that.
+        with torch.random.fork_rng(devices=()), torch.device("meta"):
+            learns = {name: each.requires_grad for name, each in build_model(network).named_parameters()}
+        for name, each in self.named_parameters():
+            each.requires_grad_(learns[name])
+        self.network = network
+        self.train(self.training)
 
     @property
     def device(self) -> torch.device:
@@ -257,6 +279,14 @@ def _keep_statistics(module: nn.Module) -> None:
     for each in module.modules():
         if isinstance(each, _BatchNorm):
             each.eval()
+
+
+def _outermost_locked(nodes: Iterable[Node]) -> Iterator[Node]:
+    for node in nodes:
+        if not node.trainable:
+            yield node
+        else:
+            yield from _outermost_locked(node.children)
 
 
 def _layer_sequences(model: nn.Module) -> list[LayerSequence]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.batches import Batches
 from cnnstudio.design.analysis.analysis import analyze
+from cnnstudio.design.network import Node
 from cnnstudio.training.checkpoints.manager import CheckpointManager, all_finite
 from cnnstudio.training.checkpoints.position import Position
 from cnnstudio.training.checkpoints.save_schedule import SaveInterval, SaveSchedule
@@ -22,7 +23,16 @@ from cnnstudio.training.checkpoints.warm_start import ParentRun, WarmStart, load
 from cnnstudio.training.compilation import compile_if_faster
 from cnnstudio.training.distributed.ranks import Ranks
 from cnnstudio.training.distributed.sync_batch_norm import convert_sync_batch_norm
-from cnnstudio.training.events import EpochEnded, Event, RecipeChanged, Scores, Started, Warned, WeightsLoaded
+from cnnstudio.training.events import (
+    EpochEnded,
+    Event,
+    LayersUnlocked,
+    RecipeChanged,
+    Scores,
+    Started,
+    Warned,
+    WeightsLoaded,
+)
 from cnnstudio.training.frozen.features import FrozenFeatures, can_use_features
 from cnnstudio.training.frozen.frozen_part import frozen_length
 from cnnstudio.training.hardware.torch_state import set_random_state
@@ -69,6 +79,11 @@ class _Outbox:
             self._emit(event)
 
 
+def count_trainable(model: nn.Module) -> int:
+    """The number of weights that learn."""
+    return sum(weights.numel() for weights in model.parameters() if weights.requires_grad)
+
+
 class RunState:
     """Everything that a run consists of. The training loop advances it; step hooks save and change it.
 
@@ -105,6 +120,8 @@ class RunState:
         """False once the augmentation was changed in the middle: from there each epoch augments anew."""
         self.features: FrozenFeatures | None = None
         """What the locked beginning of the network gives for the images, if that is used in their place."""
+        self.is_unlocked = False
+        """Whether the second stage has begun."""
         self.threads: int | None = None
         """CPU threads for the next step, if their number may change; saved with the position."""
         self.stopwatch = Stopwatch()
@@ -143,6 +160,10 @@ class RunState:
         self.ranks.broadcast_weights(self.model)
         position, state = restored
         self._set_position(position)
+        # Before the optimizer is made for the recipe: its state is of the weights that train. A run that ended
+        # right before its second stage begins it later.
+        if self.step > position.recipe.unlock_after * len(self.batches):
+            self._unlock(position.recipe)
         self.threads = position.threads
         # The recipe as it was first, because the optimizer's state belongs to it; then the changes that were
         # requested for resuming, which are reported.
@@ -164,6 +185,8 @@ class RunState:
             lambda: load_warm_start(parent, self.prepared, len(self.batches), self.warn)
         )
         self._set_position(found.position)
+        if self._unlock(self.recipe):
+            self.training_step.include_unlocked()
         # The parent's epochs are not this run's.
         self.history = []
         self._outbox.put(found.event)
@@ -207,9 +230,7 @@ class RunState:
             Started(
                 run=str(self.folder) if self.folder else None,
                 network_name=prepared.network.name,
-                parameters=sum(
-                    weights.numel() for weights in self.model.parameters() if weights.requires_grad
-                ),
+                parameters=count_trainable(self.model),
                 device=str(prepared.device),
                 threads=torch.get_num_threads(),
                 epochs=self.recipe.epochs,
@@ -248,6 +269,33 @@ class RunState:
         if found:
             self.training_step.load_state_dict(found.training_state)
             self._restore_random_state(found.random_state)
+
+    def begin_stage(self, progress: ProgressFunction, cancelled: CancelFunction) -> None:
+        """Between two epochs: begins the second stage if it is due. Raises Cancelled."""
+        unlocked = self._unlock(self.recipe)
+        if not unlocked:
+            return
+        self.training_step.include_unlocked()
+        self._use_images()
+        self.emit(
+            LayersUnlocked(
+                self.step,
+                float(self.epochs_done),
+                tuple(node.id for node in unlocked),
+                tuple(node.title for node in unlocked),
+                count_trainable(self.model),
+            )
+        )
+        self.use_features(progress, cancelled)
+
+    def _unlock(self, recipe: Recipe) -> list[Node]:
+        """What is unlocked because the second stage begins, from top to bottom; nothing if it has begun."""
+        if not recipe.unlocks or self.epochs_done < recipe.unlock_after or self.is_unlocked:
+            return []
+        self.is_unlocked = True
+        nodes = self.model.last_locked(recipe.unlock_groups)
+        self.model.unlock([node.id for node in nodes])
+        return nodes
 
     def use_features(self, progress: ProgressFunction, cancelled: CancelFunction) -> None:
         """Computes the locked beginning of the network once for all images, if it has one. Raises Cancelled.
@@ -306,16 +354,21 @@ class RunState:
 
     def _apply_recipe(self, recipe: Recipe) -> None:
         if recipe.augmentation != self.recipe.augmentation:
-            self.batches = dataclasses.replace(self.prepared, recipe=recipe).batches(self.ranks.shard)
-            if self.features is not None:
-                # From here on each epoch augments anew, so that the features of before are no longer true.
-                self.features = None
-                self.validation = self.prepared.unshuffled(self.prepared.validation, self.ranks.shard)
-                self.training_step.forward = self.model
+            # From here on each epoch augments anew, so that the features of before are no longer true.
+            self._use_images(recipe)
         self.recipe = recipe
         self.steps = recipe.epochs * len(self.batches)
         self.learning_rate = learning_rates(recipe, self.steps)
         self.training_step.change_recipe(recipe, self.steps)
+
+    def _use_images(self, recipe: Recipe | None = None) -> None:
+        """Images, augmented as the recipe says, in place of features."""
+        prepared = dataclasses.replace(self.prepared, recipe=recipe or self.recipe)
+        self.batches = prepared.batches(self.ranks.shard)
+        if self.features is not None:
+            self.features = None
+            self.validation = prepared.unshuffled(prepared.validation, self.ranks.shard)
+            self.training_step.forward = self.model
 
     def _position(self) -> Position:
         batch = self.step - self.epochs_done * len(self.batches)

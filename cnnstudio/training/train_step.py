@@ -70,6 +70,12 @@ class TrainingStep:
         self.start_ema(steps)
         self.load_state_dict(state)
 
+    def include_unlocked(self) -> None:
+        """After weights of the model were unlocked: they are updated too; the others keep their state."""
+        state = {name: value.clone() for name, value in self.state_dict().items()}
+        self._configure(self.recipe)
+        self.load_state_dict(state)
+
     def use_ema_weights(self) -> AbstractContextManager[None]:
         """Inside, the model has the weights to evaluate: the EMA's, if there is one."""
         return self.ema.in_model() if self.ema else nullcontext()

@@ -303,6 +303,7 @@ class _Training:
             idle = run.checkpoints.epochs_without_improvement(done)
             if patience and idle >= patience:
                 return "completed", outcomes.stopped_early(idle, done - idle)
+            run.begin_stage(self.progress, self.control.stop.is_set)
             self._train_epoch(done + 1)
             if self.control.stop_after_epoch.is_set() and run.epochs_done < run.recipe.epochs:
                 return "stopped", outcomes.stopped_after_epoch(run.epochs_done, run.recipe.epochs)

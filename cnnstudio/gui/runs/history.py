@@ -15,6 +15,7 @@ from cnnstudio.training.events import (
     EpochEnded,
     Event,
     Finished,
+    LayersUnlocked,
     Paused,
     Progress,
     RecipeChanged,
@@ -88,6 +89,9 @@ class RunHistory:
                 name = event.name.replace("_", " ")
                 text = f"{name.capitalize()} changed from {event.before} to {event.after}."
                 self._mark(event.epoch, f"{name} {event.after}", text, "change")
+            case LayersUnlocked():
+                self._rates.forget()
+                self._mark(event.epoch, "unlocked", f"{event.text}.", "change")
             case WeightsTransferred():
                 text = "Training went on with a changed design."
                 self._mark(self._epoch_of(event.step), "changed design", text, "change")

@@ -29,7 +29,7 @@ from cnnstudio.core.progress import (
 from cnnstudio.data.dataset import Labels
 
 FOLDS = 5
-PENALTIES = (0.3, 0.1, 0.03, 0.01)
+PENALTIES = (1.0, 0.3, 0.1)
 """Of the squared weights, for features of unit variance; the one that predicts best counts."""
 _ITERATIONS = 60
 
@@ -119,7 +119,7 @@ class _Regression:
         self._bias = torch.zeros(classes, requires_grad=True)
 
     def fit(self, penalty: float) -> None:
-        """Minimizes mean cross-entropy + penalty / (2 √D) · ‖weights‖². Raises Cancelled."""
+        """Minimizes mean cross-entropy + penalty / 2 · ‖weights‖². Raises Cancelled."""
         factor = penalty / 2
         optimizer = torch.optim.LBFGS(
             [self._weights, self._bias],

@@ -22,8 +22,23 @@ def learning_rates(recipe: Recipe, steps: int) -> Callable[[int], float]:
     one_cycle: rises for 30% of the steps, or for the fraction `warm_up`, then falls to 1/10,000 of where
     it began, both along half a cosine (Smith and Topin 2018, in the form of fast.ai and torch's OneCycleLR).
 
-    With `warm_up`, the other schedules begin with a linear rise from `warm_up_start` times the peak.
+    With `warm_up`, the other schedules begin with a linear rise from `warm_up_start` times the peak. With
+    `unlock_after`, there are two stages, each with a schedule for its own steps; the peak of the second is
+    `unlock_rate` times that of the first.
     """
+    if not recipe.unlocks:
+        return _stage(recipe, steps)
+    first_steps = steps * recipe.unlock_after // recipe.epochs
+    rate, epochs = recipe.learning_rate * recipe.unlock_rate, recipe.epochs - recipe.unlock_after
+    head = _stage(recipe.replace(epochs=recipe.unlock_after, unlock_after=0), first_steps)
+    rest = _stage(
+        recipe.replace(epochs=epochs, learning_rate=max(rate, 1e-8), unlock_after=0), steps - first_steps
+    )
+    return lambda step: head(step) if step < first_steps else rest(step - first_steps)
+
+
+def _stage(recipe: Recipe, steps: int) -> Callable[[int], float]:
+    """The learning rate of each step of one stage."""
     if recipe.schedule == "one_cycle":
         return _one_cycle(recipe, steps)
     peak, warm_up_steps = recipe.learning_rate, int(recipe.warm_up * steps)

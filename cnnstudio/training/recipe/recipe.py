@@ -47,7 +47,10 @@ FIELD_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("epochs", "batch_size", "optimizer", "learning_rate"),
             *("validation_share", "patience", "seed"),
         ),
-        "Schedule": ("schedule", "warm_up", "warm_up_start", "final_rate", "step_epochs", "step_factor"),
+        "Schedule": (
+            *("schedule", "warm_up", "warm_up_start", "final_rate", "step_epochs", "step_factor"),
+            *("unlock_after", "unlock_groups", "unlock_rate"),
+        ),
         "Optimization": (
             *("momentum", "weight_decay", "clip_norm", "label_smoothing", "class_weights"),
             *("norm_bias_rate", "average_decay", "lookahead", "accumulate", "precision"),
@@ -165,6 +168,28 @@ class Recipe:
         0.1, minimum=1e-6, maximum=1.0, help="factor of each reduction of the learning rate"
     )
 
+    unlock_after: int = integer(
+        0,
+        minimum=0,
+        maximum=MAX_EPOCHS,
+        help="epochs after which the last locked groups train as well, with the schedule anew (0 = never)",
+        unit="epochs",
+    )
+    unlock_groups: int = integer(
+        1,
+        maximum=1_000,
+        label="Unlocks",
+        help="how many locked groups or layers are unlocked then, from the end of the network",
+        unit="groups",
+    )
+    unlock_rate: float = number(
+        0.1,
+        minimum=1e-6,
+        maximum=10.0,
+        label="Rate after it",
+        help="learning rate from then on, as a fraction of the peak",
+    )
+
     flip: str = choice(
         "off",
         FLIPS,
@@ -247,7 +272,12 @@ class Recipe:
     @property
     def has_varying_rate(self) -> bool:
         """Whether the learning rate changes during the run."""
-        return self.schedule != "constant" or self.warm_up > 0
+        return self.schedule != "constant" or self.warm_up > 0 or self.unlocks
+
+    @property
+    def unlocks(self) -> bool:
+        """Whether there is a second stage, in which layers train that were locked."""
+        return 0 < self.unlock_after < self.epochs
 
     @property
     def augmentation(self) -> Augmentation:
@@ -268,6 +298,8 @@ class Recipe:
             "step_factor": self.schedule == "step",
             "shift_border": self.shift > 0,
             "average_decay": not self.lookahead,
+            "unlock_groups": self.unlock_after > 0,
+            "unlock_rate": self.unlock_after > 0,
         }
         return frozenset(name for name, used in is_used.items() if not used)
 
