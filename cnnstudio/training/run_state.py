@@ -160,8 +160,8 @@ class RunState:
         self.ranks.broadcast_weights(self.model)
         position, state = restored
         self._set_position(position)
-        # Before the optimizer is made for the recipe: its state is of the weights that train. A run that ended
-        # right before its second stage begins it later.
+        # Before the optimizer is made for the recipe: its state is of the weights that train. A run that
+        # ended right before its second stage begins it later.
         if self.step > position.recipe.unlock_after * len(self.batches):
             self._unlock(position.recipe)
         self.threads = position.threads

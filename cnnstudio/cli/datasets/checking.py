@@ -67,7 +67,8 @@ def _find_doubts(
     """What is found, and notes about what was not looked for."""
     from cnnstudio.insight.curation.pretrained_doubts import MAX_IMAGES_UNASKED, find_label_errors
 
-    notes, doubts = list[str](), list[ReviewItem]()
+    notes: list[str] = []
+    doubts: list[ReviewItem] = []
     if options.run:
         doubts = _doubts_of_run(checked, options.run, progress)
     elif checked.dataset.image_count > MAX_IMAGES_UNASKED and not options.label_errors:
