@@ -47,10 +47,7 @@ FIELD_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("epochs", "batch_size", "optimizer", "learning_rate"),
             *("validation_share", "patience", "seed"),
         ),
-        "Schedule": (
-            *("schedule", "warm_up", "warm_up_start", "final_rate", "step_epochs", "step_factor"),
-            *("unlock_after", "unlock_groups", "unlock_rate"),
-        ),
+        "Schedule": ("schedule", "warm_up", "warm_up_start", "final_rate", "step_epochs", "step_factor"),
         "Optimization": (
             *("momentum", "weight_decay", "clip_norm", "label_smoothing", "class_weights"),
             *("norm_bias_rate", "average_decay", "lookahead", "accumulate", "precision"),
@@ -60,6 +57,7 @@ FIELD_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("brightness", "contrast", "saturation", "mixup", "cutmix", "test_time_flip"),
             "feature_copies",
         ),
+        "Fine-tuning": ("unlock_after", "unlock_groups", "unlock_rate"),
     }
 )
 """The fields as forms and help arrange them."""
@@ -402,8 +400,8 @@ All but the optimizer is from airbench94 (`FAST_GPU`): within few epochs Muon ge
 
 PRETRAINED = Recipe(
     "pretrained",
-    epochs=10,
-    batch_size=32,
+    epochs=12,
+    batch_size=64,
     optimizer="adamw",
     learning_rate=0.002,
     weight_decay=0.01,
@@ -420,12 +418,24 @@ Without augmentation, so that what the locked layers compute is computed once pe
 FINE_TUNE = PRETRAINED.replace(
     name="fine-tune",
     epochs=8,
+    batch_size=32,
     learning_rate=0.0002,
     warm_up=0.1,
     flip="random",
     feature_copies=2,
 )
 """For the second stage, with the last blocks unlocked: a low rate, so that they keep what they know."""
+
+TWO_STAGES = PRETRAINED.replace(
+    name="two-stages",
+    epochs=20,
+    batch_size=32,
+    warm_up=0.05,
+    unlock_after=12,
+    unlock_groups=2,
+    unlock_rate=0.1,
+)
+"""`PRETRAINED`, and then the last two groups too. What is still locked is computed once for each stage."""
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
@@ -434,6 +444,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "fast-cpu": FAST_CPU,
         "fast-gpu": FAST_GPU,
         "pretrained": PRETRAINED,
+        "two-stages": TWO_STAGES,
         "fine-tune": FINE_TUNE,
     }
 )
@@ -446,7 +457,8 @@ PURPOSES: Mapping[str, str] = MappingProxyType(
         "fast-cpu": "For the template airbench-small on a CPU: high accuracy in few epochs",
         "fast-gpu": "For the template airbench94 on a GPU; other networks need a lower learning rate",
         "pretrained": "For pretrained networks: trains the last layer, the rest stays locked",
-        "fine-tune": "For pretrained networks, after that: the unlocked last blocks at a low rate",
+        "two-stages": "For pretrained networks: the last layer, then the last two groups at a lower rate",
+        "fine-tune": "For pretrained networks, after “pretrained”: the unlocked last blocks at a low rate",
     }
 )
 """What each recipe is for."""
