@@ -138,6 +138,7 @@ CASES: dict[tuple[str, ...], list[list[str]]] = {
     ("inspect",): [
         ["RUN", "--instrument", "confusion", *ON_CPU],
         ["RUN", "--instrument", "mistakes", *ON_CPU],
+        ["RUN", "--instrument", "embedding", *ON_CPU],
         ["RUN", "--instrument", "predictions", "--image", "IMAGE", *ON_CPU],
         ["RUN", "--instrument", "feature_maps", "--image", "IMAGE", "--out", "OUT", *ON_CPU],
         ["RUN", "--instrument", "filters", "--layer", HOSTILE, *ON_CPU],

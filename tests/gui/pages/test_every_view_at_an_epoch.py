@@ -151,10 +151,18 @@ def check_feature_maps(table: Table, window: MainWindow, epoch: int) -> None:
     np.testing.assert_allclose(column(table, "mean"), again, atol=0.01 * (maps.high - maps.low))
 
 
+def check_image_map(table: Table, window: MainWindow, epoch: int) -> None:
+    again = reading(window, epoch, "embedding")
+    assert column(table, "image") == [int(index) + 1 for index in again.index]
+    np.testing.assert_allclose(column(table, "x"), again.points[:, 0], atol=TOLERANCE)
+    np.testing.assert_allclose(column(table, "y"), again.points[:, 1], atol=TOLERANCE)
+
+
 CHECKS: dict[str, Callable[[Table, MainWindow, int], None]] = {
     "viewConfusion": check_confusion,
     "viewCalibration": check_calibration,
     "viewMistakes": check_mistakes,
+    "viewImageMap": check_image_map,
     "viewPredictions": check_predictions,
     "viewHistograms": check_histograms,
     "viewFilters": check_filters,
@@ -178,7 +186,7 @@ def test_each_view_shows_the_numbers_of_the_epoch_that_the_keys_move_to(
     first, second = (each.validation.accuracy for each in window.shown_run.record.history.epochs[:2])
     assert first != second, "the epochs could be mistaken for each other"
     names = list(CHECKS)
-    for first, second in zip(names[::2], [*names[1::2], "viewConfusion"], strict=True):
+    for first, second in zip(names[::2], names[1::2], strict=True):
         views = [
             choose(panel, name, qtbot)
             for panel, name in zip(explore.view_panels, (first, second), strict=False)

@@ -53,7 +53,7 @@ WIDGETS = [
     "timeline",
     *("pageSwitch", "pageData", "pageDesign", "pageTrain", "pageExplore", "pageUse"),
     *("viewFeatureMaps", "viewFilters", "viewConfusion", "viewMistakes", "viewCalibration"),
-    *("viewPredictions", "viewHistograms", "tryPanel", "reviewQueue", "shownRun"),
+    *("viewPredictions", "viewHistograms", "viewImageMap", "tryPanel", "reviewQueue", "shownRun"),
 ]
 ACTIONS = [
     "actionNew",
