@@ -34,7 +34,7 @@ def shown(dialog: ShortcutsDialog) -> list[str]:
 def test_typing_searches_titles_keys_and_places(dialog: ShortcutsDialog) -> None:
     everything, keys = shown(dialog), Keyboard(dialog)
     keys.type("wheel")
-    assert shown(dialog) == ["Mouse", "Zoom into curves", "Zoom maps"]
+    assert shown(dialog) == ["Mouse", "Zoom into curves", "Zoom maps", "Zoom the embedding"]
     keys.type(" maps")
     assert shown(dialog) == ["Mouse", "Zoom maps"]
     keys.type("xyz")
