@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +29,11 @@ from cnnstudio.data.dataset import Labels, Pixels, Split, Subset
 from cnnstudio.insight.reading import Array, Reading
 
 if TYPE_CHECKING:
+    from cnnstudio.insight.confidence.references import References
     from cnnstudio.insight.layer_statistics import LayerStatistics
     from cnnstudio.training.model import Model
+
+_Result = TypeVar("_Result")
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -61,6 +64,7 @@ class Need(Enum):
     EXAMPLES = "example images"
     """More than are shown, so that it can be told which units are dead."""
     SPLIT = "labeled images"
+    TRAINING = "training images"
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +83,12 @@ class Subject:
     """The classes of these images, int64 (N,), where they are known."""
     split: Split | Subset | None = None
     """Images with known classes, of the model's input size."""
+    split_title: str = "validation images"
+    """What these are, for people."""
+    training: Split | Subset | None = None
+    """The images that the model was trained on, of its input size."""
+    references: References | None = None
+    """What the model makes of those, if already known."""
     cell: tuple[int, int] | None = None
     """Only images of the first class that are predicted as the second."""
     rows: tuple[int, ...] | None = None
@@ -111,6 +121,8 @@ class Instrument(ABC):
     """Whether its readings follow the one of the run's reference epoch: see `Subject.reference`."""
     evaluates_anew: ClassVar[bool] = False
     """Whether it finds out more about a split's accuracy than an evaluation does."""
+    is_kept: ClassVar[bool] = False
+    """Whether its readings are small, take long, and are kept on disk for the next time."""
     order: ClassVar[int] = 0
     """Sort key in lists."""
 
@@ -137,6 +149,20 @@ def pixels_of(images: Split | Subset, rows: npt.NDArray[np.intp] | slice) -> Pix
     if isinstance(images, Subset):
         return images.split.images[images.rows[rows]]
     return images.images[rows]
+
+
+def part_of(
+    work: Generator[float, None, _Result], first: float, last: float
+) -> Generator[float, None, _Result]:
+    """The same work, whose fraction done is that of a part of a larger one, from `first` to `last`."""
+    try:
+        while True:
+            yield first + (last - first) * next(work)
+    except StopIteration as ended:
+        result: _Result = ended.value
+        return result
+    finally:
+        work.close()
 
 
 def finish(

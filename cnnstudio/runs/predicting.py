@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,9 @@ from cnnstudio.core.progress import (
 )
 from cnnstudio.data.dataset import DataError, Pixels
 from cnnstudio.data.sources.folder_scan import scan
+from cnnstudio.insight.confidence.judging import Verdict
+from cnnstudio.insight.instrument import Probabilities
+from cnnstudio.runs.epochs.image_names import NamedImage
 from cnnstudio.runs.run import Run
 
 if TYPE_CHECKING:
@@ -33,16 +36,47 @@ _MAX_NAMED = 5
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What is known of a prediction besides its probabilities."""
+
+    verdict: Verdict | None = None
+    confidences: tuple[float, ...] = ()
+    """The calibrated probability of each class, in their order; empty without a verdict."""
+    nearest: tuple[tuple[NamedImage, float], ...] = ()
+    """The most similar training images with their similarities, -1 to 1."""
+
+    @property
+    def is_not_sure(self) -> bool:
+        return self.verdict is not None and not self.verdict.is_sure
+
+
+NOT_JUDGED = Judged()
+
+Judge = Callable[[Pixels, Probabilities], Sequence[Judged]]
+"""Takes uint8 (N, C, H, W) of the network's input size, and float32 (N, classes)."""
+
+
+def leave_unjudged(images: Pixels, probabilities: Probabilities) -> Sequence[Judged]:
+    return [NOT_JUDGED] * len(images)
+
+
+@dataclass(frozen=True)
 class Prediction:
     """One image with the probability of each class, in the order of the run's classes."""
 
     image: str
     probabilities: dict[str, float]
+    judged: Judged = field(default_factory=lambda: NOT_JUDGED)
 
     @property
     def label(self) -> str:
         """The most probable class."""
         return max(self.probabilities, key=self.probabilities.__getitem__)
+
+    @property
+    def answer(self) -> str:
+        """The most probable class, or `not sure`."""
+        return "not sure" if self.judged.is_not_sure else self.label
 
     @property
     def ranked(self) -> list[tuple[str, float]]:
@@ -73,6 +107,7 @@ def predict_files(
     required: int = 0,
     progress: ProgressFunction = ignore_progress,
     cancelled: CancelFunction = never_cancelled,
+    judge: Judge = leave_unjudged,
 ) -> Iterator[Prediction]:
     """The predictions for image files of any size, which are resized as the run's images were.
 
@@ -99,9 +134,10 @@ def predict_files(
                     skipped.reasons[str(path)] = str(error).removeprefix(f"{path} ")
             if read:
                 images = np.stack([pixels for _, pixels in read])
-                rows = predict(model, images, flip=run.recipe.test_time_flip).tolist()
-                for (path, _), row in zip(read, rows, strict=True):
-                    yield Prediction(str(path), dict(zip(run.classes, row, strict=True)))
+                rows = predict(model, images, flip=run.recipe.test_time_flip)
+                judged = judge(images, rows)
+                for (path, _), row, found in zip(read, rows.tolist(), judged, strict=True):
+                    yield Prediction(str(path), dict(zip(run.classes, row, strict=True)), found)
             done = min(start + _BATCH, total)
             report(Progress(done, total, f"Classifying: {done:,} of {total:,} images"))
 
@@ -114,16 +150,23 @@ def _pixels(run: Run, path: Path) -> Pixels:
 
 
 def predictions_table(run: Run, predictions: Iterable[Prediction]) -> bytes:
-    """A CSV file: file, class, its probability, and those of all classes in their order."""
+    """A CSV file: file, class, its probability, and those of all classes in their order.
+
+    Where it was judged how sure the network is, the answer, its confidence and the reason follow.
+    """
     rows: list[list[Cell]] = [["file", "label", "probability", *run.classes]]
     for each in predictions:
-        known = each.probabilities
-        rows.append([each.image, each.label, known[each.label], *(known[name] for name in run.classes)])
+        known, verdict = each.probabilities, each.judged.verdict
+        row = [each.image, each.label, known[each.label], *(known[name] for name in run.classes)]
+        if verdict is not None:
+            rows[0] = ["file", "label", "probability", *run.classes, "answer", "confidence", "reason"]
+            row += [each.answer, verdict.confidence, verdict.reason]
+        rows.append(row)
     return csv_bytes(rows)
 
 
 def describe_predictions(predictions: Sequence[Prediction]) -> str:
     """`240 images, most often cat (102) and dog (90)`."""
-    counts = Counter(each.label for each in predictions).most_common(_MAX_NAMED)
+    counts = Counter(each.answer for each in predictions).most_common(_MAX_NAMED)
     most = ", ".join(f"{label} ({count:,})" for label, count in counts)
     return f"{pluralize(len(predictions), 'image')}, most often {most}"

@@ -147,6 +147,7 @@ CASES: dict[tuple[str, ...], list[list[str]]] = {
         ["RUN", "IMAGE", *ON_CPU],
         ["RUN", "ARCHIVE", *ON_CPU],
         ["RUN", "IMAGES", "--out", "OUT", *ON_CPU],
+        ["RUN", "IMAGE", "--threshold", "1", "--nearest", "2", *ON_CPU],
     ],
     ("runs", "compare"): [["RUN", "OTHER"], ["RUN", "OTHER", "--align", "images"]],
     ("runs", "delete"): [["OTHER"], ["OTHER", "--permanently"]],

@@ -28,6 +28,8 @@ NAMES = (
     "predictions",
     "robustness",
     "embedding",
+    "not_sure",
+    "nearest",
 )
 OPTIONAL = {"values", "change", "gradient_counts", "gradient_low", "gradient_high"}
 SUBJECT = Subject(
@@ -37,6 +39,7 @@ SUBJECT = Subject(
     image=2,
     labels=DATA.test.labels[:6],
     split=DATA.test,
+    training=DATA.train,
 )
 
 

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnnstudio.cli.answering import Judging, judged_to_json, similar_lines
 from cnnstudio.cli.arguments import RUN_HELP, add_device_options
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import LiveLine, echo, print_json
 from cnnstudio.core.files import is_folder, write_atomically
 from cnnstudio.core.formatting import format_percent
+from cnnstudio.core.parameters import shorten
 
 if TYPE_CHECKING:
     from cnnstudio.core.progress import ProgressFunction
@@ -30,6 +32,7 @@ class Predict(Command):
         "cnnstudio predict first-run cat.png",
         "cnnstudio predict first-run *.jpg --json",
         "cnnstudio predict first-run new-photos --out predictions.csv",
+        "cnnstudio predict first-run cat.png --not-sure --nearest 3",
     )
     order = 5
 
@@ -48,6 +51,25 @@ class Predict(Command):
             type=Path,
             help="write a table with the class and all probabilities of each image",
         )
+        parser.add_argument(
+            "--not-sure",
+            action="store_true",
+            help="say “not sure” where the confidence is below the run's threshold, or where an image is "
+            "unlike any training image",
+        )
+        parser.add_argument(
+            "--threshold",
+            type=_threshold,
+            metavar="X",
+            help="the least confidence of an answer, 0 to 1, in place of the run's; implies --not-sure",
+        )
+        parser.add_argument(
+            "--nearest",
+            type=int,
+            choices=range(1, 6),
+            metavar="N",
+            help="also the N most similar training images, 1 to 5",
+        )
         add_device_options(parser)
         add_json_option(parser)
 
@@ -60,8 +82,10 @@ class Predict(Command):
         run = open_run(options.run)
         named, found = _image_files(options.images)
         skipped, line = SkippedFiles(), LiveLine()
+        judging = Judging(run, options, line.show_progress)
+        paths, progress = [*named, *found], line.show_progress
         try:
-            entries = _predictions(*(run, [*named, *found], len(named), options, skipped, line.show_progress))
+            entries = _predictions(run, paths, len(named), options, skipped, judging, progress)
         finally:
             line.clear()
         reasons = skipped.reasons
@@ -70,18 +94,30 @@ class Predict(Command):
         if options.out is not None:
             write_atomically(options.out, predictions_table(run, entries))
         if options.json:
-            about = {"run": str(run.folder), "predictions": [_to_json(entry) for entry in entries]}
+            predictions = {"predictions": [_to_json(entry) for entry in entries], **judging.to_json()}
             left_out = [{"image": image, "reason": reason} for image, reason in reasons.items()]
-            print_json(about | ({"skipped": left_out} if found else {}))
+            print_json({"run": str(run.folder)} | predictions | ({"skipped": left_out} if found else {}))
+            judging.warn()
             return DONE
         if options.out is None:
             echo("\n".join(_text(entry) for entry in entries))
         else:
             echo(f"{options.out}: {describe_predictions(entries)}")
+        judging.warn()
         if reasons:
             names = ", ".join(list(reasons)[:_MAX_NAMED])
             echo(f"Left out, because they cannot be read: {len(reasons):,} ({names})", file=sys.stderr)
         return DONE
+
+
+def _threshold(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, got {shorten(text)}")
+    return value
 
 
 def _image_files(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
@@ -103,6 +139,7 @@ def _predictions(
     required: int,
     options: argparse.Namespace,
     skipped: SkippedFiles,
+    judging: Judging,
     progress: ProgressFunction,
 ) -> list[Prediction]:
     from cnnstudio.runs.predicting import predict_files
@@ -112,7 +149,8 @@ def _predictions(
     device = choose_device(options.device)
     with torch_settings(device, options.threads, seed=0):
         model = run.model().to(device)
-        return list(predict_files(run, model, paths, skipped, required, progress))
+        judging.prepare()
+        return list(predict_files(run, model, paths, skipped, required, progress, judge=judging.judge))
 
 
 def _to_json(entry: Prediction) -> dict[str, object]:
@@ -123,9 +161,17 @@ def _to_json(entry: Prediction) -> dict[str, object]:
         "class": best,
         "probability": probability,
         "probabilities": dict(ranked),
+        **judged_to_json(entry),
     }
 
 
 def _text(entry: Prediction) -> str:
-    classes = [f"{name} {format_percent(probability)}" for name, probability in entry.ranked[:_MAX_CLASSES]]
-    return f"{entry.image}: {', '.join(classes)}"
+    verdict, confidences = entry.judged.verdict, entry.judged.confidences
+    ranked = entry.ranked
+    if confidences:
+        # In the same order, but as what the threshold is compared with.
+        ranked = [(name, confidences[list(entry.probabilities).index(name)]) for name, _ in ranked]
+    classes = ", ".join(f"{name} {format_percent(share)}" for name, share in ranked[:_MAX_CLASSES])
+    if verdict is not None and not verdict.is_sure:
+        classes = f"not sure ({classes}): {verdict.reason}"
+    return "\n".join([f"{entry.image}: {classes}", *similar_lines(entry)])

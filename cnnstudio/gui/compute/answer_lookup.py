@@ -16,6 +16,7 @@ from cnnstudio.insight.catalog import instrument
 from cnnstudio.insight.instrument import When
 from cnnstudio.insight.reading import Reading
 from cnnstudio.runs.epochs.inspection import ReadingRequest, SplitName, inspectable_epochs
+from cnnstudio.runs.epochs.kept_readings import find_reading
 from cnnstudio.runs.run import Run
 
 Found = Answer | ReadingRequest
@@ -48,7 +49,12 @@ def _look_up(run: Run, question: Question) -> Found:
         return Answer(recorded, recorded_epoch)
     computable = _latest(inspectable_epochs(run), question.epoch)
     if computable is not None and (recorded_epoch is None or computable > recorded_epoch):
-        return _request(run, computable, question)
+        request = _request(run, computable, question)
+        if instrument(question.instrument).is_kept:
+            kept = find_reading(run, computable, request.instrument, request.split)
+            if kept is not None:
+                return Answer(kept, computable)
+        return request
     if recorded is not None:
         return Answer(recorded, recorded_epoch)
     return Answer(problem=_NO_WEIGHTS)

@@ -294,7 +294,9 @@ def _load_images(
 
 def _needs_images(request: ReadingRequest) -> bool:
     needs = instrument(request.instrument).needs
-    return Need.SPLIT in needs or (bool(needs & {Need.IMAGES, Need.EXAMPLES}) and request.own_images is None)
+    return bool(needs & {Need.SPLIT, Need.TRAINING}) or (
+        bool(needs & {Need.IMAGES, Need.EXAMPLES}) and request.own_images is None
+    )
 
 
 def _total_bytes(cache: Mapping[Question, Answer]) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.dataset import Dataset, Subset
 from cnnstudio.runs.epochs.inspection import SplitName, images_of
-from cnnstudio.runs.epochs.run_images import load_run_images
+from cnnstudio.runs.epochs.run_images import Files, load_run_images
 from cnnstudio.runs.run import Run
 
 
@@ -37,7 +37,21 @@ def name_images(
     the files have changed since, DataError or Cancelled.
     """
     dataset, files = load_run_images(run, progress, cancelled)
-    part, rows = _rows(dataset, run, split, numbers)
+    return _named(dataset, files, *_rows(dataset, run, split, numbers))
+
+
+def name_training_images(
+    run: Run, rows: Sequence[int], progress: ProgressFunction, cancelled: CancelFunction
+) -> list[NamedImage]:
+    """The images with these numbers, from 0, among the training images of the run's data set.
+
+    Raises RunError if the files have changed since, DataError or Cancelled.
+    """
+    dataset, files = load_run_images(run, progress, cancelled)
+    return _named(dataset, files, "train", [row for row in rows if 0 <= row < len(dataset.train)])
+
+
+def _named(dataset: Dataset, files: Files | None, part: str, rows: Sequence[int]) -> list[NamedImage]:
     labels = dataset.splits[part].labels
     return [
         NamedImage(

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -16,11 +16,13 @@ from cnnstudio.core.formatting import format_count
 from cnnstudio.data.dataset import Dataset, Labels, Pixels, Split, Subset
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.insight.catalog import instrument
-from cnnstudio.insight.instrument import Need, Probabilities, Subject, Taking
+from cnnstudio.insight.instrument import Need, Probabilities, Subject, Taking, part_of
 from cnnstudio.insight.reading import Reading
 from cnnstudio.layers.base import Role
+from cnnstudio.runs.epochs.kept_readings import find_reading, keep_reading
 from cnnstudio.runs.epochs.kept_weights import Weights, kept_epochs, read_weights
 from cnnstudio.runs.epochs.saved_best import saved_best_epoch
+from cnnstudio.runs.epochs.training_features import TrainingFeatures
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.evaluation_counts import count_test_look
 from cnnstudio.runs.run import Run
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from cnnstudio.training.model import Model
 
 _Finding = Generator[float, None, Reading | None]
-_Found = TypeVar("_Found", bound=Reading | None)
 
 SplitName = Literal["validation", "test", "train"]
 
@@ -193,6 +194,7 @@ class Inspector:
         self._models: OrderedDict[tuple[Path, int], Model] = OrderedDict()
         self._probabilities: OrderedDict[tuple[Path, int, SplitName], Probabilities] = OrderedDict()
         self._references: OrderedDict[ReadingRequest, Reading] = OrderedDict()
+        self._training_features = TrainingFeatures()
 
     def take(self, request: ReadingRequest) -> Taking:
         """The reading, in slices of about 10 ms; loading a model or images takes as long as it takes.
@@ -201,6 +203,10 @@ class Inspector:
         """
         found = instrument(request.instrument)
         run = Run.open(request.folder)
+        if found.is_kept:
+            kept = find_reading(run, request.epoch, found.name, request.split)
+            if kept is not None:
+                return kept
         model = self._model(run, request.epoch)
         yield 0.0
         subject = self._subject(run, request, found.needs)
@@ -212,17 +218,27 @@ class Inspector:
 
                 self._remember(key, (yield from probabilities(model, subject)))
             subject = replace(subject, probabilities=self._probabilities[key])
-        if not found.is_aligned:
-            return (yield from found.take(model, subject))
-        reference = yield from _within(self._reference(run, request), 0.0, 0.5)
-        taking = found.take(model, replace(subject, reference=reference))
-        return (yield from _within(taking, 0.0 if reference is None else 0.5, 1.0))
+        if subject.training is not None and len(subject.training):
+            getting = self._training_features.get(
+                run, request.epoch, model, self._load_dataset(run), subject.training
+            )
+            subject = replace(subject, references=(yield from part_of(getting, 0.0, 0.9)))
+        if found.is_aligned:
+            reference = yield from part_of(self._reference(run, request), 0.0, 0.5)
+            taking = found.take(model, replace(subject, reference=reference))
+            return (yield from part_of(taking, 0.0 if reference is None else 0.5, 1.0))
+        reading = yield from found.take(model, subject)
+        if found.is_kept:
+            fingerprint = self._load_dataset(run).fingerprint
+            keep_reading(reading, run, request.epoch, found.name, request.split, fingerprint)
+        return reading
 
     def forget(self) -> None:
         """Frees the memory."""
         self._models.clear()
         self._probabilities.clear()
         self._references.clear()
+        self._training_features.forget()
 
     def _reference(self, run: Run, request: ReadingRequest) -> _Finding:
         """The reading that those of the run's other epochs are brought into line with; yields like `take`."""
@@ -253,11 +269,13 @@ class Inspector:
         return self._models[key]
 
     def _subject(self, run: Run, request: ReadingRequest, needs: frozenset[Need]) -> Subject:
-        split, images, labels = None, None, None
+        split, training, images, labels = None, None, None, None
         if Need.SPLIT in needs:
             dataset = self._load_dataset(run)
             split = images_of(dataset, run, request.split)
             _count_test_images(run, request, dataset)
+        if Need.TRAINING in needs:
+            training = images_of(self._load_dataset(run), run, "train")
         if needs & {Need.IMAGES, Need.EXAMPLES}:
             if request.own_images is not None:
                 images = request.own_images.pixels
@@ -274,6 +292,8 @@ class Inspector:
             image=request.image,
             labels=labels,
             split=split,
+            split_title=_title(run, request.split),
+            training=training,
             cell=request.cell,
             rows=request.rows,
             flip=run.recipe.test_time_flip,
@@ -301,18 +321,11 @@ class Inspector:
             self._probabilities.popitem(last=False)
 
 
-def _within(
-    finding: Generator[float, None, _Found], low: float, high: float
-) -> Generator[float, None, _Found]:
-    """The same, which yields the fraction done between two limits: it is a part of the work."""
-    try:
-        while True:
-            yield low + (high - low) * next(finding)
-    except StopIteration as ended:
-        found: _Found = ended.value
-        return found
-    finally:
-        finding.close()
+def _title(run: Run, split: SplitName) -> str:
+    """What the images of a split are, for people: without validation images, those of the test set."""
+    if split == "validation" and run.validation_source == "test":
+        split = "test"
+    return f"{'training' if split == 'train' else split} images"
 
 
 def _total_bytes(arrays: Mapping[Any, Probabilities]) -> int:

@@ -43,26 +43,55 @@ def load_or_compute(key: str, shape: tuple[int, int], compute: Callable[[], Iter
     `compute` gives them in parts, in order; they are then kept for the next time. If they cannot be, because
     the disk is full, they stay in memory.
     """
-    path = features_folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}{_SUFFIX}"
+    found = find_features(key, shape)
+    if found is not None:
+        return found
+    rest, parts = compute(), list[Features]()
+
+    def computed() -> Iterator[Features]:
+        for part in rest:
+            parts.append(part)
+            yield part
+
+    found = keep_features(key, shape, computed())
+    if found is not None:
+        return found
+    parts.extend(rest)
+    if sum(map(len, parts)) != shape[0]:
+        raise DataError("The images changed while they were read: load the data set again.")
+    return np.concatenate(parts)
+
+
+def find_features(key: str, shape: tuple[int, int]) -> Features | None:
+    """The kept features of that key, float32 of `shape` (N, values), mapped read-only; None without them."""
+    path = _path(key)
     with contextlib.suppress(OSError, ValueError):
         found = _map(path, shape)
         os.utime(path)  # it was used: others are older
         return found
-    rest, parts = compute(), list[Features]()
+    return None
+
+
+def keep_features(key: str, shape: tuple[int, int], parts: Iterator[Features]) -> Features | None:
+    """Keeps features that come in parts, and maps them; None if they cannot be kept: the disk may be full.
+
+    Some of `parts` may not have been asked for then.
+    """
+    path = _path(key)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _make_room(4 * shape[0] * shape[1])
         with atomic_writer(path) as file:
-            for part in rest:
-                parts.append(part)
+            for part in parts:
                 file.write(np.ascontiguousarray(part, "<f4").data)
         return _map(path, shape)
     except (OSError, FileError, ValueError) as error:
         _log.info("Cannot keep features in %s: %s", path, error)
-        parts.extend(rest)
-    if sum(map(len, parts)) != shape[0]:
-        raise DataError("The images changed while they were read: load the data set again.")
-    return np.concatenate(parts)
+    return None
+
+
+def _path(key: str) -> Path:
+    return features_folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}{_SUFFIX}"
 
 
 def _map(path: Path, shape: tuple[int, int]) -> Features:

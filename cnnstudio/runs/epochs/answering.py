@@ -1,0 +1,98 @@
+"""When the network of a run says "not sure": by its calibrated confidence, and by its training images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnnstudio.core.errors import UserError
+from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress, never_cancelled
+from cnnstudio.data.dataset import Dataset, Pixels
+from cnnstudio.data.images.resizing import resize
+from cnnstudio.insight.confidence.judging import Rule, Verdict, judge
+from cnnstudio.insight.instrument import Probabilities, finish
+from cnnstudio.insight.instruments.nearest import NearestReading
+from cnnstudio.insight.instruments.not_sure import NotSureReading
+from cnnstudio.runs.epochs.inspection import Inspector, OwnImages, ReadingRequest, resolve_epoch
+from cnnstudio.runs.epochs.run_images import load_run_images
+from cnnstudio.runs.epochs.thresholds import chosen_threshold
+from cnnstudio.runs.run import Run
+
+
+def read_not_sure(
+    run: Run,
+    inspector: Inspector,
+    progress: ProgressFunction = ignore_progress,
+    cancelled: CancelFunction = never_cancelled,
+) -> NotSureReading:
+    """Coverage and accuracy of the best weights; kept for the next time. Raises UserError, Cancelled."""
+    request = ReadingRequest(run.folder, resolve_epoch(run), "not_sure")
+    found = finish(inspector.take(request), progress, cancelled, "Calibrating")
+    assert isinstance(found, NotSureReading)
+    return found
+
+
+def rule_of(run: Run, reading: NotSureReading) -> Rule:
+    """With the threshold that the user chose, or else the proposed one."""
+    chosen = chosen_threshold(run.folder, run.created)
+    return Rule(reading.proposed if chosen is None else chosen, reading.temperature)
+
+
+def describe_rule(rule: Rule, reading: NotSureReading) -> dict[str, Any]:
+    """For JSON: the rule, and what it does to which images."""
+    return {
+        "threshold": rule.threshold,
+        "temperature": rule.temperature,
+        "accuracy": reading.accuracy(rule.threshold),
+        "coverage": reading.coverage(rule.threshold),
+        "images": f"{reading.total} {reading.images}",
+    }
+
+
+def run_images(run: Run, progress: ProgressFunction) -> Dataset:
+    """The images that the run was trained on, at the network's input size.
+
+    Raises RunError if they have changed since, DataError.
+    """
+    channels, height, width = run.network.input.dims
+    dataset, _ = load_run_images(run, progress, never_cancelled)
+    return resize(dataset, (channels, height, width), progress)
+
+
+class Answering:
+    """Judges predictions of a run's best weights, with the training images where they are there."""
+
+    def __init__(self, run: Run, inspector: Inspector, rule: Rule | None) -> None:
+        """Without a rule it only finds the nearest training images."""
+        self._run = run
+        self._inspector = inspector
+        self._epoch = resolve_epoch(run)
+        self.rule = rule
+        self.problem = ""
+        """Why images cannot be compared with the training images, one sentence; empty if they can."""
+
+    def nearest(
+        self,
+        images: Pixels,
+        progress: ProgressFunction = ignore_progress,
+        cancelled: CancelFunction = never_cancelled,
+    ) -> NearestReading | None:
+        """The nearest training images of uint8 (N, C, H, W); None with a `problem`. Raises Cancelled."""
+        if self.problem:
+            return None
+        request = ReadingRequest(self._run.folder, self._epoch, "nearest", own_images=OwnImages(images))
+        try:
+            found = finish(
+                self._inspector.take(request), progress, cancelled, "Comparing with training images"
+            )
+        except UserError as error:
+            self.problem = str(error)
+            return None
+        assert isinstance(found, NearestReading)
+        return found
+
+    def judge(self, probabilities: Probabilities, nearest: NearestReading | None) -> list[Verdict]:
+        """A verdict for each image; without `nearest`, by the confidence alone."""
+        assert self.rule is not None, "there is nothing to judge by"
+        if nearest is None:
+            return judge(probabilities, self.rule)
+        return judge(probabilities, self.rule.with_limit(nearest.limit), nearest.distances)
