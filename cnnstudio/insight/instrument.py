@@ -29,7 +29,7 @@ from cnnstudio.data.dataset import Labels, Pixels, Split, Subset
 from cnnstudio.insight.reading import Array, Reading
 
 if TYPE_CHECKING:
-    from cnnstudio.insight.confidence.references import References
+    from cnnstudio.insight.confidence.reference_images import References
     from cnnstudio.insight.layer_statistics import LayerStatistics
     from cnnstudio.training.model import Model
 

@@ -16,14 +16,14 @@ import numpy.typing as npt
 import torch
 
 from cnnstudio.data.batches import as_tensor
-from cnnstudio.data.dataset import Labels, Split, Subset
+from cnnstudio.data.dataset import Split, Subset
 from cnnstudio.design.analysis.analysis import analyze
+from cnnstudio.insight.confidence.reference_images import NO_LIMIT, References, neighbor_count
 from cnnstudio.insight.curation.features import Features, describe_batch
 from cnnstudio.insight.instrument import labels_of, part_of, pixels_of
 from cnnstudio.insight.slices import in_slices
 from cnnstudio.training.model import Model
 
-NEIGHBORS = 5
 USUAL = 0.99
 """The share of the training images that are within the limit."""
 MAX_REFERENCES = 50_000
@@ -35,31 +35,6 @@ _SAMPLE = 1_000
 _BLOCK_MACS = 40_000_000
 """Of one slice of a search."""
 _CHUNK = 64
-NO_LIMIT = 2.0
-"""The largest distance that there is."""
-
-
-@dataclass(frozen=True, eq=False)
-class References:
-    """Training images that others are compared with."""
-
-    features: Features
-    """float32 (M, values), each row of length 1; may be mapped from a file."""
-    places: npt.NDArray[np.int64]
-    """int64 (M,), their numbers among the images that the model was trained on."""
-    rows: npt.NDArray[np.int64]
-    """int64 (M,), their numbers among the training images of the data set, some of which may validate."""
-    labels: Labels
-    """int64 (M,)."""
-    limit: float
-    """The distance up to which an image is usual; NO_LIMIT if there are too few to tell."""
-    total: int
-    """Of how many training images these were taken."""
-
-    @property
-    def neighbors(self) -> int:
-        """How many of them are compared with an image."""
-        return neighbor_count(len(self.rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +45,6 @@ class Found:
     """int64 (N, k), indices of references."""
     similarities: npt.NDArray[np.float32]
     """float32 (N, k), -1 to 1."""
-
-
-def neighbor_count(references: int) -> int:
-    """NEIGHBORS, or as many as there are others."""
-    return max(min(NEIGHBORS, references - 1), 1)
 
 
 def choose_references(training: Split | Subset, macs: int) -> npt.NDArray[np.int64]:

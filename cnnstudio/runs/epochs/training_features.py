@@ -15,7 +15,8 @@ from cnnstudio.runs.epochs.kept_readings import identify
 from cnnstudio.runs.run import Run
 
 if TYPE_CHECKING:
-    from cnnstudio.insight.confidence.references import Description, References
+    from cnnstudio.insight.confidence.reference_images import References
+    from cnnstudio.insight.confidence.references import Description
     from cnnstudio.training.model import Model
 
 _MAX_REFERENCES = 2

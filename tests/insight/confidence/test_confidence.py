@@ -12,10 +12,9 @@ import torch
 from cnnstudio.data.dataset import Split, Subset
 from cnnstudio.insight.confidence import references as module
 from cnnstudio.insight.confidence.judging import Rule, format_threshold, judge
+from cnnstudio.insight.confidence.reference_images import NO_LIMIT, References
 from cnnstudio.insight.confidence.references import (
-    NO_LIMIT,
     Description,
-    References,
     choose_references,
     describe_training,
     last_features,

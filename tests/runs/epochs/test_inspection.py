@@ -486,4 +486,4 @@ def test_requests_do_not_change_what_is_trained(run: Run, tmp_path: Path) -> Non
 
 def test_every_need_is_provided_for(run: Run) -> None:
     for found in instruments().values():
-        assert found.needs <= {Need.LAYER, Need.IMAGES, Need.EXAMPLES, Need.SPLIT}
+        assert found.needs <= {Need.LAYER, Need.IMAGES, Need.EXAMPLES, Need.SPLIT, Need.TRAINING}
