@@ -157,7 +157,7 @@ def predictions_table(run: Run, predictions: Iterable[Prediction]) -> bytes:
     rows: list[list[Cell]] = [["file", "label", "probability", *run.classes]]
     for each in predictions:
         known, verdict = each.probabilities, each.judged.verdict
-        row = [each.image, each.label, known[each.label], *(known[name] for name in run.classes)]
+        row: list[Cell] = [each.image, each.label, known[each.label], *(known[name] for name in run.classes)]
         if verdict is not None:
             rows[0] = ["file", "label", "probability", *run.classes, "answer", "confidence", "reason"]
             row += [each.answer, verdict.confidence, verdict.reason]
