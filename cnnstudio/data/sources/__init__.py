@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cnnstudio.data.sources.file_source import FileSource
     from cnnstudio.data.sources.folder_layout import Reading
 
-__all__ = ["Source", "add_folder", "current_fingerprint", "find_source", "register", "sources"]
+__all__ = ["Source", "add_folder", "current_fingerprint", "find_source", "listed_name", "register", "sources"]
 
 
 _LEFT_OUT = {
@@ -82,6 +82,16 @@ def find_source(name_or_folder: str) -> Source:
         f"There is no data set or folder “{shorten(name_or_folder, 200)}”: choose {names}, or a folder of "
         "images."
     )
+
+
+def listed_name(source: Source) -> str:
+    """The name that the images have in the user's list; that of the source itself if they are not in it.
+
+    A run may name its images by their folder, which was added under another name.
+    """
+    path = getattr(source, "path", None)
+    same = (each.name for each in sources() if path is not None and getattr(each, "path", None) == path)
+    return next(same, source.name)
 
 
 def _letters(name: str) -> str:

@@ -13,7 +13,7 @@ from cnnstudio.core.formatting import list_names, pluralize
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.dataset import DataError, Dataset
 from cnnstudio.data.images.resizing import resize
-from cnnstudio.data.sources import find_source, sources
+from cnnstudio.data.sources import find_source, listed_name, sources
 from cnnstudio.data.sources.base import Source
 from cnnstudio.data.sources.file_source import FileSource
 from cnnstudio.data.versions.review import ReviewItem
@@ -121,8 +121,7 @@ def _read(folder: Path, progress: ProgressFunction, cancelled: CancelFunction) -
         obstacle = "Labels can be corrected only of images in files of your own."
     elif not any(_is_same(each, source) for each in sources()):
         obstacle = f"To review them, add {source.path} on the Data page, then look again."
-    name = next((each.name for each in sources() if _is_same(each, source)), source.name)
-    return _Read(run, name, resized, files, obstacle)
+    return _Read(run, listed_name(source), resized, files, obstacle)
 
 
 def _is_same(one: Source, other: Source) -> bool:

@@ -22,6 +22,8 @@ class NamedImage:
     row: int
     """Its number in the split, from 0."""
     label: str
+    number: int
+    """The number by which it was asked for."""
 
 
 def name_images(
@@ -56,17 +58,19 @@ def _named(dataset: Dataset, files: Files | None, part: str, rows: Sequence[int]
     return [
         NamedImage(
             files[part][row] if files is not None else f"{part}/{row}",
-            *(part, row, dataset.classes[int(labels[row])]),
+            *(part, row, dataset.classes[int(labels[row])], number),
         )
-        for row in rows
+        for number, row in rows
     ]
 
 
-def _rows(dataset: Dataset, run: Run, split: SplitName, numbers: Sequence[int]) -> tuple[str, list[int]]:
-    """The data set's own split that they are in, and their rows there."""
+def _rows(
+    dataset: Dataset, run: Run, split: SplitName, numbers: Sequence[int]
+) -> tuple[str, list[tuple[int, int]]]:
+    """The data set's own split that they are in, and each number that there is with its row there."""
     found = images_of(dataset, run, split)
     known = [number for number in numbers if 0 <= number < len(found)]
     if isinstance(found, Subset):
-        return "train", [int(found.rows[number]) for number in known]
+        return "train", [(number, int(found.rows[number])) for number in known]
     part = next(name for name, each in dataset.splits.items() if each is found)
-    return part, known
+    return part, [(number, number) for number in known]

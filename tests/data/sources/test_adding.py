@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import os
 import stat
+import tracemalloc
 import zipfile
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from cnnstudio.core.progress import Cancelled, ignore_progress
+from cnnstudio.core.progress import Cancelled, ignore_progress, never_cancelled
 from cnnstudio.core.zip_files import has_more_members
 from cnnstudio.data.dataset import RESIZE_MODES, DataError
 from cnnstudio.data.images.resizing import resize
@@ -159,6 +160,21 @@ def test_a_zip_file_becomes_a_data_set_named_after_it(tmp_path: Path) -> None:
     assert not list(unpacked_folder().rglob("README.md"))
     unregister_set("my pets")
     assert list(unpacked_folder().iterdir()) == []
+
+
+def test_a_large_file_in_a_zip_file_is_unpacked_in_pieces(tmp_path: Path) -> None:
+    size = 48 * 2**20
+    with zipfile.ZipFile(tmp_path / "large.zip", "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("cat/0.png", bytes(size))
+    (tmp_path / "out").mkdir()
+    tracemalloc.start()
+    try:
+        zip_images.unpack_images(tmp_path / "large.zip", tmp_path / "out", ignore_progress, never_cancelled)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "out" / "cat" / "0.png").stat().st_size == size
+    assert peak < 8 * 2**20
 
 
 def test_a_zip_file_that_is_added_again_is_not_unpacked_again(tmp_path: Path) -> None:

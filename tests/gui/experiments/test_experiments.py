@@ -98,7 +98,7 @@ def until(qtbot: QtBot, holds: Callable[[], bool]) -> None:
 
 
 def test_suspected_label_errors_are_found_from_explore_and_handed_to_the_review(
-    window: MainWindow, qtbot: QtBot
+    window: MainWindow, data: FileSource, qtbot: QtBot
 ) -> None:
     window.pages.turn_to(window.pages.EXPLORE)
     panel = window.pages.explore.view_panels[0]
@@ -106,6 +106,18 @@ def test_suspected_label_errors_are_found_from_explore_and_handed_to_the_review(
     view = panel.view
     assert isinstance(view, MistakesView)
     until(qtbot, lambda: bool(view.secondary))
+    found: list[tuple[str, str, list[object]]] = []
+    window.pages._review.found.connect(found.append)
+    act = next(each for each in panel.view_actions(window) if each.objectName() == "reviewImages")
+    act.trigger()
+    until(qtbot, lambda: bool(found) and window.pages.data.queue.isVisible())
+    assert found[0][0] == data.name
+    assert window.pages.data.queue.list is not None
+    assert [item.file for item in window.pages.data.queue.list.items] == [
+        item.file  # type: ignore[attr-defined]  # a ReviewItem
+        for item in found[0][2]
+    ]
+    window.pages.turn_to(window.pages.EXPLORE)
     wanted: list[tuple[str, str, list[object]]] = []
     window.experiments.review_requested.connect(wanted.append)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
-from cnnstudio.data.sources import find_source
+from cnnstudio.data.sources import find_source, listed_name
 from cnnstudio.data.versions.review import ReviewItem
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.dashboard.views.base import ImagesToReview
@@ -36,17 +36,18 @@ class ReviewOfRun(QObject):
             from cnnstudio.runs.run import Run
 
             run = Run.open(folder)
-            numbers = [image.number for image in wanted.images]
-            named = name_images(run, numbers, progress, cancelled)
+            known = {image.number: image for image in wanted.images}
+            named = name_images(run, list(known), progress, cancelled)
             items = [
                 ReviewItem(
-                    *(image.file, image.label, known.suggested, known.score, known.reason),
+                    *(image.file, image.label, about.suggested, about.score, about.reason),
                     split=image.split,
                     row=image.row,
                 )
-                for image, known in zip(named, wanted.images, strict=False)
+                for image in named
+                for about in (known[image.number],)
             ]
-            return find_source(run.dataset_name).name, items
+            return listed_name(find_source(run.dataset_name)), items
 
         def on_done(result: object) -> None:
             assert isinstance(result, tuple)
