@@ -78,7 +78,7 @@ def _no_leaked_thread() -> Iterator[None]:
     """A thread that outlives its test would disturb the next test, or keep a closed window from exiting."""
     before = set(threading.enumerate())
     yield
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     leaked = _started_since(before)
     while leaked and time.monotonic() < deadline:
         time.sleep(0.01)

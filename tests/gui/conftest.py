@@ -102,7 +102,7 @@ def _nothing_left_running() -> Iterator[None]:
     """
     before = {id(each) for each in _running()}
     yield
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while (left := [each for each in _running() if id(each) not in before]) and time.monotonic() < deadline:
         QCoreApplication.processEvents()
         time.sleep(0.005)

@@ -91,10 +91,14 @@ def test_the_card_hides_when_the_mouse_leaves(tree: LayerTree, qtbot: QtBot) -> 
     qtbot.waitUntil(lambda: not shown.isVisible())
 
 
-def test_the_mouse_passing_over_a_fix_shows_no_card(
-    tree: LayerTree, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def _late_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cards that a busy machine does not show before the test says what keeps them away."""
     monkeypatch.setattr("cnnstudio.gui.designer.quick_fix.preview_card._SHOW_DELAY_MS", 60_000)
+
+
+@pytest.mark.usefixtures("_late_cards")
+def test_the_mouse_passing_over_a_fix_shows_no_card(tree: LayerTree, qtbot: QtBot) -> None:
     hover(qtbot, tree, tree.fix_rect("dense_1").center())
     qtbot.wait(20)
     found = existing_preview_card(tree)
@@ -110,6 +114,7 @@ def pending_previews(widget: QWidget) -> list[QTimer]:
     return [timer for timer in found.findChildren(QTimer) if timer.isActive()]
 
 
+@pytest.mark.usefixtures("_late_cards")
 def test_a_window_that_closes_under_the_mouse_cancels_the_preview(
     tree: LayerTree, project: Project, qtbot: QtBot
 ) -> None:
@@ -119,6 +124,7 @@ def test_a_window_that_closes_under_the_mouse_cancels_the_preview(
     assert pending_previews(tree) == []
 
 
+@pytest.mark.usefixtures("_late_cards")
 def test_an_inspector_that_closes_under_the_mouse_cancels_the_preview(project: Project, qtbot: QtBot) -> None:
     inspector = Inspector(project)
     qtbot.addWidget(inspector)
@@ -132,6 +138,7 @@ def test_an_inspector_that_closes_under_the_mouse_cancels_the_preview(project: P
     assert pending_previews(inspector) == []
 
 
+@pytest.mark.usefixtures("_late_cards")
 def test_a_changed_network_cancels_the_preview(tree: LayerTree, project: Project, qtbot: QtBot) -> None:
     hover(qtbot, tree, tree.fix_rect("dense_1").center())
     assert len(pending_previews(tree)) == 1
