@@ -22,9 +22,9 @@ run: $(VENV)/program.stamp
 	$(BIN)/python -m cnnstudio
 
 # In as many processes as there are cores, of which each needs up to 2 GB, at most four; torch computes with one thread
-# in each of them. One process, to debug:  make test PROCESSES=0
+# in each of them. The programs that tests start share compiled files. One process, to debug:  make test PROCESSES=0
 test: $(VENV)/test.stamp
-	QT_QPA_PLATFORM=offscreen OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4 --dist worksteal $(TESTS)
+	PYTHONDONTWRITEBYTECODE= QT_QPA_PLATFORM=offscreen OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4 --dist worksteal $(TESTS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
