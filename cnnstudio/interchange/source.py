@@ -24,6 +24,7 @@ from cnnstudio.interchange.effort import MAXIMUM_CHARACTERS, TOO_LONG, Effort, c
 from cnnstudio.interchange.notebooks import MAXIMUM_BYTES, code_of_notebook, without_commands
 
 NOTEBOOK = ".ipynb"
+ONNX_SUFFIX = ".onnx"
 CODE_SUFFIXES = (".py", NOTEBOOK, ".md")
 MAXIMUM_NOTES = 100
 _MAX_NOTE_LENGTH = 240

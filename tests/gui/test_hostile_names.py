@@ -44,6 +44,7 @@ from cnnstudio.gui.experiments.learning_curve import LearningCurveDialog
 from cnnstudio.gui.experiments.run_dialog import RunDialog
 from cnnstudio.gui.export.panel import ExportPanel, FormatOutcome
 from cnnstudio.gui.interchange.dialog import ImportDialog
+from cnnstudio.gui.interchange.onnx_dialog import OnnxDialog
 from cnnstudio.gui.runs.table.label_box import LabelBox
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.help.shortcuts_dialog import ShortcutsDialog
@@ -75,6 +76,7 @@ from cnnstudio.training.recipe.files import read_recipe, recipes_folder, user_re
 from cnnstudio.training.recipe.recipe import LESSON
 from tests.gui.canned import feature_maps, run_events
 from tests.gui.shown_texts import FILE_NAME, LONG, LONG_FILE_NAME, MARKUP, Painted, faults
+from tests.interchange.onnx.graphs import Graph
 from tests.runs.written import WrittenRun
 
 
@@ -370,6 +372,19 @@ def show_import(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
     yield dialog
 
 
+def show_onnx(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
+    graph = Graph(("N", 3, 4, 4))
+    graph.add("Mystery", graph.conv("image", 3, 2), name=stranger.text)
+    path = stranger.root / f"{stranger.file_name}.onnx"
+    path.write_bytes(graph.model(stranger.text, f"{stranger.text} 2").SerializeToString())
+    dialog = OnnxDialog(window.project, window.tool_bar.start, window)
+    dialog.open()
+    dialog.open_file(path)
+    yield dialog
+    dialog.open_file(stranger.root / f"{stranger.file_name} gone.onnx")
+    yield dialog
+
+
 def show_compare(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
     window.settings.add_recent_file(stranger.design)
     window.settings.add_recent_file(stranger.damaged)
@@ -531,6 +546,7 @@ DIALOGS: dict[type[QDialog], Callable[[MainWindow, Stranger], Iterator[QWidget]]
     LrRangeDialog: show_lr_range,
     MessageBox: show_message_box,
     NumberBox: show_number_box,
+    OnnxDialog: show_onnx,
     PreflightDialog: show_preflight,
     RunComparison: show_run_comparison,
     ShortcutsDialog: show_shortcuts,

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 def is_onnx(path: Path) -> bool:
     """Whether this is the name of an ONNX file."""
-    return path.suffix.lower() == ".onnx"
+    from cnnstudio.interchange.source import ONNX_SUFFIX
+
+    return path.suffix.lower() == ONNX_SUFFIX
 
 
 def import_onnx(options: argparse.Namespace) -> int:

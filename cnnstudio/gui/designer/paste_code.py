@@ -53,11 +53,11 @@ def paste_text(project: Project, text: str) -> None:
     if not looks_like_code(text):
         raise CodeError("The clipboard contains no layers: copy some first.")
     if len(text) > _MAX_PASTE_LENGTH:
-        raise CodeError("The code on the clipboard is too long to paste: use File ▸ Import code…")
+        raise CodeError("The code on the clipboard is too long to paste: use File ▸ Import…")
     imported = read_code(text)
     # Inserted like any other pasted layers, which asks for confirmation before adding very many.
     commands.insert_from_mime(project, commands.to_mime(imported.network.nodes), verb="paste")
     if imported.notes:
         first, more = imported.notes[0], len(imported.notes) - 1
-        others = f" File ▸ Import code… shows {pluralize(more, 'more note')}." if more else ""
+        others = f" File ▸ Import… shows {pluralize(more, 'more note')}." if more else ""
         project.message.emit(f"Line {first.line}: {first.text}.{others}")

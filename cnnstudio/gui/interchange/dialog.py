@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -40,7 +40,7 @@ from cnnstudio.gui.widgets.labels import Label, Panel
 from cnnstudio.gui.widgets.plain_text import plain_entry
 from cnnstudio.interchange.data_sets import FOLDER, NamedData
 from cnnstudio.interchange.reading import CodeError, ImportedDesign, read_code
-from cnnstudio.interchange.source import read_text
+from cnnstudio.interchange.source import ONNX_SUFFIX, read_text
 from cnnstudio.layers.base import Fix
 from cnnstudio.training.recipe.recipe import Recipe, split_valid_fields
 
@@ -51,7 +51,10 @@ _DELAY = 250
 """Milliseconds from the last change to the parsing of the code."""
 _SLOW = 500
 """Milliseconds of parsing after which a message says so; most code takes a few milliseconds."""
-_FILTER = "Python, notebooks and Markdown (*.py *.ipynb *.md);;All files (*)"
+_FILTER = (
+    "Code and ONNX files (*.py *.ipynb *.md *.onnx);;Python, notebooks and Markdown (*.py *.ipynb *.md);;"
+    "ONNX files (*.onnx);;All files (*)"
+)
 _MAXIMUM_SETTINGS = 7
 _NO_CODE = "The layers, their output shapes and any problems appear here as you type."
 
@@ -72,10 +75,13 @@ class _ParsedCode:
 class ImportDialog(QDialog):
     """Parses the code in a thread while it is typed. It is never executed."""
 
+    onnx_wanted = Signal(object)
+    """The path of an ONNX file that was opened here; the dialog closes."""
+
     def __init__(self, project: Project, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("importDialog")
-        self.setWindowTitle("Import code")
+        self.setWindowTitle("Import")
         self.resize(1080, 660)
         self._project = project
         self._parsed: _ParsedCode | None = None
@@ -200,7 +206,11 @@ class ImportDialog(QDialog):
         self._parse_timer.setInterval(_DELAY)
 
     def open_file(self, path: Path) -> None:
-        """Shows the code in a file, or an error if it cannot be read."""
+        """Shows the code in a file, or an error if it cannot be read; an ONNX file in its own dialog."""
+        if path.suffix.lower() == ONNX_SUFFIX:
+            self.reject()
+            self.onnx_wanted.emit(path)
+            return
         try:
             text = read_text(path)
             self._opened_file = (text, path.stem)

@@ -86,6 +86,9 @@ class ResultView(Panel):
         column.setSpacing(8)
         self._networks.setObjectName("importNetwork")
         self._networks.setAccessibleName("Network to import")
+        # Names from a file may be very long; the list that opens shows more of them.
+        self._networks.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._networks.setMinimumContentsLength(16)
         self._networks.activated.connect(
             lambda index: self.network_chosen.emit(self._networks.itemText(index))
         )
@@ -172,8 +175,12 @@ class ResultView(Panel):
             item = QListWidgetItem(f"{error[:1].upper()}{error[1:]}", self._notes)
             item.setToolTip(plain_tooltip(item.text()))
         for note in notes:
-            item = QListWidgetItem(f"Line {note.line}: {note.text}", self._notes)
-            item.setData(_LINE_ROLE, note.line)
+            # What is noted of a file that is no code has no line.
+            text = (
+                f"Line {note.line}: {note.text}" if note.line else f"{note.text[:1].upper()}{note.text[1:]}"
+            )
+            item = QListWidgetItem(text, self._notes)
+            item.setData(_LINE_ROLE, note.line or None)
             item.setToolTip(plain_tooltip(note.text))
         number = self._notes.count()
         self._notes_title.setText(f"{pluralize(number, 'note')} on what was changed or skipped")

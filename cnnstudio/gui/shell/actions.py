@@ -116,10 +116,10 @@ WINDOW_ACTIONS: tuple[ActionSpec[Window], ...] = (
     ),
     ActionSpec(
         "actionImport",
-        "&Import code…",
+        "&Import…",
         lambda window: window.dialogs.show_import(),
         menu="File",
-        tooltip="Import a network from Keras or PyTorch code",
+        tooltip="Import a network from Keras or PyTorch code, or from an ONNX file with its weights",
         shortcuts=("Ctrl+I",),
         separator_before=True,
     ),

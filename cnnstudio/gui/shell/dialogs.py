@@ -23,6 +23,7 @@ from cnnstudio.training.recipe.recipe import RECIPES
 if TYPE_CHECKING:
     from cnnstudio.design.templates import Template
     from cnnstudio.gui.compare.seed_comparison import SeedComparison
+    from cnnstudio.gui.training.start_from.choice import StartFrom
 
 _EDGE, _TITLE = 8, 40
 """Around a dialog, and for its title bar, in pixels."""
@@ -45,9 +46,12 @@ class Dialogs(QObject):
         documents: Documents,
         run_folder: Callable[[], Path | None],
         actions: Callable[[], Iterable[ActionSet[Any]]],
+        start: Callable[[], StartFrom],
         window: QWidget,
     ) -> None:
-        """`run_folder` returns the folder of the displayed run, `actions` all actions of the window."""
+        """`run_folder` returns the folder of the displayed run, `actions` all actions of the window, and
+        `start` what training starts from.
+        """
         super().__init__(window)
         self._project = project
         self._session = session
@@ -55,6 +59,7 @@ class Dialogs(QObject):
         self._documents = documents
         self._run_folder = run_folder
         self._actions = actions
+        self._start = start
         self._window = window
         self._seeds: SeedComparison | None = None
 
@@ -101,9 +106,20 @@ class Dialogs(QObject):
         dialog = ImportDialog(self._project, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(self._documents.opened)
+        dialog.onnx_wanted.connect(self.show_onnx)
         self._open(dialog)
         if path is not None:
             dialog.open_file(path)
+
+    def show_onnx(self, path: Path) -> None:
+        """Shows the import dialog for the ONNX file at `path`."""
+        from cnnstudio.gui.interchange.onnx_dialog import OnnxDialog
+
+        dialog = OnnxDialog(self._project, self._start(), self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(self._documents.opened)
+        self._open(dialog)
+        dialog.open_file(path)
 
     def show_compare(self) -> None:
         """Shows the comparison with another design. It is not modal, and only one is open at a time."""

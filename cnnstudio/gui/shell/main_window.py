@@ -96,6 +96,7 @@ class MainWindow(QMainWindow):
             *(project, session, settings, self.documents),
             run_folder=lambda: self.run_folder,
             actions=lambda: self.action_sets,
+            start=lambda: self.tool_bar.start,
             window=self,
         )
         self.long_runs = LongRuns(session, settings, self)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cnnstudio.core.parameters import shorten
 from cnnstudio.design.network import MAXIMUM_INPUT
-from cnnstudio.interchange.onnx.errors import OnnxError
+from cnnstudio.interchange.onnx.errors import OnnxError, SizeNeededError
 from cnnstudio.interchange.onnx.model import Graph, ValueInfo
 from cnnstudio.interchange.onnx.views import CHANNELS_FIRST, CHANNELS_LAST, View, merged, ordered, plain
 from cnnstudio.layers.base import Shape
@@ -121,7 +121,7 @@ def _height_and_width(height: int | None, width: int | None, size: tuple[int, in
     if height is not None and width is not None:
         return height, width
     if size is None:
-        raise OnnxError(
+        raise SizeNeededError(
             "its input takes images of any size, and a design takes one: give their height and width with "
             "--size, such as --size 224"
         )

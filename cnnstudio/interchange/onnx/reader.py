@@ -35,7 +35,6 @@ from cnnstudio.interchange.onnx.views import is_plain_order, plain
 from cnnstudio.interchange.onnx.weights import check_weights
 from cnnstudio.interchange.source import ImportedDesign, Notes
 
-SUFFIX = ".onnx"
 OLDEST_OPSET, NEWEST_OPSET = 7, 26
 """The versions of ONNX's operators that are known here; see onnx/docs/Versioning.md."""
 _QUANTIZED = (
@@ -97,7 +96,7 @@ def read_onnx(
     except OnnxError as error:
         text = str(error)
         named = text if path.name in text else f"{path.name}: {text}"
-        raise OnnxError(named if named.endswith(".") else f"{named}.") from None
+        raise type(error)(named if named.endswith(".") else f"{named}.") from None
     except RecursionError:
         raise OnnxError(f"{path.name}: the network is nested too deeply.") from None
     except MemoryError:

@@ -396,7 +396,7 @@ def test_other_text_on_the_clipboard_is_not_imported(project: Project, qtbot: Qt
         design_actions(project, widget)["actionPaste"].trigger()
     assert messages[0] == "The clipboard contains no layers: copy some first."
     assert "not Python" in str(messages[1])
-    assert "Import code" in str(messages[2])
+    assert "File ▸ Import…" in str(messages[2])
     assert project.undo_stack.count() == 0
 
 

@@ -9,7 +9,7 @@ import pytest
 import shiboken6
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QCheckBox, QComboBox, QPlainTextEdit
+from PySide6.QtWidgets import QCheckBox, QComboBox, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.design import edits
@@ -20,6 +20,7 @@ from cnnstudio.gui.compare.entry_list import EntryList
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.interchange.dialog import ImportDialog
+from cnnstudio.gui.interchange.onnx_dialog import OnnxDialog
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.templates.cards import Cards
@@ -27,6 +28,7 @@ from cnnstudio.gui.templates.dialog import TemplateDialog
 from cnnstudio.gui.widgets.message_box import MessageBox
 from cnnstudio.training.recipe.recipe import RECIPES
 from tests.gui.user_input import UserInput, drag_and_drop
+from tests.interchange.onnx.graphs import Graph
 
 CTRL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
 
@@ -98,6 +100,26 @@ def test_a_code_file_can_be_dropped_on_the_window(window: MainWindow, qtbot: QtB
     dialog = window.findChild(ImportDialog)
     assert dialog.findChild(QPlainTextEdit, "importCode").toPlainText() == path.read_text()
     dialog.reject()
+
+
+def test_an_onnx_file_can_be_dropped_on_the_window_and_opened_in_the_import_dialog(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    graph = Graph()
+    path = graph.save(tmp_path, graph.head(graph.conv("image", 3, 4), 4))
+    drag_and_drop(window, path)
+    qtbot.waitUntil(lambda: window.findChild(OnnxDialog) is not None)
+    dialog = window.findChild(OnnxDialog)
+    ready = dialog.findChild(QPushButton, "importButton")
+    qtbot.waitUntil(ready.isEnabled)
+    ready.click()
+    qtbot.waitUntil(lambda: window.tool_bar.start.title == "net.onnx")
+    assert window.project.network.name == "net"
+    window.project.undo_stack.undo()
+    assert window.tool_bar.start.title == ""
+    window.dialogs.show_import(path)
+    qtbot.waitUntil(lambda: window.findChild(OnnxDialog) is not None)
+    qtbot.waitUntil(lambda: window.findChild(ImportDialog) is None)
 
 
 def test_only_one_comparison_opens_and_it_starts_with_the_saved_version(

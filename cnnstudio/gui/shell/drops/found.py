@@ -17,7 +17,7 @@ from cnnstudio.core.zip_files import member_names
 from cnnstudio.data.sources.folder_scan import is_ignored, is_image_name
 from cnnstudio.data.tables.label_table import is_table_name
 from cnnstudio.design.file import FORMAT, SUFFIX
-from cnnstudio.interchange.source import CODE_SUFFIXES
+from cnnstudio.interchange.source import CODE_SUFFIXES, ONNX_SUFFIX
 from cnnstudio.runs.archive.unpacking import SUFFIX as RUN_SUFFIX
 from cnnstudio.runs.run import RUN_FILE
 
@@ -25,7 +25,7 @@ _MAX_ENTRIES = 5_000
 """How many of a folder and its subfolders are looked at. Only what is added is listed as a whole."""
 _HEAD_BYTES = 4_096
 _MAX_DESIGN_BYTES = 64 * 2**20
-_WEIGHTS = (".h5", ".keras", ".pt", ".pth", ".onnx", ".safetensors", ".ckpt", ".pb", ".tflite")
+_WEIGHTS = (".h5", ".keras", ".pt", ".pth", ".safetensors", ".ckpt", ".pb", ".tflite")
 _SHEETS = (".xlsx", ".xls", ".ods")
 _ARCHIVES = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z")
 _ARRAYS = (".npy", ".npz", ".mat", ".hdf5", ".pkl", ".tfrecord", ".parquet")
@@ -43,6 +43,7 @@ class Kind(Enum):
 
     DESIGN = "design"
     CODE = "code"
+    ONNX = "ONNX file"
     RUN = "run"
     DATA_SET = "data set"
     IMAGES = "images"
@@ -93,6 +94,8 @@ def _identify_file(path: Path) -> Found:
         return Found(Kind.RUN, (path.parent,))
     if name.endswith(SUFFIX) or (suffix == ".json" and _is_design(path)):
         return Found(Kind.DESIGN, (path,))
+    if suffix == ONNX_SUFFIX:
+        return Found(Kind.ONNX, (path,))
     if suffix in CODE_SUFFIXES:
         return Found(Kind.CODE, (path,))
     if suffix == RUN_SUFFIX:

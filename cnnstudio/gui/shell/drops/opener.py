@@ -124,6 +124,8 @@ class Opener(QObject):
                 self._documents.open_path(found.path)
             case Kind.CODE:
                 self._dialogs.show_import(found.path)
+            case Kind.ONNX:
+                self._dialogs.show_onnx(found.path)
             case Kind.RUN:
                 self.run_requested.emit(found.path)
             case Kind.IMAGES:

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 from cnnstudio.gui.shell.drops.found import Found, Kind
 
-_ORDER = (Kind.DATA_SET, Kind.DESIGN, Kind.CODE, Kind.RUN, Kind.IMAGES, Kind.UNUSABLE)
+_ORDER = (Kind.DATA_SET, Kind.DESIGN, Kind.CODE, Kind.ONNX, Kind.RUN, Kind.IMAGES, Kind.UNUSABLE)
 _TEXTS = {
     Kind.DATA_SET: "add as a data set",
     Kind.DESIGN: "open the design",
     Kind.CODE: "import the network in this code",
+    Kind.ONNX: "import the network with its weights",
     Kind.RUN: "show the run",
 }
 _ONE_AT_A_TIME = {
     Kind.DATA_SET: "left out: one data set at a time",
     Kind.DESIGN: "left out: one network at a time",
     Kind.CODE: "left out: one network at a time",
+    Kind.ONNX: "left out: one network at a time",
     Kind.RUN: "left out: one run at a time",
 }
 _NO_RUN = "needs a trained network: train one, or open a run first"

@@ -91,6 +91,10 @@ class StartFrom(QObject):
             )
         )
 
+    def choose(self, choice: StartChoice | None) -> None:
+        """Chooses these weights, as the dialog does, but without a message; None for no choice."""
+        self._set(choice)
+
     def remove(self) -> None:
         """Starts from what the design names again, or without it, from random weights."""
         if self._choice is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from cnnstudio.data.sources.folder_scan import readable_suffixes
 from cnnstudio.data.tables.label_table import SUFFIXES as TABLE_SUFFIXES
 from cnnstudio.design.file import SUFFIX as DESIGN_SUFFIX
-from cnnstudio.interchange.source import CODE_SUFFIXES
+from cnnstudio.interchange.source import CODE_SUFFIXES, ONNX_SUFFIX
 from cnnstudio.runs.archive.unpacking import SUFFIX as ZIP_SUFFIX
 from cnnstudio.runs.run import RUN_FILE
 
@@ -23,7 +23,7 @@ def openable_filters() -> str:
     """For File ▸ Open: everything that it understands, then kind by kind."""
     images = readable_suffixes()
     designs = (DESIGN_SUFFIX, ".json")
-    everything = (*designs, ZIP_SUFFIX, *TABLE_SUFFIXES, *CODE_SUFFIXES, *images)
+    everything = (*designs, ZIP_SUFFIX, *TABLE_SUFFIXES, *CODE_SUFFIXES, ONNX_SUFFIX, *images)
     return ";;".join(
         (
             _filter("All supported files", everything),
@@ -31,6 +31,7 @@ def openable_filters() -> str:
             f"Runs (*{ZIP_SUFFIX} {RUN_FILE})",
             _filter("Tables and zip files of images", (*TABLE_SUFFIXES, ZIP_SUFFIX)),
             _filter("Code and notebooks", CODE_SUFFIXES),
+            _filter("ONNX files", (ONNX_SUFFIX,)),
             _filter("Images", images),
             _ALL,
         )

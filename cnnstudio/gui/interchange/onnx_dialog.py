@@ -1,0 +1,319 @@
+"""The dialog that imports an ONNX file: its layers, and notes on what could not be imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QHideEvent, QUndoCommand
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QPushButton,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cnnstudio.core.errors import UserError
+from cnnstudio.core.formatting import format_bytes
+from cnnstudio.core.parameters import Integer
+from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
+from cnnstudio.design.analysis.analysis import Analysis, analyze
+from cnnstudio.design.findings import Problem
+from cnnstudio.design.network import MAXIMUM_INPUT
+from cnnstudio.design.quick_fixes import apply_fix
+from cnnstudio.gui.compute.io_task import IoTask
+from cnnstudio.gui.designer.paste_code import insert_layers
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.interchange.result_view import ResultView
+from cnnstudio.gui.training.start_from.choice import StartFrom
+from cnnstudio.gui.training.start_from.start_choice import StartChoice
+from cnnstudio.gui.widgets.fields import IntegerField
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label
+from cnnstudio.gui.widgets.plain_text import plain_line
+from cnnstudio.gui.widgets.progress import ProgressLine
+from cnnstudio.interchange.onnx.errors import SizeNeededError
+from cnnstudio.interchange.onnx.reader import ImportedOnnx, read_onnx
+from cnnstudio.layers.base import Fix
+
+FILTER = "ONNX files (*.onnx)"
+_USUAL_SIZE = 224
+_FIELD_WIDTH = 96
+_NOTHING = "Open an ONNX file to see its layers here. It is read, never run."
+
+
+@dataclass(frozen=True)
+class _Read:
+    imported: ImportedOnnx
+    analysis: Analysis
+
+
+class _ChooseWeights(QUndoCommand):
+    """Chooses the weights that training starts from. Undone, what was chosen before counts again."""
+
+    def __init__(self, start: StartFrom, choice: StartChoice) -> None:
+        super().__init__("choose start weights")
+        self._start, self._choice = start, choice
+        self._before = start.choice
+
+    def redo(self) -> None:
+        self._start.choose(self._choice)
+
+    def undo(self) -> None:
+        # Another choice since then stays.
+        if self._start.choice == self._choice:
+            self._start.choose(self._before)
+
+
+class OnnxDialog(QDialog):
+    """Reads a file in a thread, shows the result, and imports design and weights as one undo step."""
+
+    def __init__(self, project: Project, start: StartFrom, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("onnxDialog")
+        self.setWindowTitle("Import ONNX file")
+        self.resize(760, 660)
+        self._project, self._start = project, start
+        self._path: Path | None = None
+        self._output = ""
+        self._read: _Read | None = None
+        self._task: IoTask | None = None
+        self._name = ElidedLabel("", "title")
+        self._size_row = QWidget()
+        self._size = IntegerField(
+            Integer("size", _USUAL_SIZE, label="Image size", minimum=1, maximum=MAXIMUM_INPUT)
+        )
+        self._needs_size = False
+        self._result = ResultView()
+        self._progress = ProgressLine(self)
+        self._replace = QRadioButton("Replace the current design")
+        self._insert = QRadioButton("Insert the layers after the selection")
+        self._weights = QCheckBox("Start training from the weights in the file")
+        self._import = QPushButton("Import")
+        self._compose()
+        self._connect()
+        self._show_message(_NOTHING)
+
+    def _compose(self) -> None:
+        self._import.setObjectName("importButton")
+        self._import.setProperty("role", "primary")
+        self._import.setDefault(True)
+        self._replace.setObjectName("importReplaces")
+        self._insert.setObjectName("importInserts")
+        self._weights.setObjectName("importWeights")
+        self._weights.setChecked(True)
+        self._replace.setChecked(True)
+        self._size.setObjectName("importSize")
+        self._size.setAccessibleName("Image size in pixels")
+        self._size.setFixedWidth(_FIELD_WIDTH)
+        self._size.set_value(_USUAL_SIZE)
+        choice = QButtonGroup(self)
+        choice.addButton(self._replace)
+        choice.addButton(self._insert)
+        size = QHBoxLayout(self._size_row)
+        size.setContentsMargins(0, 0, 0, 0)
+        size.setSpacing(8)
+        size.addWidget(Label("Image size in pixels", "content"))
+        size.addWidget(self._size)
+        self._size_row.hide()
+        open_button = QPushButton("Open file…")
+        open_button.setObjectName("openOnnx")
+        open_button.setAutoDefault(False)
+        open_button.clicked.connect(self._on_open)
+        head = QHBoxLayout()
+        head.setSpacing(12)
+        head.addWidget(self._name, 1)
+        head.addWidget(self._size_row)
+        head.addWidget(open_button)
+        options = QVBoxLayout()
+        options.setSpacing(2)
+        # Indented, because the weights are an option of the choice above them.
+        inner = QVBoxLayout()
+        inner.setContentsMargins(26, 0, 0, 0)
+        inner.addWidget(self._weights)
+        options.addWidget(self._replace)
+        options.addLayout(inner)
+        options.addWidget(self._insert)
+        cancel = QPushButton("Cancel")
+        cancel.setAutoDefault(False)
+        cancel.clicked.connect(self.reject)
+        foot = QHBoxLayout()
+        foot.setSpacing(8)
+        foot.addLayout(options)
+        foot.addStretch(1)
+        foot.addWidget(cancel, 0, Qt.AlignmentFlag.AlignBottom)
+        foot.addWidget(self._import, 0, Qt.AlignmentFlag.AlignBottom)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 16, 16, 16)
+        column.setSpacing(12)
+        column.addLayout(head)
+        column.addWidget(self._result, 1)
+        column.addWidget(self._progress)
+        column.addLayout(foot)
+
+    def _connect(self) -> None:
+        self._progress.cancelled.connect(self._on_cancelled)
+        self._result.network_chosen.connect(self._on_output)
+        self._result.fix_chosen.connect(self._on_fix)
+        self._size.finished.connect(lambda _: self._on_size())
+        self._replace.toggled.connect(self._weights.setEnabled)
+        self._import.clicked.connect(self._on_import)
+
+    # Reading
+
+    def open_file(self, path: Path) -> None:
+        """Reads the file and shows what was read, or why it cannot be."""
+        self._path, self._output, self._needs_size = path, "", False
+        self._size_row.hide()
+        self._name.set_full_text(plain_line(path.name))
+        self._start_reading()
+
+    def _on_open(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Open ONNX file", "", FILTER)
+        if name:
+            self.open_file(Path(name))
+
+    def _on_output(self, name: object) -> None:
+        self._output = str(name)
+        self._start_reading()
+
+    def _on_size(self) -> None:
+        if self._needs_size:
+            self._start_reading()
+
+    def _start_reading(self) -> None:
+        path, output, classes = self._path, self._output, self._project.classes
+        size = (self._size.value(), self._size.value()) if self._needs_size else None
+        if path is None:
+            return
+
+        def read(progress: ProgressFunction, cancelled: CancelFunction) -> _Read | SizeNeededError:
+            try:
+                imported = read_onnx(path, output=output, size=size, progress=progress, cancelled=cancelled)
+            except SizeNeededError as error:
+                return error
+            return _Read(imported, analyze(imported.design.network, classes=classes))
+
+        self._run(IoTask(read, self), "Reading the file…")
+        if self._task is not None:
+            self._task.done.connect(self._on_read)
+            self._task.start()
+
+    def _run(self, task: IoTask, text: str) -> None:
+        """Makes this the task that is waited for; the caller connects `done` and starts it."""
+        if self._task is not None:
+            self._task.cancel()
+        self._task = task
+        self._import.setEnabled(False)
+        self._progress.begin(text)
+        task.progressed.connect(self._on_progress)
+        task.failed.connect(self._on_failed)
+
+    def _on_progress(self, progress: object) -> None:
+        if isinstance(progress, Progress):
+            self._progress.show_progress(progress.done, progress.total, progress.text)
+
+    def _on_failed(self, text: object) -> None:
+        self._progress.hide()
+        self._show_message(str(text), is_error=True)
+
+    def _on_cancelled(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        self._progress.hide()
+        if self._read is None:
+            self._show_message("Reading was canceled.")
+        else:
+            self._import.setEnabled(True)
+
+    def _on_read(self, found: object) -> None:
+        self._progress.hide()
+        if isinstance(found, SizeNeededError):
+            self._needs_size = True
+            self._size_row.show()
+            self._start_reading()
+        elif isinstance(found, _Read):
+            self._show_read(found)
+            self._import.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    # The result
+
+    def _show_message(self, text: str, *, is_error: bool = False) -> None:
+        self._read = None
+        self._import.setEnabled(False)
+        self._weights.setEnabled(False)
+        self._result.show_text(text, is_error=is_error)
+
+    def _show_read(self, found: _Read) -> None:
+        self._read = found
+        self._result.show_imported(found.imported.design, found.analysis, ())
+        size = sum(array.size * 4 for array in found.imported.weights.values())
+        self._weights.setText(f"Start training from the weights in the file ({format_bytes(size)})")
+        self._weights.setEnabled(self._replace.isChecked() and size > 0)
+        self._import.setEnabled(True)
+
+    def _on_fix(self, problem: Problem, fix: Fix) -> None:
+        """Applies a fix to the imported network, before it is imported."""
+        if self._read is None:
+            return
+        design = self._read.imported.design
+        try:
+            network = apply_fix(design.network, problem, fix)
+        except UserError as error:
+            self._result.show_text(str(error), is_error=True)
+            return
+        analysis = analyze(network, self._read.analysis, classes=self._project.classes)
+        imported = replace(self._read.imported, design=replace(design, network=network))
+        self._show_read(_Read(imported, analysis))
+        self._import.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    # The import
+
+    def _on_import(self) -> None:
+        if self._read is None:
+            return
+        imported = self._read.imported
+        if self._insert.isChecked():
+            try:
+                insert_layers(self._project, imported.design.network)
+            except UserError as error:
+                self._result.show_text(str(error), is_error=True)
+                return
+            self.accept()
+        elif self._weights.isEnabled() and self._weights.isChecked():
+            self._write_weights(imported)
+        else:
+            self._project.edit("import ONNX file", imported.design.network, select=())
+            self.accept()
+
+    def _write_weights(self, imported: ImportedOnnx) -> None:
+        def write(progress: ProgressFunction, cancelled: CancelFunction) -> Path:
+            # Loads torch, which takes a moment.
+            from cnnstudio.training.pretrained.imported import keep_weights
+
+            return keep_weights(imported, progress, cancelled)
+
+        self._run(IoTask(write, self, writes_files=True), "Writing the weights…")
+        if self._task is not None:
+            self._task.done.connect(lambda path: self._on_written(imported, path))
+            self._task.start()
+
+    def _on_written(self, imported: ImportedOnnx, path: object) -> None:
+        choice = StartChoice(str(path), plain_line(imported.source.path.name, 80))
+        stack = self._project.undo_stack
+        stack.beginMacro("import ONNX file")
+        self._project.edit("import ONNX file", imported.design.network, select=())
+        stack.push(_ChooseWeights(self._start, choice))
+        stack.endMacro()
+        self.accept()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        if self._task is not None:
+            self._task.close()
