@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from cnnstudio.design.network import Node
 from cnnstudio.interchange.assembly import Assembler, Nodes, group_types, with_ids
+from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.interpreter.graph import Items, Join, LayerCall
 from cnnstudio.interchange.onnx.arrays import Array
 from cnnstudio.interchange.onnx.merging import merged_steps
-from cnnstudio.interchange.onnx.values import Affine, Omitted, Step, step_of
+from cnnstudio.interchange.onnx.values import Affine, Omitted, step_of
 from cnnstudio.interchange.source import Notes
 from cnnstudio.layers.base import Group, Shape
 from cnnstudio.layers.code import Call, UnsupportedCall
@@ -26,9 +27,11 @@ class Assembled:
     """What the file does to each channel of the image before anything else."""
     is_exact: bool
     """Whether the layers compute the same as the nodes of the file."""
+    remarks: tuple[str, ...]
+    """What is not the same as in the file, or worth knowing."""
 
 
-def assemble(items: Items, shape: Shape, notes: Notes) -> Assembled:
+def assemble(items: Items, shape: Shape) -> Assembled:
     """The design of a sequence of items for images of that shape. Raises CodeError."""
     first = 0
     affine: list[Affine] = []
@@ -38,7 +41,7 @@ def assemble(items: Items, shape: Shape, notes: Notes) -> Assembled:
             break
         affine.append(step)
         first += 1
-    assembler = _OnnxAssembler(notes)
+    assembler = _OnnxAssembler(Notes())
     made, _ = assembler.sequence(items[first:], shape)
     nodes = with_ids(made)
     weights: dict[str, Array] = {}
@@ -48,7 +51,11 @@ def assemble(items: Items, shape: Shape, notes: Notes) -> Assembled:
     composed = merged_steps(affine, None)
     normalization = composed[0] if composed else None
     return Assembled(
-        nodes, weights, normalization if isinstance(normalization, Affine) else None, assembler.is_exact
+        nodes,
+        weights,
+        normalization if isinstance(normalization, Affine) else None,
+        assembler.is_exact,
+        tuple(assembler.remarks),
     )
 
 
@@ -75,20 +82,21 @@ class _OnnxAssembler(Assembler):
     def __init__(self, notes: Notes) -> None:
         super().__init__(notes)
         self.weights: dict[str, Mapping[str, Array]] = {}
+        self.remarks: list[str] = []
+        """What is not the same as in the file, or worth knowing."""
         self.is_exact = True
         """Whether the layers compute the same as the nodes of the file."""
 
     def layers_from_calls(self, calls: Sequence[LayerCall], shape: Shape | None) -> Iterator[Node]:
         for step in merged_steps([step_of(call.call) for call in calls], shape):
+            if isinstance(step, Affine):
+                raise CodeError("a constant in the file fits no layer")
             if isinstance(step, Omitted):
-                self.notes.add(0, step.note)
+                self.remarks.append(step.note)
                 self.is_exact = False
-            elif isinstance(step, Step):
-                if step.note:
-                    self.notes.add(0, step.note)
-                    self.is_exact = False
-                if step.remark:
-                    self.notes.add(0, step.remark)
+            else:
+                self.remarks += [text for text in (step.note, step.remark) if text]
+                self.is_exact &= not step.note
                 key = f"#{len(self.weights)}"
                 self.weights[key] = step.weights
                 yield Node(key, step.layer)

@@ -6,21 +6,25 @@ file without a note that says so.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.parameters import shorten
 from cnnstudio.core.progress import (
     CancelFunction,
+    Cancelled,
     ProgressFunction,
     ignore_progress,
     never_cancelled,
 )
 from cnnstudio.design.edits import rename
 from cnnstudio.design.network import Network
+from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.interpreter.graph import SymbolicTensor, UnsupportedTopology, items_between
 from cnnstudio.interchange.onnx.arrays import Array
 from cnnstudio.interchange.onnx.assembly import Assembled, assemble
@@ -29,11 +33,14 @@ from cnnstudio.interchange.onnx.inputs import ImageInput, image_inputs
 from cnnstudio.interchange.onnx.merging import vector
 from cnnstudio.interchange.onnx.model import Graph, read_graph
 from cnnstudio.interchange.onnx.operators.images import as_vector
+from cnnstudio.interchange.onnx.remarks import grouped
 from cnnstudio.interchange.onnx.tracer import Start, Traced, trace
 from cnnstudio.interchange.onnx.values import Features, Inexpressible
 from cnnstudio.interchange.onnx.views import is_plain_order, plain
 from cnnstudio.interchange.onnx.weights import check_weights
-from cnnstudio.interchange.source import ImportedDesign, Notes
+from cnnstudio.interchange.source import MAXIMUM_NOTES, ImportedDesign, Notes
+
+_log = logging.getLogger(__name__)
 
 OLDEST_OPSET, NEWEST_OPSET = 7, 26
 """The versions of ONNX's operators that are known here; see onnx/docs/Versioning.md."""
@@ -46,6 +53,7 @@ _QUANTIZED = (
     "MatMulInteger",
 )
 _LISTED = 8
+_MAX_NAME = 100
 _BYTE = 255
 
 Normalization = tuple[tuple[float, ...], tuple[float, ...]]
@@ -97,10 +105,18 @@ def read_onnx(
         text = str(error)
         named = text if path.name in text else f"{path.name}: {text}"
         raise type(error)(named if named.endswith(".") else f"{named}.") from None
+    except CodeError as error:
+        raise OnnxError(f"{path.name}: {error}.") from None
     except RecursionError:
         raise OnnxError(f"{path.name}: the network is nested too deeply.") from None
     except MemoryError:
         raise OnnxError(f"{path.name}: there is not enough memory to read it.") from None
+    except (UserError, Cancelled):
+        raise
+    except Exception:
+        # A file from anywhere may contain what no test has: the log tells, and the program goes on.
+        _log.exception("Cannot read the ONNX file")
+        raise OnnxError(f"{path.name}: it cannot be read: it is unlike any file of a network.") from None
 
 
 def _read(
@@ -113,31 +129,33 @@ def _read(
     graph = read_graph(path)
     _require_readable(graph)
     names = [each.name for each in graph.outputs if each.name]
-    if output and output not in names:
+    chosen = _chosen(names, output)
+    if chosen is None:
         listed = ", ".join(shorten(name) for name in names[:_LISTED])
         raise OnnxError(f"there is no output “{shorten(output)}” in the file; there is {listed}")
-    found = [_Attempt(graph, each, output or names[0], cancelled) for each in image_inputs(graph, size)]
+    found = [_Attempt(graph, each, chosen, cancelled) for each in image_inputs(graph, size)]
     # The first reading of the input that layers express from end to end, or else that goes farthest.
     best = next((each for each in found if each.is_complete), max(found, key=lambda each: each.length))
     notes = Notes()
-    assembled = best.assemble(notes, path)
+    assembled = best.assemble()
     input_ = best.input
     normalization, maximum = _normalization(assembled, input_, notes)
     if graph.opset > NEWEST_OPSET:
         notes.add(0, f"its operators are of version {graph.opset}; those up to {NEWEST_OPSET} are known here")
     is_exact = assembled.is_exact and best.is_exact
-    for note in (*input_.notes, *_output_notes(names, output)):
-        notes.add(0, note)
+    said = grouped([*best.remarks, *assembled.remarks])
+    for number, text in enumerate([*said, *input_.notes, *_output_notes(names, output)]):
+        if number < MAXIMUM_NOTES - 1 or number == len(said) - 1:
+            notes.add(0, text)
     check_weights(assembled.weights, progress, cancelled)
     network = rename(Network(input_.shape, assembled.nodes), path.stem)
-    chosen = output or names[0]
-    others = tuple(shorten(name, 100) for name in names if name != chosen)
+    others = tuple(shorten(name, _MAX_NAME) for name in names if name != chosen)
     design = ImportedDesign(
         network,
         {},
         notes.all(),
         "onnx",
-        (shorten(chosen, 100), *others) if others else (),
+        (shorten(chosen, _MAX_NAME), *others) if others else (),
     )
     source = OnnxSource(path, input_, chosen, maximum, best.traced.is_log)
     return ImportedOnnx(design, assembled.weights, normalization, source, is_exact)
@@ -148,7 +166,9 @@ def _require_readable(graph: Graph) -> None:
         raise OnnxError("there is no network in the file")
     if not any(each.name for each in graph.outputs):
         raise OnnxError("the network in the file has no output")
-    if 0 < graph.opset < OLDEST_OPSET:
+    if not graph.opset:
+        raise OnnxError("it does not say of which version its operators are")
+    if graph.opset < OLDEST_OPSET:
         raise OnnxError(
             f"its operators are of version {graph.opset}, and those from {OLDEST_OPSET} on are read: "
             "convert it with onnx.version_converter"
@@ -168,6 +188,7 @@ class _Attempt:
         self.input = input_
         start = Start(input_.name, input_.shape, input_.view, input_.batch or 1)
         self.traced: Traced = trace(graph, start, output, cancelled)
+        self.remarks: list[str] = []
         self.is_exact = self.is_complete
         """Whether nothing that follows is left out, or in another order."""
 
@@ -181,7 +202,7 @@ class _Attempt:
         last = self.traced.last
         return 1_000_000 if self.is_complete else 0 if last is None else last.tensor.depth
 
-    def assemble(self, notes: Notes, path: Path) -> Assembled:
+    def assemble(self) -> Assembled:
         """The design. Raises OnnxError if there is none."""
         value = self.traced.value
         if isinstance(value, Array):
@@ -189,32 +210,39 @@ class _Attempt:
         features: Features | None
         if isinstance(value, Inexpressible):
             features = self.traced.last
-            for cause in value.causes:
-                notes.add(0, cause.note)
+            self.remarks += [cause.note for cause in value.causes]
             if features is None:
                 raise OnnxError(f"no layer here expresses how the network begins: {value.causes[0].note}")
-            notes.add(0, "the network is imported up to the nodes above; what follows them is left out")
+            self.remarks.append("the network is imported up to there; what follows is left out")
         else:
-            features = self._finished(value, notes)
+            features = self._finished(value)
         tensor: SymbolicTensor | None = features.tensor
         while tensor is not None and tensor is not self.traced.start:
             try:
-                return assemble(items_between(self.traced.start, tensor), self.input.shape, notes)
+                return assemble(items_between(self.traced.start, tensor), self.input.shape)
             except UnsupportedTopology:
                 self.is_exact = False
                 tensor = tensor.dominator
-                text = "its branches meet in a way that groups do not express; it is imported up to there"
-                notes.add(0, text)
+                self.remarks.append(
+                    "its branches meet in a way that groups do not express; it is imported up to there"
+                )
         raise OnnxError("no layer here expresses how the network begins")
 
-    def _finished(self, features: Features, notes: Notes) -> Features:
+    def _finished(self, features: Features) -> Features:
         """The features as the output: a flat vector in the design's order, or an image."""
         if len(features.view) == 1:
             features = as_vector(features)
         if not is_plain_order(features.view) and features.view != plain(features.shape):
             self.is_exact = False
-            notes.add(0, "the file gives its outputs in another order than the design")
+            self.remarks.append("the file gives its outputs in another order than the design")
         return features
+
+
+def _chosen(names: list[str], output: str) -> str | None:
+    """The output of that name, by default the first; None if there is none. Shown names may be shortened."""
+    if not output:
+        return names[0]
+    return next((name for name in names if output in (name, shorten(name, _MAX_NAME))), None)
 
 
 def _output_notes(names: list[str], chosen: str) -> list[str]:

@@ -203,6 +203,7 @@ def test_quantized_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_versions_before_the_seventh_are_refused(tmp_path: Path) -> None:
+    assert "of which version" in refusal(small(tmp_path, lambda model: model.ClearField("opset_import")))
     graph = Graph(opset=6)
     assert "version 6" in refusal(graph.save(tmp_path, graph.head(graph.conv("image", 3, 4), 4)))
 
@@ -244,7 +245,7 @@ def test_what_no_layer_expresses_is_named_and_what_comes_before_it_is_imported(t
     assert not imported.is_exact
     assert layers(imported.design.network) == ["Conv2D"]
     assert "node “up [31m” (ConvTranspose) enlarges the image with weights" in notes(imported)
-    assert "what follows them is left out" in notes(imported)
+    assert "what follows is left out" in notes(imported)
 
 
 def test_what_changes_no_shape_is_left_out_or_replaced_with_a_note(tmp_path: Path) -> None:
@@ -283,6 +284,18 @@ def test_settings_that_no_layer_has_are_named(
     assert not imported.is_exact
     assert f"node “culprit” ({kind}) " in notes(imported)
     assert reason in notes(imported)
+
+
+def test_nodes_of_which_the_same_is_said_are_counted(tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.conv("image", 3, 4)
+    for number in range(3):
+        x = graph.conv(graph.add("Celu", x, name=f"celu{number}"), 4, 4)
+    said = notes(read_onnx(graph.save(tmp_path, graph.head(x, 4))))
+    assert said == (
+        "3 nodes (Celu), the first of them “celu0”: each is not supported; the closest activation, elu, is "
+        "used instead"
+    )
 
 
 def test_graphs_inside_of_nodes_are_not_followed(tmp_path: Path) -> None:

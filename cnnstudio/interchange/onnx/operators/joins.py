@@ -134,7 +134,7 @@ def _excited(node: Node, features: Features, factors: Features) -> Features | No
         return None
     if channel_axis(factors.view, factors.shape) != place:
         return None
-    steps = merged_steps(_steps_between(features.tensor, factors.tensor), factors.shape)
+    steps = merged_steps(_steps_between(features.tensor, factors.tensor), features.shape)
     layers = [step.layer.type_name() for step in steps if isinstance(step, Step)]
     if layers != ["GlobalAveragePooling2D", "Dense", "Dense"] or len(steps) != 3:
         return None
