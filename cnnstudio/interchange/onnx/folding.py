@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnstudio.interchange.onnx.arrays import SMALL, Array, computed, constant
 from cnnstudio.interchange.onnx.errors import NotExpressibleError
-from cnnstudio.interchange.onnx.model import Operation
+from cnnstudio.interchange.onnx.file.model import Operation
 
 _DTYPES: Mapping[int, type] = {
     1: np.float32,

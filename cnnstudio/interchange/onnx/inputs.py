@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cnnstudio.core.parameters import shorten
 from cnnstudio.design.network import MAXIMUM_INPUT
 from cnnstudio.interchange.onnx.errors import OnnxError, SizeNeededError
-from cnnstudio.interchange.onnx.model import Graph, ValueInfo
+from cnnstudio.interchange.onnx.file.model import Graph, ValueInfo
 from cnnstudio.interchange.onnx.views import CHANNELS_FIRST, CHANNELS_LAST, View, merged, ordered, plain
 from cnnstudio.layers.base import Shape
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from cnnstudio.interchange.interpreter.graph import SymbolicTensor
 from cnnstudio.interchange.onnx.arrays import Array
 from cnnstudio.interchange.onnx.errors import NotExpressibleError
-from cnnstudio.interchange.onnx.model import Operation
+from cnnstudio.interchange.onnx.file.model import Operation
 from cnnstudio.interchange.onnx.pointwise import Functions
 from cnnstudio.interchange.onnx.values import Features, Value
 

@@ -29,12 +29,13 @@ from cnnstudio.interchange.interpreter.graph import SymbolicTensor, UnsupportedT
 from cnnstudio.interchange.onnx.arrays import Array
 from cnnstudio.interchange.onnx.assembly import Assembled, assemble
 from cnnstudio.interchange.onnx.errors import NotExpressibleError, OnnxError
+from cnnstudio.interchange.onnx.file.model import Graph, read_graph
 from cnnstudio.interchange.onnx.inputs import ImageInput, image_inputs
 from cnnstudio.interchange.onnx.merging import vector
-from cnnstudio.interchange.onnx.model import Graph, read_graph
 from cnnstudio.interchange.onnx.operators.images import as_vector
 from cnnstudio.interchange.onnx.remarks import grouped
 from cnnstudio.interchange.onnx.tracer import Start, Traced, trace
+from cnnstudio.interchange.onnx.two_classes import with_two_scores
 from cnnstudio.interchange.onnx.values import Features, Inexpressible
 from cnnstudio.interchange.onnx.views import is_plain_order, plain
 from cnnstudio.interchange.onnx.weights import check_weights
@@ -71,6 +72,8 @@ class OnnxSource:
     """1 or 255: the value of a white pixel."""
     is_log: bool
     """Whether the output is the logarithm of probabilities."""
+    is_binary: bool
+    """Whether the output is the probability of the second of two classes."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,11 @@ def _read(
         if number < MAXIMUM_NOTES - 1 or number == len(said) - 1:
             notes.add(0, text)
     check_weights(assembled.weights, progress, cancelled)
-    network = rename(Network(input_.shape, assembled.nodes), path.stem)
+    network, weights = rename(Network(input_.shape, assembled.nodes), path.stem), assembled.weights
+    two = with_two_scores(network, weights) if best.is_complete else None
+    if two is not None:
+        network, weights = two
+        notes.add(0, "one sigmoid unit tells two classes apart; it becomes two units with softmax")
     others = tuple(shorten(name, _MAX_NAME) for name in names if name != chosen)
     design = ImportedDesign(
         network,
@@ -157,8 +164,8 @@ def _read(
         "onnx",
         (shorten(chosen, _MAX_NAME), *others) if others else (),
     )
-    source = OnnxSource(path, input_, chosen, maximum, best.traced.is_log)
-    return ImportedOnnx(design, assembled.weights, normalization, source, is_exact)
+    source = OnnxSource(path, input_, chosen, maximum, best.traced.is_log, two is not None)
+    return ImportedOnnx(design, weights, normalization, source, is_exact)
 
 
 def _require_readable(graph: Graph) -> None:

@@ -11,8 +11,8 @@ from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
 from cnnstudio.interchange.interpreter.graph import SymbolicTensor
 from cnnstudio.interchange.onnx.arrays import Array
 from cnnstudio.interchange.onnx.errors import NotExpressibleError, OnnxError
+from cnnstudio.interchange.onnx.file.model import Graph, Operation
 from cnnstudio.interchange.onnx.folding import fold
-from cnnstudio.interchange.onnx.model import Graph, Operation
 from cnnstudio.interchange.onnx.node import Context, Handler, Node
 from cnnstudio.interchange.onnx.operators.activations import ACTIVATIONS, functions_of, spelled_out
 from cnnstudio.interchange.onnx.operators.arrangement import ARRANGEMENT

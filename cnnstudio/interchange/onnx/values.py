@@ -10,7 +10,7 @@ from cnnstudio.core.errors import ParameterError
 from cnnstudio.interchange.interpreter.graph import LayerCall, SymbolicTensor
 from cnnstudio.interchange.onnx.arrays import Array
 from cnnstudio.interchange.onnx.errors import NotExpressibleError
-from cnnstudio.interchange.onnx.model import Operation
+from cnnstudio.interchange.onnx.file.model import Operation
 from cnnstudio.interchange.onnx.views import View, plain
 from cnnstudio.layers.base import Layer, Shape
 from cnnstudio.layers.catalog import layer_type

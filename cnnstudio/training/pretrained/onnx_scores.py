@@ -120,5 +120,5 @@ def _scores_of_design(imported: ImportedOnnx, images: np.ndarray) -> np.ndarray:
         scores = model((pixels - mean) / std)
     if without_final_softmax(network.nodes) != network.nodes:
         scores = scores.log_softmax(1) if imported.source.is_log else scores.softmax(1)
-    found: np.ndarray = scores.numpy()
+    found: np.ndarray = scores[:, 1:].numpy() if imported.source.is_binary else scores.numpy()
     return found

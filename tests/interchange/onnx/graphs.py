@@ -137,6 +137,8 @@ def scores(path: Path, imported: ImportedOnnx, count: int = 3) -> tuple[np.ndarr
         ours = model(torch.tensor(images))
     if without_final_softmax(network.nodes) != network.nodes:
         ours = ours.log_softmax(1) if source.is_log else ours.softmax(1)
+    if source.is_binary:
+        ours = ours[:, 1:]
     return ours.numpy().reshape(count, -1), np.asarray(theirs).reshape(count, -1)
 
 

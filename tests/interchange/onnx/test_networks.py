@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from cnnstudio.design.templates import templates
 from cnnstudio.interchange.onnx.reader import read_onnx
+from cnnstudio.training.model import build_model
 from tests.interchange.onnx.graphs import Graph, ints, layers, notes, same_scores
 
 
@@ -305,6 +307,15 @@ def test_logarithms_of_probabilities(tmp_path: Path) -> None:
     assert imported.source.is_log
 
 
+def test_one_sigmoid_unit_becomes_two_scores_of_the_same_probabilities(tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.add("Sigmoid", graph.head(graph.conv("image", 3, 4), 4, 1))
+    imported = same_scores(graph.save(tmp_path, x))
+    last = imported.design.network.nodes[-1].layer
+    assert (last.units, last.activation) == (2, "softmax")
+    assert "it becomes two units with softmax" in notes(imported)
+
+
 def test_one_of_several_outputs_is_chosen(tmp_path: Path) -> None:
     graph = Graph()
     x = graph.add("Relu", graph.conv("image", 3, 4))
@@ -354,3 +365,31 @@ def test_a_pooling_whose_first_row_and_column_are_cut_off(kind: str, tmp_path: P
     x = graph.add("Slice", x, ints(1, 1), ints(2**31 - 1, 2**63 - 1), ints(2, 3))
     imported = same_scores(graph.save(tmp_path, graph.head(x, 4)))
     assert imported.design.network.nodes[1].layer.padding == "same"
+
+
+FAST = ("lesson-32", "squeezenet-fire")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in FAST else pytest.param(name, marks=pytest.mark.slow)
+        for name in templates()
+        if name != "efficientnet-lite0"
+    ],
+)
+def test_templates_come_back_with_their_scores(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = templates()[name].network
+    model = build_model(network)
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.running_mean.normal_(0, 0.3)  # type: ignore[union-attr]  # it has statistics
+            module.running_var.uniform_(0.5, 2)  # type: ignore[union-attr]  # the same
+    path = tmp_path / "net.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            model.eval(), (torch.zeros(1, *network.input.dims),), path, dynamo=False, input_names=["x"]
+        )
+    assert same_scores(path).design.network.input == network.input

@@ -8,8 +8,8 @@ import numpy as np
 
 from cnnstudio.interchange.onnx.arrays import Array, computed, constant, scalar
 from cnnstudio.interchange.onnx.errors import NotExpressibleError
+from cnnstudio.interchange.onnx.file.model import Operation
 from cnnstudio.interchange.onnx.folding import axes_of
-from cnnstudio.interchange.onnx.model import Operation
 from cnnstudio.interchange.onnx.node import Handler, Node
 from cnnstudio.interchange.onnx.operators.images import as_vector, in_plain_order, settled
 from cnnstudio.interchange.onnx.values import Features, Step, make

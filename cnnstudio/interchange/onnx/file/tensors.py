@@ -14,7 +14,7 @@ import numpy as np
 from cnnstudio.core.parameters import shorten
 from cnnstudio.interchange.onnx.arrays import MAXIMUM_ELEMENTS, MAXIMUM_RANK, Array
 from cnnstudio.interchange.onnx.errors import OnnxError
-from cnnstudio.interchange.onnx.wire import BYTES, FileBytes, Reader, Span, span_of
+from cnnstudio.interchange.onnx.file.wire import BYTES, FileBytes, Reader, Span, span_of
 
 _BFLOAT16 = 16
 _TYPES: Mapping[int, str] = {

@@ -12,8 +12,8 @@ from cnnstudio.core.files import open_regular
 from cnnstudio.core.parameters import shorten
 from cnnstudio.interchange.onnx.arrays import Array
 from cnnstudio.interchange.onnx.errors import OnnxError
-from cnnstudio.interchange.onnx.tensors import TYPE_NAMES, TensorReader
-from cnnstudio.interchange.onnx.wire import (
+from cnnstudio.interchange.onnx.file.tensors import TYPE_NAMES, TensorReader
+from cnnstudio.interchange.onnx.file.wire import (
     BYTES,
     DAMAGED,
     FIXED32,
