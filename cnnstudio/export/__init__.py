@@ -11,9 +11,17 @@ from types import MappingProxyType
 
 from cnnstudio.core.parameters import shorten
 from cnnstudio.export.base import Exporter, ExportResult
-from cnnstudio.export.errors import ExportError, ExportFailed
+from cnnstudio.export.errors import ExportError, ExportFailed, ResultsDiffer
 
-__all__ = ["ExportError", "ExportFailed", "ExportResult", "Exporter", "exporters", "select_exporters"]
+__all__ = [
+    "ExportError",
+    "ExportFailed",
+    "ExportResult",
+    "Exporter",
+    "ResultsDiffer",
+    "exporters",
+    "select_exporters",
+]
 
 
 @cache

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from cnnstudio.core.progress import (
@@ -19,7 +21,7 @@ from cnnstudio.core.progress import (
     raise_if_cancelled,
 )
 from cnnstudio.core.temporary import temporary_folder
-from cnnstudio.export.errors import ExportError
+from cnnstudio.export.errors import ExportError, ExportFailed
 
 if TYPE_CHECKING:
     from cnnstudio.export.verification import Verification
@@ -35,6 +37,8 @@ class ExportResult:
     largest_difference: float | None
     """The largest absolute difference of any logit; None if nothing was compared."""
     message: str
+    images: int = 0
+    """The number of images that were compared."""
 
 
 class Exporter(ABC):
@@ -50,6 +54,24 @@ class Exporter(ABC):
     """The names of the files it writes."""
     usage: ClassVar[str] = ""
     """A sentence on how to use the files."""
+    needs: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Module -> title of the packages that writing the files needs."""
+    verification_needs: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Module -> title of the packages that comparing the files with the original needs as well."""
+
+    @property
+    def obstacle(self) -> str:
+        """Why the files cannot be written on this computer; empty if they can."""
+        return _missing(self.needs)
+
+    @property
+    def verification_obstacle(self) -> str:
+        """Why the files cannot be compared with the original on this computer; empty if they can."""
+        return _missing(self.verification_needs)
+
+    def example(self, folder: Path, run: Run) -> str:
+        """Python code that uses the files in `folder`; empty if the format has none."""
+        return ""
 
     def export(
         self,
@@ -66,6 +88,10 @@ class Exporter(ABC):
         """
         from cnnstudio.export.verification import Verification
 
+        missing = self.obstacle or (self.verification_obstacle if verify else "")
+        if missing:
+            what = f"export {self.title}" if self.obstacle else f"verify {self.title} here"
+            raise ExportFailed(f"{missing}, which is needed to {what}; no file was written")
         steps = 3 if verify else 2
         progress(Progress(0, steps, f"Reading the model for {self.title}"))
         model = run.model().to("cpu").eval()
@@ -83,7 +109,8 @@ class Exporter(ABC):
             files = _move(staging, folder, verification.scratch_files if verification else ())
         progress(Progress(steps, steps, f"{self.title}: done"))
         difference = verification.largest_difference if verification else None
-        return ExportResult(files, difference, self._message(run, files, verification))
+        compared = len(verification.images) if verification else 0
+        return ExportResult(files, difference, self._message(run, files, verification), compared)
 
     @abstractmethod
     def write(self, run: Run, model: Model, folder: Path) -> None:
@@ -101,6 +128,14 @@ class Exporter(ABC):
         summary = verification.summary if verification else "Not compared with the original model."
         notice = f" The network was {run.weights_notice}." if run.weights_notice else ""
         return f"{self.title}: {names}. {summary} {self.usage}".strip() + notice
+
+
+def _missing(packages: Mapping[str, str]) -> str:
+    """The first of these packages that is not installed, as the beginning of a sentence."""
+    for module, title in packages.items():
+        if find_spec(module) is None:
+            return f"{title} is not installed"
+    return ""
 
 
 @contextmanager

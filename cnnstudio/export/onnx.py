@@ -9,11 +9,13 @@ import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cnnstudio import __version__
 from cnnstudio.export.base import Exporter
 from cnnstudio.export.errors import ExportFailed
+from cnnstudio.export.examples import onnx_example
 from cnnstudio.export.weights import model_metadata
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ class Onnx(Exporter):
     usage = (
         "Input: “pixels”, float32 (N, C, H, W), 0 to 1, not normalized. Output: “logits”, before the softmax."
     )
+    needs = MappingProxyType({"onnx": "The package onnx", "onnxscript": "The package onnxscript"})
+    verification_needs = MappingProxyType({"onnxruntime": "ONNX Runtime"})
 
     def write(self, run: Run, model: Model, folder: Path) -> None:
         import torch
@@ -70,6 +74,9 @@ class Onnx(Exporter):
 
     def verify(self, verification: Verification) -> None:
         verification.compare_in_fresh_process(_SCRIPT)
+
+    def example(self, folder: Path, run: Run) -> str:
+        return onnx_example(folder / ONNX_FILE, run.resize)
 
 
 def _with_normalization(model: Model) -> nn.Module:

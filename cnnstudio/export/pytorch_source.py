@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cnnstudio.core.files import write_atomically
 from cnnstudio.export.base import Exporter
+from cnnstudio.export.examples import pytorch_example
 from cnnstudio.export.weights import WEIGHTS_FILE, write_weights
 from cnnstudio.interchange.pytorch.writer import write_module
 
@@ -50,3 +51,6 @@ class PyTorchSource(Exporter):
 
     def verify(self, verification: Verification) -> None:
         verification.compare_in_fresh_process(_SCRIPT)
+
+    def example(self, folder: Path, run: Run) -> str:
+        return pytorch_example(folder / SOURCE_FILE)

@@ -17,7 +17,7 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
 from cnnstudio.data.images.resizing import resize
 from cnnstudio.data.sources import find_source
-from cnnstudio.export.errors import ExportFailed
+from cnnstudio.export.errors import ExportFailed, ResultsDiffer
 
 if TYPE_CHECKING:
     from cnnstudio.runs.run import Run
@@ -87,14 +87,20 @@ class Verification:
         # Explicitly, because a comparison with NaN is always false, and `>` below would let it pass.
         if not np.isfinite(logits).all():
             raise ExportFailed("the exported model gives logits that are NaN or infinite")
-        self.largest_difference = float(np.abs(logits - expected).max())
+        differences = np.abs(logits - expected).max(axis=1)
+        self.largest_difference = float(differences.max())
         # Relative to the largest logit and not to each: a logit near 0 is the small difference of large sums,
         # whose rounding errors it has. Never below TOLERANCE itself, for networks with tiny logits.
         allowed = TOLERANCE * max(1.0, float(np.abs(expected).max()))
         if self.largest_difference > allowed:
-            raise ExportFailed(
-                f"the exported model gives other results: logits differ by {self.largest_difference:.2g}, "
-                f"where rounding explains at most {allowed:.2g}; no file was written"
+            differing = int((differences > allowed).sum())
+            raise ResultsDiffer(
+                f"the exported model gives other results: logits differ by {self.largest_difference:.2g} "
+                f"({differing} of {len(differences)} images), where rounding explains at most {allowed:.2g}; "
+                "no file was written",
+                self.largest_difference,
+                differing,
+                len(differences),
             )
 
     def compare_in_fresh_process(self, script: str) -> None:

@@ -10,6 +10,7 @@ from cnnstudio import __version__
 from cnnstudio.core.files import write_atomically
 from cnnstudio.design.file import design_from_json, design_to_json, write_design
 from cnnstudio.export.base import Exporter
+from cnnstudio.export.examples import weights_example
 
 if TYPE_CHECKING:
     from cnnstudio.export.verification import Verification
@@ -47,6 +48,9 @@ class Weights(Exporter):
         model.load_state_dict(tensors)
         model.set_normalization(json.loads(metadata["mean"]), json.loads(metadata["std"]))
         verification.compare(compute_logits(model, verification.images))
+
+    def example(self, folder: Path, run: Run) -> str:
+        return weights_example(folder / WEIGHTS_FILE)
 
 
 def write_weights(path: Path, run: Run, model: Model) -> None:

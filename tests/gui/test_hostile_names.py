@@ -26,7 +26,7 @@ from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.data.sources.folder_list import RegisteredSet, register_set
 from cnnstudio.data.versions.review import ReviewItem
 from cnnstudio.design.file import read_design, write_design
-from cnnstudio.export import ExportResult, exporters
+from cnnstudio.export import ExportResult
 from cnnstudio.gui.compare.dialog import CompareDialog
 from cnnstudio.gui.compare.run_comparison import RunComparison
 from cnnstudio.gui.compute.io_task import IoTask
@@ -42,7 +42,8 @@ from cnnstudio.gui.experiments.before_after import BeforeAfterDialog
 from cnnstudio.gui.experiments.label_errors import LabelErrorDialog, Suspects
 from cnnstudio.gui.experiments.learning_curve import LearningCurveDialog
 from cnnstudio.gui.experiments.run_dialog import RunDialog
-from cnnstudio.gui.export.panel import ExportPanel, FormatOutcome
+from cnnstudio.gui.export.outcomes import FormatOutcome
+from cnnstudio.gui.export.panel import ExportPanel
 from cnnstudio.gui.interchange.dialog import ImportDialog
 from cnnstudio.gui.interchange.onnx_dialog import OnnxDialog
 from cnnstudio.gui.runs.table.label_box import LabelBox
@@ -434,16 +435,15 @@ def show_export(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
     yield panel
     (stranger.root / "model.onnx").touch()
     panel._folder.setText(str(stranger.root / stranger.file_name))
-    panel._progress.begin(stranger.text)
+    card = panel._cards["onnx"]
+    card.show_progress(DataProgress(1, 3, stranger.text))
     yield panel
-    exporter, path = exporters()["onnx"], Path(stranger.file_name)
-    outcomes = [
-        FormatOutcome(exporter, ExportResult((path,), 0.0, f"ONNX: {stranger.text}")),
-        FormatOutcome(exporter, None, stranger.text),
-    ]
-    panel._on_done(outcomes)
-    yield panel
-    panel._on_failed(stranger.text)
+    path = Path(stranger.file_name)
+    for difference in (0.0, None):
+        written = ExportResult((path,), difference, f"ONNX: {stranger.text}", 16)
+        card.show_outcome(FormatOutcome(written, code="code"))
+        yield panel
+    panel._on_done("onnx", FormatOutcome(error=stranger.text, notes=(stranger.text,)))
     yield panel
 
 

@@ -1,14 +1,13 @@
-"""Exports the model of the run on show: formats, folder, progress, and the results of the verification."""
+"""Exports the model of the run on show: one card per format, with the result of its verification."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QStandardPaths, Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
-    QCheckBox,
     QFileDialog,
     QHBoxLayout,
     QLineEdit,
@@ -20,36 +19,28 @@ from PySide6.QtWidgets import (
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import exists, expand_home
-from cnnstudio.core.formatting import format_percent
-from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
-from cnnstudio.data.versions.evaluations import describe_evaluations, evaluation_count
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.file import read_design
-from cnnstudio.export import Exporter, ExportResult, exporters
+from cnnstudio.export import exporters
 from cnnstudio.gui.compute.compute_task import ComputeTask
 from cnnstudio.gui.compute.session import State, TrainingSession
-from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
-from cnnstudio.gui.widgets.progress import ProgressLine
+from cnnstudio.gui.export.card import FormatCard
+from cnnstudio.gui.export.card_grid import CardGrid
+from cnnstudio.gui.export.outcomes import FormatOutcome, export_format, stamp_of
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, NameLabel, Panel
 from cnnstudio.interchange.interpreter.names import class_name
-from cnnstudio.runs.epochs.saved_best import describe_missing_best
-from cnnstudio.runs.run import DESIGN_FILE, Run
+from cnnstudio.runs.run import DESIGN_FILE
 
 _LEAST_WIDTH = 400
-_HEAD_HEIGHT = 40
+_HEAD_HEIGHT, _SIDE = 40, 16
 """As the heads of the other panels."""
-_DEFAULT_FORMATS = ("safetensors", "onnx")
+_MAX_TITLE = 320
+_BYTES_PER_PARAMETER = 4
+_HELP = "each file is compared with the model before it is kept"
+_INCLUDED = "The files contain the classes and the normalization."
 
-
-@dataclass(frozen=True)
-class FormatOutcome:
-    """The outcome of one format: its result, or the error message."""
-
-    exporter: Exporter
-    result: ExportResult | None
-    error: str = ""
-    note: str = ""
-    """What one has to know of the weights; the same for all formats."""
-    tested: str = ""
-    """How accurate the model was on the test images, as a sentence."""
+Key = tuple[Path | None, Path, str]
+"""Run, folder of the files and format."""
 
 
 class ExportPanel(Panel):
@@ -60,12 +51,19 @@ class ExportPanel(Panel):
         self.setMinimumWidth(_LEAST_WIDTH)
         self._session = session
         self._run: Path | None = None
-        self._task: ComputeTask | None = None
-        self._result_labels: list[Label] = []
-        self._formats = {name: self._make_format(exporter) for name, exporter in exporters().items()}
+        self._parameters: int | None = None
+        self._tasks: dict[str, ComputeTask] = {}
+        self._outcomes: dict[Key, FormatOutcome] = {}
+        self._has_shown = False
+        self._cards = {name: FormatCard(exporter) for name, exporter in exporters().items()}
         self._make_fields()
         self._compose()
-        session.state_changed.connect(self._on_changed)
+        for name, card in self._cards.items():
+            card.export_wanted.connect(partial(self._export, name))
+            card.cancel_wanted.connect(partial(self._on_cancel, name))
+            card.open_wanted.connect(self._on_open)
+            card.copy_wanted.connect(partial(self._on_copy, name))
+        session.state_changed.connect(self.refresh)
         self.show_run(None)
 
     def show_run(self, run: Path | None) -> None:
@@ -73,118 +71,101 @@ class ExportPanel(Panel):
 
         The panel then keeps the title, folder and results of the run that is exported.
         """
-        if self._task is not None:
+        if self._tasks:
             return
-        if run == self._run and self._title.full_text:
-            self._on_changed()
-            return
-        self._run = run
-        self._title.set_full_text(f"Export {_title(run)}" if run is not None else "Export")
-        if run is not None:
-            self._folder.setText(str(_default_folder(run)))
-        self._show_outcomes([])
-        self._on_changed()
+        if run != self._run or not self._has_shown:
+            self._has_shown = True
+            self._run = run
+            title, self._parameters = _read(run) if run is not None else ("", None)
+            self._title.set_full_text(f"Export {title}" if title else "Export")
+            if run is not None:
+                self._folder.setText(str(_default_folder(title)))
+        self.refresh()
 
     # Composition
 
-    def _make_format(self, exporter: Exporter) -> QCheckBox:
-        box = QCheckBox(exporter.title)
-        box.setObjectName(f"format_{exporter.name}")
-        box.setAccessibleDescription(exporter.description)
-        box.setChecked(exporter.name in _DEFAULT_FORMATS)
-        box.toggled.connect(self._on_changed)
-        return box
-
     def _make_fields(self) -> None:
-        self._title = ElidedLabel(role="title")
+        self._title = NameLabel(role="title")
+        self._title.setMaximumWidth(_MAX_TITLE)
         self._folder = QLineEdit()
         self._folder.setObjectName("exportFolder")
+        self._folder.setProperty("role", "small")
         self._folder.setAccessibleName("Export folder")
-        self._folder.textChanged.connect(self._on_changed)
-        self._browse = QPushButton("Browse…")
+        self._folder.textChanged.connect(self.refresh)
+        self._browse = QPushButton("Choose…")
         self._browse.setObjectName("chooseFolder")
+        self._browse.setProperty("role", "small")
+        self._browse.setAccessibleName("Choose the export folder")
         self._browse.clicked.connect(self._on_browse)
-        self._verify = QCheckBox("Verify each file against the original model (recommended)")
-        self._verify.setObjectName("verify")
-        self._verify.setChecked(True)
+        self._facts = Label("", "help", "secondary", wrap=True)
+        self._facts.setObjectName("exportFacts")
         self._note = Label("", "help", "secondary", wrap=True)
         self._note.setObjectName("exportNote")
-        self._progress = ProgressLine()
-        self._progress.cancelled.connect(self._on_cancel)
-        self._outcome = QWidget()
-        self._results = QVBoxLayout(self._outcome)
-        self._results.setContentsMargins(0, 4, 0, 4)
-        self._results.setSpacing(6)
-        self._outcome.hide()
-        self._open = QPushButton("Open folder")
-        self._open.setObjectName("openFolder")
-        self._open.clicked.connect(self._on_open)
-        self._open.hide()
-        self._export = QPushButton("Export")
-        self._export.setObjectName("export")
-        self._export.setProperty("role", "outlined")
-        self._export.clicked.connect(self._on_export)
+        self._all = QPushButton("Export all")
+        self._all.setObjectName("export")
+        self._all.setProperty("role", "outlined")
+        self._all.clicked.connect(self.export_all)
 
     def _compose(self) -> None:
-        inside = QVBoxLayout()
-        inside.setSpacing(2)
-        for name, box in self._formats.items():
-            inside.addWidget(box)
-            description = Label(exporters()[name].description, "help", "secondary", wrap=True)
-            description.setContentsMargins(26, 0, 0, 8)
-            inside.addWidget(description)
-        folder_row = QHBoxLayout()
-        folder_row.setSpacing(8)
-        label = Label("Folder")
-        label.setBuddy(self._folder)
-        folder_row.addWidget(label)
-        folder_row.addWidget(self._folder, 1)
-        folder_row.addWidget(self._browse)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(16, 8, 16, 10)
-        foot.setSpacing(8)
-        foot.addWidget(self._note, 1)
-        # Without a note too, the buttons stand at the right.
-        foot.addStretch()
-        foot.addWidget(self._open)
-        foot.addWidget(self._export)
+        head = QWidget()
+        head.setFixedHeight(_HEAD_HEIGHT)
+        head_row = QHBoxLayout(head)
+        head_row.setContentsMargins(_SIDE, 0, _SIDE, 0)
+        head_row.setSpacing(8)
+        head_row.addWidget(self._title)
+        head_row.addWidget(ElidedLabel(_HELP, "help", "secondary"), 1)
         content = QWidget()
         column = QVBoxLayout(content)
-        column.setContentsMargins(16, 4, 16, 8)
+        column.setContentsMargins(_SIDE, 0, _SIDE, 8)
         column.setSpacing(8)
-        column.addLayout(inside)
-        column.addWidget(Line())
-        column.addWidget(self._verify)
-        column.addLayout(folder_row)
-        column.addWidget(self._progress)
-        column.addWidget(self._outcome)
+        column.addWidget(CardGrid(list(self._cards.values())))
+        column.addWidget(self._facts)
         column.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # The cards take the focus, and are scrolled to by it.
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setWidget(content)
         scroll.viewport().setAutoFillBackground(False)
         content.setAutoFillBackground(False)
-        head = QWidget()
-        head.setFixedHeight(_HEAD_HEIGHT)
-        head_row = QHBoxLayout(head)
-        head_row.setContentsMargins(16, 0, 16, 0)
-        head_row.addWidget(self._title)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(1, 1, 1, 1)
         outer.setSpacing(0)
         outer.addWidget(head)
         outer.addWidget(scroll, 1)
         outer.addWidget(Line())
-        outer.addLayout(foot)
+        outer.addLayout(self._folder_row())
+        outer.addLayout(self._foot())
 
-    # User input
+    def _folder_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setContentsMargins(_SIDE, 8, _SIDE, 0)
+        row.setSpacing(8)
+        label = Label("Folder", "help")
+        label.setBuddy(self._folder)
+        row.addWidget(label)
+        row.addWidget(self._folder, 1)
+        row.addWidget(self._browse)
+        return row
 
-    def _chosen(self) -> list[Exporter]:
-        return [exporters()[name] for name, box in self._formats.items() if box.isChecked()]
+    def _foot(self) -> QHBoxLayout:
+        foot = QHBoxLayout()
+        foot.setContentsMargins(_SIDE, 8, _SIDE, 8)
+        foot.setSpacing(8)
+        foot.addWidget(self._note, 1)
+        foot.addWidget(self._all)
+        return foot
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # The files may have changed meanwhile.
+        self.refresh()
+
+    # What is shown
 
     @property
-    def _target(self) -> Path:
+    def target(self) -> Path:
         """The folder in the field, with ~ expanded to the user's home."""
         return expand_home(self._folder.text().strip())
 
@@ -197,145 +178,127 @@ class ExportPanel(Panel):
             return "Training is in progress. Stop it, or wait for it to finish, then export the model."
         return ""
 
-    def _on_changed(self, *_: object) -> None:
-        has_folder, folder = bool(self._folder.text().strip()), self._target
-        obstacle = self._obstacle if self._task is None else ""
-        is_ready = bool(self._chosen()) and has_folder and not obstacle
-        self._export.setEnabled(is_ready and self._task is None)
-        existing = [name for exporter in self._chosen() for name in exporter.files if exists(folder / name)]
-        names = ", ".join(dict.fromkeys(existing))
-        self._note.setText(obstacle or (f"This will replace {names}" if has_folder and names else ""))
-        self._note.setVisible(bool(self._note.text()))
+    def refresh(self, *_: object) -> None:
+        """Shows the state of every card, and what can be done."""
+        obstacle, has_folder = self._obstacle, bool(self._folder.text().strip())
+        is_possible = has_folder and not obstacle
+        unchanged = self._unchanged()
+        for name, card in self._cards.items():
+            card.set_estimate(self._parameters and self._parameters * _BYTES_PER_PARAMETER)
+            if name not in self._tasks:
+                self._show_card(name, unchanged, has_folder)
+                card.set_possible(is_possible)
+        for widget in (self._folder, self._browse):
+            widget.setEnabled(not self._tasks)
+        self._all.setEnabled(is_possible and not self._tasks and any(map(self._can_verify, self._cards)))
+        # What is being exported needs no explanation why it could not be.
+        self._note.setText(obstacle if obstacle and not self._tasks else _INCLUDED)
+        self._facts.setText(self._facts_of_run())
+        self._facts.setVisible(bool(self._facts.text()))
+
+    def _show_card(self, name: str, unchanged: frozenset[str], has_folder: bool) -> None:
+        card, outcome = self._cards[name], self._outcomes.get(self._key(name))
+        if outcome is not None and (outcome.result is None or name in unchanged):
+            card.show_outcome(outcome)
+            return
+        # The same files of this run replace nothing.
+        written = {file for each in unchanged for file in self._cards[each].exporter.files}
+        files = [file for file in card.exporter.files if file not in written] if has_folder else []
+        card.show_idle(" and ".join(file for file in files if exists(self.target / file)))
+
+    def _unchanged(self) -> frozenset[str]:
+        """The formats whose files are those that were exported from this run into this folder."""
+        return frozenset(
+            name
+            for name, card in self._cards.items()
+            if (outcome := self._outcomes.get(self._key(name))) is not None
+            and outcome.stamp is not None
+            and outcome.stamp == stamp_of(self.target, card.exporter)
+        )
+
+    def _facts_of_run(self) -> str:
+        notes = [note for name in self._cards for note in self._notes_of(name)]
+        return "\n".join(dict.fromkeys(notes))
+
+    def _notes_of(self, name: str) -> tuple[str, ...]:
+        outcome = self._outcomes.get(self._key(name))
+        return outcome.notes if outcome is not None else ()
+
+    def _key(self, name: str) -> Key:
+        return self._run, self.target, name
+
+    def _can_verify(self, name: str) -> bool:
+        exporter = self._cards[name].exporter
+        return name not in self._tasks and not exporter.obstacle and not exporter.verification_obstacle
+
+    # User input
+
+    def export_all(self) -> None:
+        """Exports every format that can be verified here."""
+        had_focus = self._all.hasFocus()
+        chosen = [name for name in self._cards if self._can_verify(name)]
+        for name in chosen:
+            self._export(name, True)
+        if had_focus and chosen:
+            # The button is disabled meanwhile, and would pass the focus on to whatever follows in the window.
+            self._cards[chosen[0]].take_focus()
+
+    def _export(self, name: str, verify: bool) -> None:
+        if self._run is None or name in self._tasks or self._obstacle:
+            return
+        card = self._cards[name]
+        had_focus = card.has_focus
+        self._outcomes.pop(self._key(name), None)
+        self._tasks[name] = self._session.run_task(
+            partial(export_format, self._run, card.exporter, self.target, verify),
+            partial(self._on_done, name),
+            lambda message: self._on_done(name, FormatOutcome(error=message)),
+            card.show_progress,
+        )
+        card.show_waiting()
+        if had_focus:
+            card.take_focus()
+        self.refresh()
+
+    def _on_done(self, name: str, outcome: FormatOutcome) -> None:
+        card = self._cards[name]
+        had_focus = card.has_focus
+        self._tasks.pop(name, None)
+        self._outcomes[self._key(name)] = outcome
+        self.refresh()
+        if had_focus:
+            card.take_focus()
+
+    def _on_cancel(self, name: str) -> None:
+        task = self._tasks.get(name)
+        if task is not None:
+            task.cancel()
+            self._on_done(name, FormatOutcome(error="Canceled", is_cancelled=True))
 
     def _on_browse(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Export folder", str(self._target))
+        folder = QFileDialog.getExistingDirectory(self, "Export folder", str(self.target))
         if folder:
             self._folder.setText(folder)
 
-    def _on_export(self) -> None:
-        chosen, folder = self._chosen(), self._target
-        run, verify = self._run, self._verify.isChecked()
-        assert run is not None
-        self._show_outcomes([])
-        self._progress.begin("Preparing")
-        if self._export.hasFocus():
-            self._progress.take_focus()
-        self._task = self._session.run_task(
-            lambda progress, cancelled: export_all(run, chosen, folder, verify, progress, cancelled),
-            self._on_done,
-            self._on_failed,
-            self._on_progress,
-        )
-        self._show_busy(True)
-
-    def _on_progress(self, progress: object) -> None:
-        assert isinstance(progress, Progress)
-        self._progress.show_progress(progress.done, progress.total, progress.text)
-
-    def _on_done(self, outcomes: object) -> None:
-        assert isinstance(outcomes, list)
-        self._end()
-        self._show_outcomes(outcomes)
-        self._open.setVisible(any(outcome.result for outcome in outcomes))
-
-    def _on_failed(self, message: str) -> None:
-        self._end()
-        self._add_result(message, is_error=True)
-
-    def _on_cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-        self._end()
-        self._add_result("Export canceled. The files written so far are complete.", is_error=False)
-
     def _on_open(self) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._target)))
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.target)))
 
-    # Results
-
-    def _end(self) -> None:
-        self._task = None
-        self._show_busy(False)
-        if self._progress.has_focus:
-            self._export.setFocus(Qt.FocusReason.OtherFocusReason)
-        self._progress.hide()
-
-    def _show_busy(self, busy: bool) -> None:
-        for widget in (*self._formats.values(), self._folder, self._browse, self._verify):
-            widget.setEnabled(not busy)
-        self._on_changed()
-
-    def _show_outcomes(self, outcomes: list[FormatOutcome]) -> None:
-        for label in self._result_labels:
-            label.deleteLater()
-        self._result_labels.clear()
-        self._outcome.hide()
-        self._open.hide()
-        for outcome in outcomes:
-            if outcome.result is None:
-                self._add_result(f"{outcome.exporter.title}: {outcome.error}", is_error=True)
-            else:
-                self._add_result(f"✓ {outcome.result.message}", is_error=False)
-        for note in dict.fromkeys(outcome.note for outcome in outcomes if outcome.result and outcome.note):
-            self._add_result(note, is_error=False)
-        tested = next((outcome.tested for outcome in outcomes if outcome.result is not None), "")
-        if tested:
-            self._add_result(tested, is_error=False)
-        # The files that were just written need no warning that they will be replaced.
-        self._note.hide()
-
-    def _add_result(self, text: str, *, is_error: bool) -> None:
-        label = Label(text, "help", "wrong" if is_error else "text", wrap=True)
-        self._result_labels.append(label)
-        self._results.addWidget(label)
-        self._outcome.show()
+    def _on_copy(self, name: str) -> None:
+        outcome = self._outcomes.get(self._key(name))
+        if outcome is not None and outcome.code:
+            QGuiApplication.clipboard().setText(outcome.code)
+            self._note.setText(f"Python code for {self._cards[name].exporter.title} is on the clipboard.")
 
 
-def export_all(
-    run_folder: Path,
-    chosen: list[Exporter],
-    folder: Path,
-    verify: bool,
-    progress: ProgressFunction,
-    cancelled: CancelFunction,
-) -> list[FormatOutcome]:
-    """Exports every chosen format, on the compute thread; the others are exported even if one fails.
-
-    Raises RunError if the run cannot be opened.
-    """
-    run = Run.open(run_folder)
-    note = describe_missing_best(run)
-    outcomes = []
-    for number, exporter in enumerate(chosen):
-
-        def report(part: Progress, number: int = number) -> None:
-            total = part.total or 1
-            progress(Progress(number * total + part.done, len(chosen) * total, part.text))
-
-        try:
-            result = exporter.export(run, folder, verify, report, cancelled)
-            outcomes.append(FormatOutcome(exporter, result, note=note, tested=_tested(run)))
-        except UserError as error:
-            outcomes.append(FormatOutcome(exporter, None, str(error)))
-    return outcomes
-
-
-def _tested(run: Run) -> str:
-    """How far the exported model's test accuracy can be trusted; empty if it was not tested."""
-    if run.test is None:
-        return ""
-    counted = describe_evaluations(evaluation_count(run.data_version))
-    accuracy = f"Test accuracy {format_percent(run.test.accuracy)}"
-    return f"{', '.join(filter(None, (accuracy, counted)))}."
-
-
-def _title(run: Path) -> str:
+def _read(run: Path) -> tuple[str, int | None]:
+    """The name of the network, and the number of its parameters; None if the design cannot be read."""
     try:
-        return read_design(run / DESIGN_FILE).name
+        network = read_design(run / DESIGN_FILE)
     except UserError:
-        return run.name
+        return run.name, None
+    return network.name, analyze(network).parameters
 
 
-def _default_folder(run: Path) -> Path:
+def _default_folder(title: str) -> Path:
     documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
-    return Path(documents or Path.home()) / class_name(_title(run))
+    return Path(documents or Path.home()) / class_name(title)

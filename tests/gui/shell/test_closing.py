@@ -15,7 +15,7 @@ import pytest
 import shiboken6
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.progress import CancelFunction, ProgressFunction, raise_if_cancelled
@@ -115,12 +115,10 @@ def start_export(window: MainWindow, work: Work, tmp_path: Path, qtbot: QtBot) -
     window.show_export()
     panel = window.pages.use.export
     assert panel is not None
-    for name, box in panel._formats.items():
-        box.setChecked(name == "onnx")
     field = panel.findChild(QLineEdit, "exportFolder")
     assert isinstance(field, QLineEdit)
     field.setText(str(work.target))
-    UserInput(panel).click_button("Export")
+    UserInput(panel).click(panel.findChild(QPushButton, "export_onnx"))
     qtbot.waitUntil(work.began.is_set, timeout=60_000)
     return panel
 
@@ -298,7 +296,7 @@ import sys
 import time
 from pathlib import Path
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication, QLineEdit
+from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton
 from cnnstudio.core.progress import raise_if_cancelled
 from cnnstudio.core.temporary import temporary_folder
 from cnnstudio.export import exporters
@@ -330,10 +328,8 @@ def create_window(path=None):
     panel = ExportPanel(window.session)
     panel.setParent(window)
     panel.show_run(run)
-    for name, box in panel._formats.items():
-        box.setChecked(name == "onnx")
     panel.findChild(QLineEdit, "exportFolder").setText(str(target))
-    QTimer.singleShot(0, panel._on_export)
+    QTimer.singleShot(0, panel.findChild(QPushButton, "export_onnx").click)
     if how == "signal":
         window.project.edit("delete", edits.remove(window.project.network, [first]))
     else:
@@ -365,6 +361,7 @@ def test_a_program_that_ends_during_an_export_leaves_no_temporary_folder(
     how: str, home: Path, tmp_path: Path
 ) -> None:
     WrittenRun(tmp_path / "run")
+    (tmp_path / "run" / "checkpoints").mkdir(exist_ok=True)
     target = tmp_path / "mine"
     target.mkdir()
     process = subprocess.Popen(

@@ -1,0 +1,87 @@
+"""Python code that uses exported files, to copy into a program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_RESIZED = {
+    "fill": "ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)",
+    "fit": "ImageOps.pad(image, (width, height), Image.Resampling.BICUBIC)",
+    "stretch": "image.resize((width, height), Image.Resampling.BICUBIC)",
+}
+"""How an image of another shape is brought to the size of the input, as in training."""
+
+_ONNX = """\
+import json
+
+import numpy as np
+import onnxruntime
+from PIL import Image, ImageOps
+
+session = onnxruntime.InferenceSession(FILE, providers=["CPUExecutionProvider"])
+classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+_, channels, height, width = session.get_inputs()[0].shape
+
+
+def predict(path):
+    \"\"\"The most likely class of an image file, and its probability.\"\"\"
+    with Image.open(path) as image:
+        image = ImageOps.exif_transpose(image).convert("RGB")
+        image = RESIZED
+        image = image.convert("L" if channels == 1 else "RGB")
+    pixels = np.asarray(image, np.float32).reshape(1, height, width, channels).transpose(0, 3, 1, 2) / 255
+    logits = session.run(["logits"], {"pixels": pixels})[0][0]
+    scores = np.exp(logits - logits.max())
+    best = int(scores.argmax())
+    return classes[best], float(scores[best] / scores.sum())
+
+
+print(predict("image.png"))
+"""
+
+_PYTORCH = """\
+import runpy
+
+network = runpy.run_path(FILE)
+model = network["load"]()
+
+
+def predict(path):
+    \"\"\"The most likely class of an image file, and its probability.\"\"\"
+    probabilities = network["classify"](model, network["read_image"](path))[0]
+    best = int(probabilities.argmax())
+    return network["CLASSES"][best], float(probabilities[best])
+
+
+print(predict("image.png"))
+"""
+
+_WEIGHTS = """\
+import json
+
+from safetensors import safe_open
+
+with safe_open(FILE, framework="np") as file:
+    metadata = file.metadata()
+    weights = {name: file.get_tensor(name) for name in file.keys()}
+
+classes = json.loads(metadata["classes"])
+mean, std = json.loads(metadata["mean"]), json.loads(metadata["std"])
+for name, values in weights.items():
+    print(name, values.shape)
+"""
+
+
+def onnx_example(file: Path, resize: str) -> str:
+    """Classifies an image with ONNX Runtime; `resize` is how images are brought to the input's size."""
+    return _ONNX.replace("RESIZED", _RESIZED[resize]).replace("FILE", repr(str(file)))
+
+
+def pytorch_example(file: Path) -> str:
+    """Classifies an image with the exported PyTorch file."""
+    return _PYTORCH.replace("FILE", repr(str(file)))
+
+
+def weights_example(file: Path) -> str:
+    """Reads the weights, the classes and the normalization."""
+    return _WEIGHTS.replace("FILE", repr(str(file)))

@@ -1,0 +1,88 @@
+"""Exporting one format on the compute thread, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnnstudio.core.errors import UserError
+from cnnstudio.core.formatting import format_count, format_percent
+from cnnstudio.core.progress import CancelFunction, ProgressFunction
+from cnnstudio.data.versions.evaluations import describe_evaluations, evaluation_count
+from cnnstudio.export import Exporter, ExportResult, ResultsDiffer
+from cnnstudio.runs.epochs.saved_best import describe_missing_best
+from cnnstudio.runs.run import Run
+
+Stamp = tuple[tuple[int, int], ...]
+"""Size in bytes and time of the last change in ns, of each file of a format."""
+
+
+@dataclass(frozen=True)
+class FormatOutcome:
+    """The outcome of one format: its result, or why there is none."""
+
+    result: ExportResult | None = None
+    error: str = ""
+    """Why nothing was written, in one sentence."""
+    is_cancelled: bool = False
+    """Whether the user ended it."""
+    notes: tuple[str, ...] = ()
+    """What one has to know of the weights; the same for all formats."""
+    stamp: Stamp | None = None
+    """The files as they were written."""
+    code: str = ""
+    """Python code that uses the files."""
+
+    @property
+    def bytes(self) -> int:
+        """The size of all files."""
+        return sum(size for size, _ in self.stamp or ())
+
+
+def export_format(
+    run_folder: Path,
+    exporter: Exporter,
+    folder: Path,
+    verify: bool,
+    progress: ProgressFunction,
+    cancelled: CancelFunction,
+) -> FormatOutcome:
+    """Exports one format of the run in `run_folder`, on the compute thread. Raises Cancelled."""
+    try:
+        run = Run.open(run_folder)
+        result = exporter.export(run, folder, verify, progress, cancelled)
+        notes = tuple(filter(None, (describe_missing_best(run), _tested(run), _notice(run))))
+        code = exporter.example(folder, run)
+    except ResultsDiffer as error:
+        return FormatOutcome(error=describe_difference(error))
+    except UserError as error:
+        return FormatOutcome(error=str(error))
+    return FormatOutcome(result, notes=notes, stamp=stamp_of(folder, exporter), code=code)
+
+
+def stamp_of(folder: Path, exporter: Exporter) -> Stamp | None:
+    """The state of the files of a format in this folder; None if one of them is missing."""
+    try:
+        found = [(folder / name).stat() for name in exporter.files]
+    except (OSError, ValueError):
+        return None
+    return tuple((each.st_size, each.st_mtime_ns) for each in found)
+
+
+def describe_difference(error: ResultsDiffer) -> str:
+    """`Differs by 0.3 on 12 of 1,000 images: nothing was written`."""
+    images = f"{format_count(error.differing)} of {format_count(error.images)} images"
+    return f"Differs by {error.largest:.2g} on {images}: nothing was written"
+
+
+def _tested(run: Run) -> str:
+    """How far the exported model's test accuracy can be trusted; empty if it was not tested."""
+    if run.test is None:
+        return ""
+    counted = describe_evaluations(evaluation_count(run.data_version))
+    accuracy = f"Test accuracy {format_percent(run.test.accuracy)}"
+    return f"{', '.join(filter(None, (accuracy, counted)))}."
+
+
+def _notice(run: Run) -> str:
+    return f"The network was {run.weights_notice}." if run.weights_notice else ""
