@@ -41,6 +41,7 @@ class TrainPage(Page):
         self.strip = LayerStrip(shown)
         self.curves = CurvesPanel(project, shown, clock, settings)
         self.views = ViewGroup(source, "train", self)
+        remembers_pins(self, self.views)
         last = self.remembered("view")
         self.view_panel = self.views.panel(last if last in view_types() else _MAPS)
         self.view_panel.view_changed.connect(lambda name: self.remember("view", str(name)))
@@ -76,6 +77,12 @@ def remembers_strip(page: Page, strip: LayerStrip) -> None:
         page.refit()
 
     strip.rail_changed.connect(on_changed)
+
+
+def remembers_pins(page: Page, views: ViewGroup) -> None:
+    """The page remembers which of its views stay at which epoch of the run on show."""
+    views.restore_pins(page.remembered("pins"))
+    views.pins_changed.connect(lambda: page.remember("pins", views.pins))
 
 
 def fold_strip(page: Page, strip: LayerStrip, is_narrow: bool, *, folded_at_first: bool) -> None:

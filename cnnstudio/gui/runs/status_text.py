@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from cnnstudio.core.formatting import format_count, format_duration, format_percent, pluralize
 from cnnstudio.runs.watching import RunSnapshot
@@ -53,6 +54,12 @@ class RunStatusText:
     @property
     def is_finished(self) -> bool:
         return self._finished is not None
+
+    @property
+    def run(self) -> Path | None:
+        """The folder of the run; None while it has none."""
+        known = (each.run for each in (self._finished, self._started) if each is not None and each.run)
+        return next(map(Path, known), None)
 
     @property
     def is_failed(self) -> bool:

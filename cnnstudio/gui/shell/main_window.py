@@ -248,6 +248,7 @@ class MainWindow(QMainWindow):
         deletion.pending_changed.connect(self.message_bar.refresh)
         deletion.hidden_changed.connect(lambda: shown.hide(deletion.hidden))
         deletion.deleted.connect(shown.forget)
+        deletion.deleted.connect(self.tool_bar.forget)
         shown.next_wanted.connect(lambda record: self.runs.open_next(record, deletion.hidden))
         deletion.restored.connect(shown.unforget)
         shown.return_wanted.connect(self.runs.reopen)

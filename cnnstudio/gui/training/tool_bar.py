@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
@@ -377,6 +378,12 @@ class TrainingToolBar(QToolBar):
         self._status.feed(follower.record.history.summary_events)
         self._outcome = describe_followed_run(follower.latest, self._status, follower.problem)
         self._update()
+
+    def forget(self, folders: Collection[Path]) -> None:
+        """These runs are gone: what became of one of them is said no longer."""
+        if self._session.state is State.IDLE and self._status.run in folders:
+            self._status, self._outcome, self._failure = RunStatusText(), "", ""
+            self._update()
 
     def _on_opening(self, _: object) -> None:
         """Another design is opened or imported: what became of the last run is said by the run on show.

@@ -199,7 +199,9 @@ def differing(summaries: Iterable[RunSummary]) -> list[Column]:
     for summary in summaries:
         recipes.setdefault(id(summary.settings), summary)
         designs.setdefault(summary.design, summary)
-    names = [name for group in FIELD_GROUPS.values() for name in group]
+    # Nearly all fields have their default in all runs, which then do not mention them.
+    mentioned = set().union(*(summary.settings for summary in recipes.values()))
+    names = [name for group in FIELD_GROUPS.values() for name in group if name in mentioned]
     found = [recipe_column(name) for name in names if _differs(recipes.values(), recipe_column(name))]
     places = dict.fromkeys(name for summary in designs.values() for name in summary.design_values)
     return [

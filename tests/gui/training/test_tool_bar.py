@@ -230,6 +230,16 @@ def test_the_result_stays_visible_after_the_run(stage: Stage) -> None:
     assert stage.status.startswith("Done: test accuracy 71.2% · 8 epochs in 2 m 40 s")
 
 
+def test_what_became_of_a_run_is_said_until_that_run_is_deleted(stage: Stage) -> None:
+    stage.session.events.emit((finished(run="/runs/mine"),))
+    assert stage.tool_bar.status_text.startswith("Completed 8 epochs")
+    stage.tool_bar.forget((Path("/runs/another"),))
+    assert stage.tool_bar.status_text.startswith("Completed 8 epochs")
+    stage.tool_bar.forget((Path("/runs/mine"),))
+    assert stage.tool_bar.status_text.startswith("Ready to train")
+    assert stage.tool_bar.bar.value() == 0
+
+
 def test_a_failure_is_shown_in_red_until_the_next_training(stage: Stage) -> None:
     stage.session.show_state(State.LOADING)
     stage.session.failed.emit("CIFAR-10 is not on this computer yet.")

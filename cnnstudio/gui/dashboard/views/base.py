@@ -6,6 +6,7 @@ A view is one file of this package. It overrides `build`, `draw` and `table`; th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
@@ -83,6 +84,8 @@ class View(QWidget):
     """The content was created."""
     left = Signal()
     """Escape was pressed, and there is nothing more to leave within the view."""
+    pin_changed = Signal()
+    """It stays at another epoch now, or follows the timeline again."""
 
     def __init__(self, source: MomentSource, object_name: str = "") -> None:
         super().__init__()
@@ -202,9 +205,23 @@ class View(QWidget):
 
     def pin(self, epoch: int | None) -> None:
         """Stays at an epoch of the run on show until another run is; None follows the timeline again."""
-        self._pin = None if epoch is None else (_run_of(self.source.readings()), epoch)
-        self.on_pinned(epoch)
+        self._set_pin(None if epoch is None else (_run_of(self.source.readings()), epoch))
         self.refresh()
+
+    @property
+    def pinned_run(self) -> Path | None:
+        """The folder of the run of whose epochs it shows one; None if it follows the timeline."""
+        run = self._pin[0] if self._pin is not None else None
+        return run if isinstance(run, Path) else None
+
+    def restore_pin(self, run: Path, epoch: int) -> None:
+        """Stays at an epoch of the run in that folder, which will be on show."""
+        self._set_pin((run, epoch))
+
+    def _set_pin(self, pin: tuple[object, int] | None) -> None:
+        self._pin = pin
+        self.on_pinned(None if pin is None else pin[1])
+        self.pin_changed.emit()
 
     def on_pinned(self, epoch: int | None) -> None:
         """For a view with content that follows the timeline by itself."""
@@ -232,9 +249,9 @@ class View(QWidget):
     def refresh(self) -> None:
         """Draws the present moment, if anybody sees it."""
         if self.isVisible() and not self.window().isMinimized():
-            if self._pin is not None and self._pin[0] != _run_of(self.source.readings()):
-                self._pin = None
-                self.on_pinned(None)
+            readings = self.source.readings()
+            if self._pin is not None and not readings.is_empty and self._pin[0] != _run_of(readings):
+                self._set_pin(None)
             self.show_moment(self.source.readings(self.pinned_epoch))
 
     def show_moment(self, readings: MomentReadings) -> None:

@@ -21,6 +21,7 @@ from cnnstudio.gui.dashboard.round_button import RoundButton
 from cnnstudio.gui.dashboard.views.base import View, copy_image
 from cnnstudio.gui.dashboard.views.catalog import view_types
 from cnnstudio.gui.dashboard.views.parts.help_card import QUESTION, HelpCard
+from cnnstudio.gui.dashboard.views.pins import Pins, pins_from_text, pins_to_text
 from cnnstudio.gui.dashboard.views.readings import MomentSource
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.images.saving import png_bytes, save_file
@@ -244,6 +245,8 @@ class ViewGroup(QObject):
     """A Message of one of the panels."""
     review_wanted = Signal(object)
     """The ImagesToReview of one of the views."""
+    pins_changed = Signal()
+    """One of the views stays at another epoch now, or follows the timeline again."""
 
     def __init__(self, source: MomentSource, page: str, keeper: QWidget) -> None:
         """Creates the views at home on `page`; `keeper` is the parent of those that no panel shows."""
@@ -253,6 +256,7 @@ class ViewGroup(QObject):
         self._keeper = keeper
         self.panels: list[ViewPanel] = []
         self._views: dict[str, View] = {}
+        self._pins: Pins = {}
         for name, kind in view_types().items():
             if kind.home == page:
                 self.view(name)
@@ -265,7 +269,26 @@ class ViewGroup(QObject):
             view.setParent(self._keeper)
             view.hide()
             self._views[name] = view
+            self._restore_pin(name)
+            view.pin_changed.connect(self.pins_changed)
         return self._views[name]
+
+    @property
+    def pins(self) -> str:
+        """Which views stay at which epoch, as a text to remember."""
+        return pins_to_text(
+            {name: (view.pinned_run, view.pinned_epoch) for name, view in self._views.items()}
+        )
+
+    def restore_pins(self, text: str) -> None:
+        """Pins the views as they were, as far as the run on show is the same then."""
+        self._pins = pins_from_text(text)
+        for name in self._views:
+            self._restore_pin(name)
+
+    def _restore_pin(self, name: str) -> None:
+        if name in self._pins:
+            self._views[name].restore_pin(*self._pins.pop(name))
 
     def panel(self, shown: str) -> ViewPanel:
         """A new panel of the group."""

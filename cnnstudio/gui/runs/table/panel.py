@@ -19,7 +19,7 @@ from cnnstudio.gui.runs.table.run_commands import RunCommands
 from cnnstudio.gui.runs.table.run_model import RunModel
 from cnnstudio.gui.runs.table.run_view import RunView
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
-from cnnstudio.runs.library.arrangement import Query, arrange
+from cnnstudio.runs.library.arrangement import Finder, Query, arrange
 from cnnstudio.runs.library.columns import Column, column, differing
 from cnnstudio.runs.library.listing import RunListing, list_summaries
 from cnnstudio.runs.library.summary import RunSummary
@@ -52,6 +52,7 @@ class RunsTable(Panel):
         self._commands = commands
         self._listing: RunListing | None = None
         self._query = Query()
+        self._finder = Finder()
         self._task: IoTask | None = None
         self._needs_reading = False
         self._waiting: RunListing | None = None
@@ -208,6 +209,7 @@ class RunsTable(Panel):
             self._waiting = listing
             return
         is_first, self._listing = self._listing is None, listing
+        self._finder = Finder()
         group = self.head.list_groups(differing(listing.runs), self._query.group)
         self._query = dataclasses.replace(self._query, group=group)
         self._arrange()
@@ -242,7 +244,7 @@ class RunsTable(Panel):
     def _arrange(self) -> None:
         """Shows the rows for the present query, and keeps the focus on its run."""
         before, number = self.view.current_run(), self.view.currentIndex().row()
-        arrangement = arrange(self.runs, self._query)
+        arrangement = arrange(self.runs, self._query, self._finder)
         columns = self._columns(arrangement.runs)
         is_ascending = column(self._query.sort).best_first == self._query.is_reversed
         self.model.show(arrangement, columns, self._query.sort, is_ascending)
