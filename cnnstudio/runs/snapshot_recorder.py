@@ -127,7 +127,8 @@ class SnapshotRecorder:
         if self._keeper is not None:
             self._keeper.keep(epoch, model, self._best_epoch)
             self._tell_keeper_failure()
-        self._budget.record(time.perf_counter() - started)
+        ended = time.perf_counter()
+        self._budget.record(ended - started, ended)
 
     def _take(self, epoch: int, model: Model, logits: Tensor | None) -> None:
         # All example images, of which only the first are saved: a unit counts as dead if none of them
