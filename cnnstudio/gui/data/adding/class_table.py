@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from cnnstudio.core.formatting import format_count
@@ -12,7 +13,7 @@ from cnnstudio.gui.data.adding.understood import Understood
 from cnnstudio.gui.widgets.plain_text import plain_line
 
 _TITLES = {"train": "Training", "validation": "Validation", "test": "Test"}
-_NUMBER_WIDTH = 84
+_NAME_WIDTH, _NUMBER_WIDTH = 120, 84
 _MAX_NAME = 80
 Index = QModelIndex | QPersistentModelIndex
 
@@ -38,11 +39,21 @@ class ClassTable(QTableView):
         self._model.show_classes(found)
         header = self.horizontalHeader()
         for column in range(self._model.columnCount()):
-            if column == 0:
-                header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
-            else:
-                header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-                header.resizeSection(column, _NUMBER_WIDTH)
+            mode = QHeaderView.ResizeMode.Fixed if column else QHeaderView.ResizeMode.Stretch
+            header.setSectionResizeMode(column, mode)
+        self._fit_numbers()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_numbers()
+
+    def _fit_numbers(self) -> None:
+        """Gives the columns of numbers no more than they need where the names need the room."""
+        header, numbers = self.horizontalHeader(), range(1, self._model.columnCount())
+        is_narrow = self.viewport().width() - _NUMBER_WIDTH * len(numbers) < _NAME_WIDTH
+        for column in numbers:
+            least = min(header.sectionSizeHint(column), _NUMBER_WIDTH)
+            header.resizeSection(column, least if is_narrow else _NUMBER_WIDTH)
 
 
 class ClassModel(QAbstractTableModel):

@@ -101,19 +101,25 @@ class StrengthCurves(Canvas):
 
     @property
     def _columns(self) -> int:
+        """As many as make the plots the largest."""
         fitting = max(int((self.width() - 2 * _MARGIN + _GAP) // (_MIN_WIDTH + _GAP)), 1)
         count = max(len(self._curves), 1)
-        columns = min(fitting, count)
         # As few empty places as the rows allow.
-        return math.ceil(count / math.ceil(count / columns))
+        sensible = {math.ceil(count / math.ceil(count / each)) for each in range(1, min(fitting, count) + 1)}
+        return max(sensible, key=lambda columns: (math.prod(self._plot_size(columns)), columns))
+
+    def _plot_size(self, columns: int) -> tuple[float, float]:
+        """Width and height of a plot in so many columns; the height is negative where they do not all fit."""
+        rows = math.ceil(max(len(self._curves), 1) / columns)
+        width = (self.width() - 2 * _MARGIN - (columns - 1) * _GAP) / columns
+        height = (self.height() - (rows - 1) * _GAP) / rows
+        return width, min(height, _MAX_HEIGHT) if height >= _MIN_HEIGHT else -rows
 
     def axes(self, number: int) -> QRectF:
         """The area between the axes of a plot."""
         columns = self._columns
-        rows = math.ceil(max(len(self._curves), 1) / columns)
-        width = (self.width() - 2 * _MARGIN - (columns - 1) * _GAP) / columns
-        height = (self.height() - (rows - 1) * _GAP) / rows
-        height = min(max(height, _MIN_HEIGHT), _MAX_HEIGHT)
+        width, height = self._plot_size(columns)
+        height = max(height, _MIN_HEIGHT)
         row, column = divmod(number, columns)
         left, top = _MARGIN + column * (width + _GAP), row * (height + _GAP)
         return QRectF(left + _LEFT, top + _TOP, width - _LEFT - 6, height - _TOP - _BOTTOM)
