@@ -1,4 +1,4 @@
-"""A network is trained in the window, keys move the timeline, and each view shows that epoch's numbers.
+"""A network is trained in the window, keys and mouse move the timeline, and views show that epoch's numbers.
 
 What was recorded has to be exact. What views show is also computed anew from the kept weights, by another way
 than the window's; half precision may change it by 0.1 points.
@@ -15,14 +15,16 @@ from typing import Any
 import numpy as np
 import pytest
 import shiboken6
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.data.sources import find_source
 from cnnstudio.design.file import write_design
+from cnnstudio.gui.dashboard.timeline import UNITS_PER_EPOCH, TimeSlider
 from cnnstudio.gui.dashboard.views.base import Table, View
+from cnnstudio.gui.dashboard.views.catalog import view_types
 from cnnstudio.gui.dashboard.views.panel import ViewPanel
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
@@ -151,6 +153,12 @@ def check_feature_maps(table: Table, window: MainWindow, epoch: int) -> None:
     np.testing.assert_allclose(column(table, "mean"), again, atol=0.01 * (maps.high - maps.low))
 
 
+def check_robustness(table: Table, window: MainWindow, epoch: int) -> None:
+    again = reading(window, epoch, "robustness")
+    expected = [[again.clean, *accuracy] for accuracy in again.accuracy]
+    np.testing.assert_allclose(column(table, "accuracy"), np.ravel(expected), atol=TOLERANCE)
+
+
 def check_image_map(table: Table, window: MainWindow, epoch: int) -> None:
     again = reading(window, epoch, "embedding")
     assert column(table, "image") == [int(index) + 1 for index in again.index]
@@ -167,6 +175,7 @@ CHECKS: dict[str, Callable[[Table, MainWindow, int], None]] = {
     "viewHistograms": check_histograms,
     "viewFilters": check_filters,
     "viewFeatureMaps": check_feature_maps,
+    "viewRobustness": check_robustness,
 }
 
 
@@ -176,7 +185,18 @@ def shows(view: View, epoch: int) -> None:
     assert re.search(rf"\bepoch {epoch}\b", view.secondary), (view.name, view.secondary)
 
 
-def test_each_view_shows_the_numbers_of_the_epoch_that_the_keys_move_to(
+def click_epoch(window: MainWindow, epoch: int) -> None:
+    """Clicks the dot of an epoch on the timeline."""
+    timeline = window.findChild(TimeSlider, "timeline")
+    place = QPoint(round(timeline._x(epoch * UNITS_PER_EPOCH)), timeline.height() // 2)
+    QTest.mouseClick(timeline, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+
+
+def test_every_view_is_tried() -> None:
+    assert set(view_types()) == set(CHECKS)
+
+
+def test_each_view_shows_the_numbers_of_the_epoch_that_keys_and_mouse_move_to(
     window: MainWindow, qtbot: QtBot
 ) -> None:
     QTest.keyClick(window, KEY.Key_4, Qt.KeyboardModifier.ControlModifier)
@@ -186,14 +206,18 @@ def test_each_view_shows_the_numbers_of_the_epoch_that_the_keys_move_to(
     first, second = (each.validation.accuracy for each in window.shown_run.record.history.epochs[:2])
     assert first != second, "the epochs could be mistaken for each other"
     names = list(CHECKS)
-    for first, second in zip(names[::2], names[1::2], strict=True):
+    # An odd one is shown beside the first.
+    for first, second in zip(names[::2], [*names[1::2], names[0]], strict=False):
         views = [
             choose(panel, name, qtbot)
             for panel, name in zip(explore.view_panels, (first, second), strict=False)
         ]
         QTest.keyClick(window, KEY.Key_L)
         for epoch in (2, 1):
-            QTest.keyClick(window, KEY.Key_Left, Qt.KeyboardModifier.AltModifier)
+            if epoch == 2:
+                QTest.keyClick(window, KEY.Key_Left, Qt.KeyboardModifier.AltModifier)
+            else:
+                click_epoch(window, epoch)
             assert window.shown_run.cursor.epoch == epoch
             for view in views:
                 qtbot.waitUntil(partial(shows, view, epoch), timeout=60_000)
