@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Container, Sequence
@@ -174,8 +175,11 @@ class Images:
 
         page = self.window.pages.data
         self.wait(60, lambda: self.window.session.state is State.IDLE)
-        with tempfile.TemporaryDirectory() as folder:
-            page.offer(write_shapes(Path(folder, "my-shapes")))
+        # The image shows where the folder is.
+        folder = Path(tempfile.gettempdir(), "my-shapes")
+        folder.mkdir()
+        try:
+            page.offer(write_shapes(folder))
             self.window.pages.turn_to(self.window.pages.DATA)
             self.wait(60, page.adding.skipped.isVisible)
             self.save("add-images")
@@ -184,6 +188,8 @@ class Images:
             page.images.chips.findChild(QPushButton, "check_across").click()
             self.save("review")
             page.reviewing.close()
+        finally:
+            shutil.rmtree(folder)
 
     def page(self, name: str, page: int, until: Callable[[], bool] | None = None) -> None:
         """Turns to a page and takes it, when the condition holds or else after a moment."""
