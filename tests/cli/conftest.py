@@ -17,6 +17,12 @@ from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
 from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
+from tests.shapes_once import draw_once
+
+
+@pytest.fixture(autouse=True)
+def _shapes_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_once(monkeypatch)
 
 
 @pytest.fixture(scope="session")

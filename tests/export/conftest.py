@@ -20,6 +20,7 @@ from cnnstudio.layers.regularization.dropout import Dropout
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.recipe.recipe import LESSON
+from tests.shapes_once import draw_once
 
 
 def network() -> Network:
@@ -38,6 +39,11 @@ def network() -> Network:
         ids.node(Dense(3, activation="softmax")),
     )
     return Network(Shape.of(3, 12, 10), nodes, "Every kind")
+
+
+@pytest.fixture(autouse=True)
+def _shapes_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_once(monkeypatch)
 
 
 @pytest.fixture(scope="session")

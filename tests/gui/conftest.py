@@ -22,6 +22,8 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QInputDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 
+from tests.shapes_once import draw_once
+
 PATIENCE_MS = 60_000
 """How long tests wait for what has to come. Long, because a busy machine may stop for seconds."""
 
@@ -67,6 +69,11 @@ def pytest_runtest_teardown() -> Iterator[None]:
         return (yield)
     finally:
         gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def _shapes_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_once(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -300,12 +300,16 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton
 from cnnstudio.core.progress import raise_if_cancelled
 from cnnstudio.core.temporary import temporary_folder
 from cnnstudio.export import exporters
+from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.export.panel import ExportPanel
 from cnnstudio.gui.shell import app, closing
 from cnnstudio.design import edits
 
 closing._QUIET_SECONDS = 0.2  # less than the export goes on
 run, target, how = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+if how != "quit":
+    # The export needs no torch; in one of the cases it is being imported nevertheless.
+    TrainingSession.preload = lambda self: None
 create = app.create_window
 
 
