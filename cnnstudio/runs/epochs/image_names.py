@@ -50,10 +50,13 @@ def name_training_images(
     Raises RunError if the files have changed since, DataError or Cancelled.
     """
     dataset, files = load_run_images(run, progress, cancelled)
-    return _named(dataset, files, "train", [row for row in rows if 0 <= row < len(dataset.train)])
+    return _named(dataset, files, "train", [(row, row) for row in rows if 0 <= row < len(dataset.train)])
 
 
-def _named(dataset: Dataset, files: Files | None, part: str, rows: Sequence[int]) -> list[NamedImage]:
+def _named(
+    dataset: Dataset, files: Files | None, part: str, rows: Sequence[tuple[int, int]]
+) -> list[NamedImage]:
+    """The images of the part, given as (number that was asked for, row)."""
     labels = dataset.splits[part].labels
     return [
         NamedImage(
