@@ -22,6 +22,7 @@ from cnnstudio.core.progress import (
 )
 from cnnstudio.core.temporary import temporary_folder
 from cnnstudio.export.errors import ExportError, ExportFailed
+from cnnstudio.runs.untrained import describe_untrained
 
 if TYPE_CHECKING:
     from cnnstudio.export.verification import Verification
@@ -126,8 +127,9 @@ class Exporter(ABC):
     def _message(self, run: Run, files: Sequence[Path], verification: Verification | None) -> str:
         names = " and ".join(path.name for path in files)
         summary = verification.summary if verification else "Not compared with the original model."
-        notice = f" The network was {run.weights_notice}." if run.weights_notice else ""
-        return f"{self.title}: {names}. {summary} {self.usage}".strip() + notice
+        notice = f"The network was {run.weights_notice}." if run.weights_notice else ""
+        parts = (f"{self.title}: {names}.", summary, self.usage, describe_untrained(run), notice)
+        return " ".join(filter(None, parts))
 
 
 def _missing(packages: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_pro
 from cnnstudio.data.batches import WHOLE_BATCH, Batches, Shard
 from cnnstudio.data.class_sizes import describe_unequal_sizes
 from cnnstudio.data.dataset import (
+    DataError,
     Dataset,
     ResizeMode,
     Rows,
@@ -275,7 +276,12 @@ def split_validation(dataset: Dataset, recipe: Recipe) -> tuple[Rows, Split | Su
         return everything, dataset.validation, "own"
     if not recipe.validation_share:
         return everything, dataset.test, "test"
-    train_rows, rows = dataset.hold_out(recipe.validation_share, recipe.seed)
+    try:
+        train_rows, rows = dataset.hold_out(recipe.validation_share, recipe.seed)
+    except DataError as error:
+        raise DataError(
+            f"{error} To train without validation images of their own, set the validation share to 0."
+        ) from None
     return train_rows, Subset(dataset.train, rows), "share"
 
 
