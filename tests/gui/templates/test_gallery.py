@@ -63,6 +63,9 @@ def test_the_details_of_the_selected_card_are_shown(
         template = list(templates().values())[row]
         assert label(dialog, "templateTitle") == template.title
         assert label(dialog, "templateMeasured") == template.measured
+        notice = "" if template.network.weights is None else "Pretrained on ImageNet; the weights are under"
+        assert label(dialog, "templateNotice").startswith(notice)
+        assert bool(label(dialog, "templateNotice")) is bool(notice)
         assert label(dialog, "template_layers") == f"{template.network.layer_count:,}"
 
 

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from cnnstudio.design import edits
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.templates import template
+from cnnstudio.layers.base import Shape
 from cnnstudio.training.model import build_model
 from cnnstudio.training.pretrained import installed, loading
 from cnnstudio.training.pretrained.catalog import EFFICIENTNET_LITE0, PretrainedError, pretrained
@@ -122,3 +124,15 @@ def test_what_was_cut_and_what_was_added_is_listed() -> None:
     _, weights = load_pretrained(NAME)
     name = next(name for name in model.state_dict() if "conv2d_9." in name)
     assert torch.equal(model.state_dict()[name], weights[name])
+
+
+@pytest.mark.parametrize("side", [96, 128, 192, 224])
+def test_the_weights_fit_other_input_sizes(side: int) -> None:
+    network = edits.set_input(template(NAME).network, Shape.of(3, side, side))
+    analysis = analyze(network)
+    assert not analysis.problems
+    features = next(
+        report for report in reversed(analysis.reports) if report.output and len(report.output.dims) == 3
+    )
+    assert features.output == Shape.of(1280, side // 32, side // 32)
+    assert from_pretrained(NAME, network).fresh == ("dense_1",)
