@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
     from cnnstudio.gui.shell.main_window import MainWindow
 
 _THREE_ERRORS = """{
@@ -34,7 +36,7 @@ _THREE_ERRORS = """{
   {"type": "Dense", "units": 128, "activation": "relu"},
   {"type": "Dense", "units": 10, "activation": "softmax"}
 ]}"""
-DOCUMENTED = {"window", "explore", "mistake", "runs", "add-images", "review"}
+DOCUMENTED = {"window", "explore", "mistake", "runs", "add-images", "review", "locks", "start-from"}
 """The images that README and the guide show."""
 EPOCHS = 5
 """The completed epochs when the images of the training are taken."""
@@ -116,6 +118,7 @@ class Images:
         self.wait(2)
         self.save("runs")
         window.runs_overlay.close_table()
+        self.pretrained()
 
     def views(self) -> None:
         """Each view of the catalog, in the first panel of Explore."""
@@ -167,6 +170,26 @@ class Images:
         self.save("preview", preview.trigger)
         project.open_network(lesson, None)
 
+    def pretrained(self) -> None:
+        """The pretrained template with its locks, and the dialog that says what fits it."""
+        from cnnstudio.design.adaptation import adapt_to_classes
+        from cnnstudio.design.templates import template
+        from cnnstudio.gui.training.start_from.dialog import StartDialog
+
+        window, project = self.window, self.window.project
+        before = project.network
+        network = template("efficientnet-lite0").network
+        project.open_network(adapt_to_classes(network, project.classes or 10), None)
+        project.select((project.network.nodes[-1].id,))
+        self.page("locks", window.pages.DESIGN)
+        window.tool_bar.start.ask()
+        dialog = window.findChild(StartDialog)
+        if dialog is not None:
+            self.wait(60, dialog.use_button.isEnabled)
+            self.save("start-from", shown=dialog)
+            dialog.reject()
+        project.open_network(before, None)
+
     def own_images(self) -> None:
         """The Data page with a folder of images: what was understood, and the review queue."""
         from PySide6.QtWidgets import QPushButton
@@ -199,7 +222,10 @@ class Images:
             self.wait(60, until)
         self.save(name)
 
-    def save(self, name: str, prepare: Callable[[], object] = lambda: None) -> None:
+    def save(
+        self, name: str, prepare: Callable[[], object] = lambda: None, shown: QWidget | None = None
+    ) -> None:
+        """Takes the window, or a dialog that is shown."""
         from cnnstudio.gui.theme.theme import theme
 
         for scheme in self._schemes if self._wanted is None or name in self._wanted else ():
@@ -207,7 +233,7 @@ class Images:
             self.window.message_bar.hide()
             prepare()
             self.wait(0.5)
-            self.window.grab().save(str(self._folder / f"{name}-{scheme}.png"))
+            (shown or self.window).grab().save(str(self._folder / f"{name}-{scheme}.png"))
 
     def wait(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
         from PySide6.QtWidgets import QApplication

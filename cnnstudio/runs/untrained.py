@@ -39,7 +39,10 @@ def _random_layers(run: Run) -> list[str]:
     if not network.locked_ids:
         return []
     fresh = None
-    started = [*run.events_of(WeightsLoaded), *run.events_of(WeightsTransferred)]
+    started: list[WeightsLoaded | WeightsTransferred] = [
+        *run.events_of(WeightsLoaded),
+        *run.events_of(WeightsTransferred),
+    ]
     if started:
         fresh = started[-1].fresh
     elif run.start_weights or run.continued_from:

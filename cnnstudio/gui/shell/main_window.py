@@ -206,6 +206,7 @@ class MainWindow(QMainWindow):
         self.pages.turn_to_remembered()
         self.opener.message.connect(self.message_bar.show_message)
         self.opener.run_requested.connect(self.runs.open)
+        self.opener.start_requested.connect(lambda path: self.tool_bar.start.ask(path))
         self._connect_runs()
 
     def _connect_runs(self) -> None:

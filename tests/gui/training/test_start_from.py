@@ -379,3 +379,23 @@ def test_locked_layers_that_start_at_random_are_said_with_a_button_that_unlocks_
     assert stage.project.network.locked_ids == {"conv2d_2"}
     assert first.holds is not None
     assert not first.holds()
+
+
+def test_a_dropped_file_is_selected(stage: Stage, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    safetensors.torch.save_file(build_model(tiny()).state_dict(), path)
+    dialog = stage.ask(path)
+    assert dialog.sources.current is not None
+    assert dialog.sources.current.title == "weights.safetensors"
+    assert _text(dialog, "startSummary") == "4 of 4 layers take these weights."
+
+
+def test_a_dialog_that_is_closed_reads_nothing_any_more(
+    stage: Stage, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialog = stage.ask(run)
+    stage.qtbot.waitUntil(dialog.use_button.isEnabled)
+    dialog.reject()
+    monkeypatch.setattr(dialog.job, "start", None)
+    stage.project.edit("rename", edits.rename(tiny(), "Other"))
+    assert not dialog.isVisible()

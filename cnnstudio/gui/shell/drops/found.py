@@ -25,12 +25,15 @@ _MAX_ENTRIES = 5_000
 """How many of a folder and its subfolders are looked at. Only what is added is listed as a whole."""
 _HEAD_BYTES = 4_096
 _MAX_DESIGN_BYTES = 64 * 2**20
-_WEIGHTS = (".h5", ".keras", ".pt", ".pth", ".safetensors", ".ckpt", ".pb", ".tflite")
+_START_WEIGHTS = ".safetensors"
+_WEIGHTS = (".h5", ".keras", ".pt", ".pth", ".ckpt", ".pb", ".tflite")
 _SHEETS = (".xlsx", ".xls", ".ods")
 _ARCHIVES = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z")
 _ARRAYS = (".npy", ".npz", ".mat", ".hdf5", ".pkl", ".tfrecord", ".parquet")
 _REASONS = {
-    **dict.fromkeys(_WEIGHTS, "trained weights cannot be opened without a run"),
+    **dict.fromkeys(
+        _WEIGHTS, "weights are read from .safetensors files only: such a file can contain programs"
+    ),
     **dict.fromkeys(_SHEETS, "tables are read as CSV: save it as one, with the columns file and label"),
     **dict.fromkeys(_ARCHIVES, "archives are not opened: unpack it first"),
     **dict.fromkeys(_ARRAYS, "arrays are not read: save the images as files, one folder per class"),
@@ -45,6 +48,7 @@ class Kind(Enum):
     CODE = "code"
     ONNX = "ONNX file"
     RUN = "run"
+    WEIGHTS = "weights"
     DATA_SET = "data set"
     IMAGES = "images"
     UNUSABLE = "unusable"
@@ -100,6 +104,8 @@ def _identify_file(path: Path) -> Found:
         return Found(Kind.CODE, (path,))
     if suffix == RUN_SUFFIX:
         return _identify_zip(path)
+    if suffix == _START_WEIGHTS:
+        return Found(Kind.WEIGHTS, (path,))
     if is_table_name(name):
         return Found(Kind.DATA_SET, (path,), "the images that the table lists")
     if is_image_name(name):

@@ -33,6 +33,8 @@ class Opener(QObject):
     """A Message for the user."""
     run_requested = Signal(object)
     """The path of the run to show."""
+    start_requested = Signal(object)
+    """The path of a file of weights that the next training is to start from."""
 
     def __init__(
         self,
@@ -128,6 +130,8 @@ class Opener(QObject):
                 self._dialogs.show_onnx(found.path)
             case Kind.RUN:
                 self.run_requested.emit(found.path)
+            case Kind.WEIGHTS:
+                self.start_requested.emit(found.path)
             case Kind.IMAGES:
                 self._pages.turn_to(Pages.USE)
                 self._pages.use.try_panel.try_paths(found.paths)

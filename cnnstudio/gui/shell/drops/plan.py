@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 from cnnstudio.gui.shell.drops.found import Found, Kind
 
-_ORDER = (Kind.DATA_SET, Kind.DESIGN, Kind.CODE, Kind.ONNX, Kind.RUN, Kind.IMAGES, Kind.UNUSABLE)
+_ORDER = (
+    *(Kind.DATA_SET, Kind.DESIGN, Kind.CODE, Kind.ONNX, Kind.RUN, Kind.WEIGHTS, Kind.IMAGES),
+    Kind.UNUSABLE,
+)
 _TEXTS = {
     Kind.DATA_SET: "add as a data set",
     Kind.DESIGN: "open the design",
     Kind.CODE: "import the network in this code",
     Kind.ONNX: "import the network with its weights",
     Kind.RUN: "show the run",
+    Kind.WEIGHTS: "start the next training from these weights",
 }
 _ONE_AT_A_TIME = {
     Kind.DATA_SET: "left out: one data set at a time",
@@ -21,6 +25,7 @@ _ONE_AT_A_TIME = {
     Kind.CODE: "left out: one network at a time",
     Kind.ONNX: "left out: one network at a time",
     Kind.RUN: "left out: one run at a time",
+    Kind.WEIGHTS: "left out: training starts from one file",
 }
 _NO_RUN = "needs a trained network: train one, or open a run first"
 

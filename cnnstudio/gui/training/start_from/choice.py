@@ -57,8 +57,8 @@ class StartFrom(QObject):
 
     # Choosing
 
-    def ask(self, folder: Path | None = None) -> None:
-        """Opens the dialog, with the run in that folder chosen."""
+    def ask(self, path: Path | None = None) -> None:
+        """Opens the dialog, with the run in that folder, or that file of weights, chosen."""
         from cnnstudio.gui.training.start_from.dialog import StartDialog
 
         problems = self._project.analysis.problems
@@ -68,7 +68,7 @@ class StartFrom(QObject):
         if problems:
             self.message.emit(problem_message(self._project, problems[0]))
             return
-        dialog = StartDialog(*(self._project, self._session, self._window.window(), folder, self._choice))
+        dialog = StartDialog(*(self._project, self._session, self._window.window(), path, self._choice))
         dialog.chosen.connect(self._on_chosen)
         dialog.open()
 

@@ -50,10 +50,10 @@ class StartDialog(QDialog):
         project: Project,
         session: TrainingSession,
         parent: QWidget | None,
-        folder: Path | None = None,
+        path: Path | None = None,
         current: StartChoice | None = None,
     ) -> None:
-        """With `folder`, that run is selected; else what is chosen now."""
+        """With `path`, that run or file is selected; else what is chosen now."""
         super().__init__(parent)
         self.setObjectName("startDialog")
         self.setWindowTitle("Start from…")
@@ -75,14 +75,16 @@ class StartDialog(QDialog):
         self._listing.done.connect(self._on_listed)
         self._listing.failed.connect(lambda text: self._show_error(str(text)))
         self._listing.start()
-        self._select_first(folder, current)
+        self._select_first(path, current)
 
-    def _select_first(self, folder: Path | None, current: StartChoice | None) -> None:
+    def _select_first(self, path: Path | None, current: StartChoice | None) -> None:
         source = current.source if current is not None else self._project.network.weights or ""
-        if folder is not None:
-            self.sources.add_run(folder)
-        elif current is not None and Path(source).suffix.lower() == ".safetensors":
-            self.sources.add(Entry.of_file(Path(source)))
+        if path is None and current is not None and _is_file(Path(source)):
+            path = Path(source)
+        if path is not None and _is_file(path):
+            self.sources.add(Entry.of_file(path))
+        elif path is not None:
+            self.sources.add_run(path)
         elif source:
             run, _, epoch = source.rpartition("@")
             if run and epoch.isdecimal():
@@ -177,6 +179,8 @@ class StartDialog(QDialog):
         self.finished.connect(lambda _: self._close_tasks())
 
     def _close_tasks(self) -> None:
+        # It is deleted a moment later, and must not start anything until then.
+        self._project.network_changed.disconnect(self._on_selected)
         self._delay.stop()
         self._listing.cancel()
         self.job.cancel()
@@ -276,3 +280,7 @@ class StartDialog(QDialog):
 
     def _epoch_title(self) -> str:
         return "best epoch" if self._epoch is None else f"epoch {self._epoch:,}"
+
+
+def _is_file(path: Path) -> bool:
+    return path.suffix.lower() == ".safetensors"

@@ -56,6 +56,7 @@ def things(tmp_path: Path) -> dict[str, Path]:
     (tmp_path / "renamed.json").write_bytes((tmp_path / "small.cnn.json").read_bytes())
     (tmp_path / "net.py").write_text("model = Sequential([Dense(10)])")
     (tmp_path / "notes.txt").write_text("nothing")
+    (tmp_path / "net.safetensors").write_bytes(b"")
     (tmp_path / "other.json").write_text(json.dumps({"a": 1}))
     run = WrittenRun(tmp_path / "run")
     run.update_metadata(status="stopped", reason="Stopped in epoch 4.")
@@ -80,6 +81,7 @@ KINDS = {
     "renamed.json": Kind.DESIGN,
     "net.py": Kind.CODE,
     "run": Kind.RUN,
+    "net.safetensors": Kind.WEIGHTS,
     "flowers": Kind.DATA_SET,
     "a.png": Kind.IMAGES,
     "photos": Kind.IMAGES,
@@ -272,3 +274,16 @@ def test_an_overlay_whose_drag_never_ended_goes_with_a_click(
     assert overlay.isVisible()
     qtbot.mouseClick(overlay, Qt.MouseButton.LeftButton)
     assert not overlay.isVisible()
+
+
+def test_dropped_weights_are_offered_to_the_next_training_and_other_formats_are_refused(
+    window: MainWindow, things: dict[str, Path], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[Path] = []
+    monkeypatch.setattr(window.tool_bar.start, "ask", asked.append)
+    drag_and_drop(window, things["net.safetensors"])
+    qtbot.waitUntil(lambda: asked == [things["net.safetensors"]])
+    (tmp_path / "net.pt").write_bytes(b"cposix")
+    drag_and_drop(window, tmp_path / "net.pt")
+    qtbot.waitUntil(lambda: "such a file can contain programs" in window.message_bar.text)
+    assert len(asked) == 1
