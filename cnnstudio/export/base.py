@@ -22,7 +22,7 @@ from cnnstudio.core.progress import (
 )
 from cnnstudio.core.temporary import temporary_folder
 from cnnstudio.export.errors import ExportError, ExportFailed
-from cnnstudio.runs.untrained import describe_untrained
+from cnnstudio.runs.epochs.untrained import describe_untrained
 
 if TYPE_CHECKING:
     from cnnstudio.export.verification import Verification

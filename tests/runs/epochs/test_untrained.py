@@ -10,9 +10,9 @@ import safetensors.torch
 from cnnstudio.design import edits
 from cnnstudio.design.network import Network
 from cnnstudio.export import exporters
+from cnnstudio.runs.epochs.untrained import describe_untrained
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.start import RunOptions, start_run
-from cnnstudio.runs.untrained import describe_untrained
 from cnnstudio.training import metrics
 from cnnstudio.training.control import Control
 from cnnstudio.training.model import build_model
