@@ -207,6 +207,7 @@ class TrainingToolBar(QToolBar):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self.start_chip.fit_into(self.width(), is_narrow=self.is_narrow)
         if (event.oldSize().width() < _NARROW) != self.is_narrow:
             self._fold()
 
@@ -218,7 +219,6 @@ class TrainingToolBar(QToolBar):
             combo.show_title(not self.is_narrow)
         if self._shown_run is not None:
             self._shown_run.setFixedWidth(shown_run)
-        self.start_chip.set_narrow(self.is_narrow)
         self.status_label.setVisible(not self.is_narrow)
         self.status_changed.emit()
 

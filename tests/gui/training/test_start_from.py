@@ -399,3 +399,17 @@ def test_a_dialog_that_is_closed_reads_nothing_any_more(
     monkeypatch.setattr(dialog.job, "start", None)
     stage.project.edit("rename", edits.rename(tiny(), "Other"))
     assert not dialog.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("width", "text"), [(1024, ""), (1280, "A titl…"), (1920, "A title of several words")]
+)
+def test_the_chip_has_the_width_that_the_window_has_for_it(stage: Stage, width: int, text: str) -> None:
+    stage.start.restore('{"source": "/runs/a", "title": "A title of several words"}')
+    stage.window.resize(width, 300)
+    stage.qtbot.waitUntil(lambda: stage.tool_bar.width() == width)
+    chip = stage.tool_bar.start_chip
+    assert chip.text()[:5] == text[:5]
+    assert bool(chip.text()) is bool(text)
+    assert chip.text().endswith("…") is text.endswith("…")
+    assert chip.accessibleName() == "Start weights: A title of several words"

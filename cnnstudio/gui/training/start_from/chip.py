@@ -11,6 +11,8 @@ from cnnstudio.gui.widgets.labels import elided
 from cnnstudio.gui.widgets.plain_text import plain_entry, plain_line, plain_tooltip
 
 _WIDTH, _ICON_WIDTH = 128, 36
+_WIDE, _WIDE_WIDTH = 1600, 232
+"""The width of the window from which there is room for the whole title, and the width of the button there."""
 _ICON = QSize(16, 16)
 _BESIDE = 46
 """Pixels for the icon and the edges."""
@@ -25,24 +27,27 @@ class StartChip(QPushButton):
         self.setProperty("role", "start")
         self.setIconSize(_ICON)
         self._start = start
-        self._is_narrow = False
+        self._width = _WIDTH
         self.setMenu(QMenu(self))
         self.menu().aboutToShow.connect(self._fill)
         start.changed.connect(self.refresh)
         theme().changed.connect(self.refresh)
         self.refresh()
 
-    def set_narrow(self, is_narrow: bool) -> None:
-        """Shows the icon alone where there is no room for the text."""
-        self._is_narrow = is_narrow
-        self.refresh()
+    def fit_into(self, window_width: int, *, is_narrow: bool) -> None:
+        """Takes the width that a window of that width has for it; in a narrow one it shows the icon alone."""
+        width = _ICON_WIDTH if is_narrow else _WIDE_WIDTH if window_width >= _WIDE else _WIDTH
+        if width != self._width:
+            self._width = width
+            self.refresh()
 
     def refresh(self, _: object = None) -> None:
         title = plain_line(self._start.title)
         self.setVisible(bool(title))
-        self.setFixedWidth(_ICON_WIDTH if self._is_narrow else _WIDTH)
+        self.setFixedWidth(self._width)
         self.setIcon(theme().icon("start_from", "accent"))
-        text = "" if self._is_narrow else elided(self.fontMetrics(), title, _WIDTH - _BESIDE)
+        is_narrow = self._width == _ICON_WIDTH
+        text = "" if is_narrow else elided(self.fontMetrics(), title, self._width - _BESIDE)
         self.setText(text.replace("&", "&&"))
         self.setToolTip(plain_tooltip(f"Training starts from the weights of {title}"))
         self.setAccessibleName(f"Start weights: {title}" if title else "Start weights")
