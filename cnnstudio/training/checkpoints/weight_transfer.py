@@ -15,10 +15,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.design.matching import Pairs, match_by_id, match_by_order
 from cnnstudio.design.network import Network, Node
 from cnnstudio.training.model import build_model
 
+_MAX_NAMED = 12
+"""Layers that keep their weights and are named; the others are counted."""
 _KEY = re.compile(r"(optimizer\.[^.]+\.|average\.|own\.)?(.*)")
 
 
@@ -58,7 +61,9 @@ class WeightTransfer:
     @property
     def lines(self) -> tuple[str, ...]:
         """What is kept and what is not, as readable lines without final periods."""
-        kept = ", ".join(map(self._layer_text, self.kept)) or "none"
+        names = [*map(self._layer_text, self.kept[:_MAX_NAMED])]
+        more = len(self.kept) - len(names)
+        kept = ", ".join(names) + (f" and {pluralize(more, 'more layer')}" if more else "") or "none"
         lines = [f"Weights kept: {kept}"]
         lines += [f"Reinitialized: {self._layer_text(node)}: {reason}" for node, reason in self.reinitialized]
         return tuple(lines)
