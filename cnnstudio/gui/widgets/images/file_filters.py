@@ -12,6 +12,7 @@ from cnnstudio.runs.archive.unpacking import SUFFIX as ZIP_SUFFIX
 from cnnstudio.runs.run import RUN_FILE
 
 _ALL = "All files (*)"
+_WEIGHTS_SUFFIX = ".safetensors"
 
 
 def image_filters() -> str:
@@ -23,7 +24,7 @@ def openable_filters() -> str:
     """For File ▸ Open: everything that it understands, then kind by kind."""
     images = readable_suffixes()
     designs = (DESIGN_SUFFIX, ".json")
-    everything = (*designs, ZIP_SUFFIX, *TABLE_SUFFIXES, *CODE_SUFFIXES, ONNX_SUFFIX, *images)
+    everything = (*designs, ZIP_SUFFIX, *TABLE_SUFFIXES, *CODE_SUFFIXES, _WEIGHTS_SUFFIX, ONNX_SUFFIX, *images)
     return ";;".join(
         (
             _filter("All supported files", everything),
@@ -32,6 +33,7 @@ def openable_filters() -> str:
             _filter("Tables and zip files of images", (*TABLE_SUFFIXES, ZIP_SUFFIX)),
             _filter("Code and notebooks", CODE_SUFFIXES),
             _filter("ONNX files", (ONNX_SUFFIX,)),
+            _filter("Weights", (_WEIGHTS_SUFFIX,)),
             _filter("Images", images),
             _ALL,
         )
