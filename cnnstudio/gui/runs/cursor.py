@@ -47,8 +47,10 @@ class Moment:
 
     @property
     def folder(self) -> Path | None:
-        """The run's folder; None before the run has one."""
-        return self.record.folder
+        """The folder with what was saved of the epoch, the run's or that of one that it has continued; None
+        before the run has one.
+        """
+        return self.record.folder_at(self.chosen)
 
 
 class Cursor(QObject):

@@ -44,6 +44,8 @@ class RunRecord:
         """The title that the user gave the run; empty for the name of its network."""
         self._folder: Path | None = None
         self._continued: RunRecord | None = None
+        self._parts: tuple[tuple[int, Path], ...] = ()
+        """(first epoch, folder) of the runs that it has continued, and of itself; empty if there are none."""
         self._layers = [node for top in self.network.nodes if top.enabled for node in _enabled(top)]
 
     @classmethod
@@ -92,6 +94,17 @@ class RunRecord:
     def folder(self) -> Path | None:
         return self._folder
 
+    def folder_at(self, epoch: int | None) -> Path | None:
+        """The folder with what was saved of that epoch; None as an epoch is the end.
+
+        Of epochs before its own, that of the run that it has continued.
+        """
+        if epoch is None or not self._parts:
+            return self._folder
+        # What a run starts with is saved under the epoch before its first one.
+        own = [folder for first, folder in self._parts if first - 1 <= epoch]
+        return own[-1] if own else self._parts[0][1]
+
     @property
     def own_folders(self) -> frozenset[Path]:
         """Its folder, and the one of the run that it continues, whose curves are its own."""
@@ -107,7 +120,7 @@ class RunRecord:
         for event in events:
             if isinstance(event, Started | Finished) and event.run is not None:
                 self._folder = Path(event.run)
-                self._take_over()
+                self._take_over(event.first_epoch if isinstance(event, Started) else 1)
             self._unread.append(event)
         if len(self._unread) > _MAX_UNREAD:
             # Nobody may look for hours.
@@ -119,11 +132,15 @@ class RunRecord:
         self._history = previous.history
         self.images, self.image_names = previous.images, previous.image_names
 
-    def _take_over(self) -> None:
+    def _take_over(self, first_epoch: int) -> None:
         """A run that was resumed is the same one: it keeps its title and the time of its start."""
         previous, self._continued = self._continued, None
         if previous is not None and previous.folder == self._folder:
             self.label, self.created = previous.label, previous.created
+            self._parts = previous._parts
+        elif previous is not None and previous.folder is not None and self._folder is not None:
+            before = previous._parts or ((1, previous.folder),)
+            self._parts = (*before, (first_epoch, self._folder))
 
     def set_images_from(self, dataset: Dataset) -> None:
         """Takes the example images that the training uses from the data set."""

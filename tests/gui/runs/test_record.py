@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +23,20 @@ def test_a_resumed_run_keeps_its_title_and_start_and_a_continued_one_is_new(fold
     after.feed([started(run=folder)])
     assert (after.title == "My small net · 2020-05-12") == keeps
     assert (after.title == f"{TINY.name} · {after.start}") != keeps
+
+
+def test_what_was_saved_of_an_epoch_is_in_the_folder_of_the_run_that_trained_it() -> None:
+    first, second, third = (RunRecord(TINY) for _ in range(3))
+    first.feed([started(run="a")])
+    assert first.folder_at(1) == Path("a")
+    second.continue_from(first)
+    second.feed([dataclasses.replace(started(run="b"), first_epoch=3)])
+    third.continue_from(second)
+    third.feed([dataclasses.replace(started(run="c"), first_epoch=5)])
+    folders = [third.folder_at(epoch) for epoch in (0, 1, 2, 3, 4, 5, None)]
+    assert folders == [Path(name) for name in "aabbccc"]
+    resumed = RunRecord(TINY)
+    resumed.continue_from(third)
+    resumed.feed([dataclasses.replace(started(run="c"), first_epoch=6)])
+    assert [resumed.folder_at(epoch) for epoch in (1, 3, 5, 7)] == [Path(name) for name in "abcc"]
+    assert RunRecord(TINY).folder_at(1) is None

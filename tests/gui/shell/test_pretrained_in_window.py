@@ -215,6 +215,8 @@ def test_a_dropped_folder_becomes_a_network_that_is_tried_unlocked_and_trained_o
     assert cursor.epoch == 0
     QTest.keyClick(timeline, KEY.Key_Right)
     assert cursor.epoch == 1
+    assert cursor.moment.folder == run.folder
+    user.until(lambda: "after epoch 1" in "".join(_texts(window.pages.train.view_panel)))
     QTest.keyClick(timeline, KEY.Key_End)
     assert cursor.epoch is None
 
