@@ -307,16 +307,20 @@ def _initial_metadata(
         "input": list(prepared.network.input.dims),
         "mean": list(prepared.mean),
         "std": list(prepared.std),
-        **_weights_metadata(prepared),
+        **_weights_metadata(prepared, options.continue_from),
         **({} if options.continue_from is None else {"continues": options.continue_from.name}),
     }
 
 
-def _weights_metadata(prepared: PreparedTraining) -> dict[str, Any]:
-    """Where the start weights come from, and under which terms they are; nothing for random ones."""
+def _weights_metadata(prepared: PreparedTraining, parent: Path | None) -> dict[str, Any]:
+    """Where the start weights come from, and under which terms they are; nothing for random ones.
+
+    A run that continues another one takes over the terms.
+    """
     start = prepared.start_weights
     if start is None:
-        return {}
+        notice = Run.open(parent).weights_notice if parent is not None else ""
+        return {"weights": {"notice": notice}} if notice else {}
     # By which it is found from any folder.
     source = start.source if start.source in PRETRAINED else os.path.abspath(start.source)
     return {"weights": {"source": source, "notice": start.notice}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -79,6 +80,19 @@ def test_the_training_of_a_continued_run_is_not_repeated_without_its_beginning(
         Training.of(Run.open(child))
     Training.of(Run.open(parent))
     assert not same_training(Run.open(child), Run.open(parent))
+
+
+def test_a_continued_run_keeps_the_terms_of_the_weights(
+    parent: Path, images: Dataset, tmp_path: Path
+) -> None:
+    shutil.copytree(parent, tmp_path / "first")
+    about = json.loads((tmp_path / "first" / "run.json").read_text())
+    about["weights"] = {"source": "efficientnet-lite0", "notice": "under terms of their own"}
+    (tmp_path / "first" / "run.json").write_text(json.dumps(about))
+    _start(images, RECIPE.replace(epochs=3), folder=tmp_path / "next", continue_from=tmp_path / "first")
+    run = Run.open(tmp_path / "next")
+    assert run.weights_notice == "under terms of their own"
+    assert run.start_weights is None
 
 
 def test_a_new_run_starts_from_the_epoch_that_is_named(parent: Path, images: Dataset, tmp_path: Path) -> None:
