@@ -24,7 +24,15 @@ def openable_filters() -> str:
     """For File ▸ Open: everything that it understands, then kind by kind."""
     images = readable_suffixes()
     designs = (DESIGN_SUFFIX, ".json")
-    everything = (*designs, ZIP_SUFFIX, *TABLE_SUFFIXES, *CODE_SUFFIXES, _WEIGHTS_SUFFIX, ONNX_SUFFIX, *images)
+    everything = (
+        *designs,
+        ZIP_SUFFIX,
+        *TABLE_SUFFIXES,
+        *CODE_SUFFIXES,
+        _WEIGHTS_SUFFIX,
+        ONNX_SUFFIX,
+        *images,
+    )
     return ";;".join(
         (
             _filter("All supported files", everything),
