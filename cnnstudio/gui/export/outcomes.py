@@ -11,6 +11,7 @@ from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.versions.evaluations import describe_evaluations, evaluation_count
 from cnnstudio.export import Exporter, ExportResult, ResultsDiffer
 from cnnstudio.runs.epochs.saved_best import describe_missing_best
+from cnnstudio.runs.epochs.untrained import describe_untrained
 from cnnstudio.runs.run import Run
 
 Stamp = tuple[tuple[int, int], ...]
@@ -51,7 +52,9 @@ def export_format(
     try:
         run = Run.open(run_folder)
         result = exporter.export(run, folder, verify, progress, cancelled)
-        notes = tuple(filter(None, (describe_missing_best(run), _tested(run), _notice(run))))
+        notes = tuple(
+            filter(None, (describe_missing_best(run), describe_untrained(run), _tested(run), _notice(run)))
+        )
         code = exporter.example(folder, run)
     except ResultsDiffer as error:
         return FormatOutcome(error=describe_difference(error))
