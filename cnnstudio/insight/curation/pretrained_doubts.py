@@ -2,8 +2,8 @@
 
 A linear probe on the features predicts each image from the other folds. The score of a label is 1 minus its
 predicted probability (self-confidence, Northcutt et al. 2021, Confident Learning). Of 3,000 photos of which
-5% were labeled wrongly, the ranking has an average precision of about 0.7; the support by a network that was
-trained on the same labels (`label_doubts`) reaches 0.5.
+5% were labeled wrongly, the ranking has an average precision of 0.75 to 0.79; the support by a network that
+was trained on the same labels (`label_doubts`) reaches 0.5.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from cnnstudio.training.frozen.pretrained_features import pretrained_features
 MAX_IMAGES_UNASKED = 5_000
 """In larger sets they are looked for only when somebody asks: the features take minutes."""
 MIN_SCORE = 0.9
+"""Of a listed image. Where 5% of 3,000 labels are wrong, nearly nine in ten of these reach it, and nearly four
+in ten of the listed ones are wrong; the others are unusual images."""
 EXCLUDED = -1
 """In place of a label: the image is left out."""
 
