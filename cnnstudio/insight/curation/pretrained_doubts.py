@@ -24,8 +24,8 @@ from cnnstudio.training.frozen.pretrained_features import pretrained_features
 MAX_IMAGES_UNASKED = 5_000
 """In larger sets they are looked for only when somebody asks: the features take minutes."""
 MIN_SCORE = 0.9
-"""Of a listed image. Where 5% of 3,000 labels are wrong, nearly nine in ten of these reach it, and nearly four
-in ten of the listed ones are wrong; the others are unusual images."""
+"""Of a listed image. Where 5% of 3,000 labels are wrong, nearly nine in ten of these reach it, and about two
+of five listed ones are wrong; the others are unusual images."""
 EXCLUDED = -1
 """In place of a label: the image is left out."""
 
