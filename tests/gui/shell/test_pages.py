@@ -166,7 +166,7 @@ def test_after_a_click_on_train_the_focus_is_in_the_list_of_layers(
     open_window: OpenWindow, qtbot: QtBot
 ) -> None:
     window = open_window()
-    window.session.start = lambda *_: begin_training(window)  # type: ignore[method-assign]
+    window.session.start = lambda *_, **__: begin_training(window)  # type: ignore[method-assign]
     button = next(
         each for each in window.tool_bar.findChildren(QPushButton) if each.text().strip() == "Train"
     )
