@@ -28,6 +28,8 @@ class Array:
     """Its values: read-only, of the shape `dims`. Raises OnnxError if they cannot be read."""
     chain: int = 0
     """How many operations it was computed by."""
+    sources: tuple[Array, ...] = ()
+    """What it will be computed from; empty if its values are known or in a file."""
 
     @property
     def size(self) -> int:
@@ -65,7 +67,9 @@ def computed(
     chain = 1 + max((each.chain for each in sources), default=0)
     if chain > _MAXIMUM_CHAIN:
         raise OnnxError("its constants are computed in too many steps")
-    result = Array(tuple(dims), dtype, lambda: function(*(each.load() for each in sources)), chain)
+    result = Array(
+        tuple(dims), dtype, lambda: function(*(each.load() for each in sources)), chain, tuple(sources)
+    )
     if max((each.size for each in (result, *sources)), default=0) <= SMALL:
         value = result.load()
         return Array(value.shape, value.dtype, lambda: value)

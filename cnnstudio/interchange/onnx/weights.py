@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,27 +13,52 @@ from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, 
 from cnnstudio.interchange.onnx.arrays import Array
 from cnnstudio.interchange.onnx.errors import OnnxError
 
+_PART = 2**20
+"""Values."""
 _TYPES = {"float32": ("F32", "<f4"), "int64": ("I64", "<i8")}
 
 
 def check_weights(
     weights: Mapping[str, Array], progress: ProgressFunction, cancelled: CancelFunction
 ) -> None:
-    """Reads each of the weights once. Raises OnnxError if one cannot be read, is NaN or infinite."""
-    total, done = sum(each.size for each in weights.values()), 0
-    for name, array in weights.items():
+    """Reads each of the weights once. Raises OnnxError if one cannot be read, is NaN or infinite.
+
+    What is computed from them when they are written is checked then.
+    """
+    leaves = dict.fromkeys((name, leaf) for name, array in weights.items() for leaf in _leaves(array))
+    total, done = sum(leaf.size for _, leaf in leaves), 0
+    for name, leaf in leaves:
         raise_if_cancelled(cancelled)
         progress(Progress(done, total, "Reading the weights…"))
-        values_of(name, array)
-        done += array.size
+        _require_finite(name, leaf.load())
+        done += leaf.size
     progress(Progress(total, total, "Reading the weights…"))
+
+
+def _leaves(array: Array) -> Iterator[Array]:
+    """What an array is computed from, as it is in the file."""
+    pending = [array]
+    while pending:
+        each = pending.pop()
+        pending += each.sources
+        if not each.sources:
+            yield each
+
+
+def _require_finite(name: str, value: np.ndarray) -> None:
+    if value.dtype.kind != "f":
+        return
+    # In parts, because a sign for each value of a very large array takes memory as well.
+    flat = value.reshape(-1)
+    for start in range(0, flat.size, _PART):
+        if not np.isfinite(flat[start : start + _PART]).all():
+            raise OnnxError(f"its weights hold values that are NaN or infinite (those of {name})")
 
 
 def values_of(name: str, array: Array) -> np.ndarray:
     """The values of one of the weights. Raises OnnxError, as `check_weights` does."""
     value = np.ascontiguousarray(array.load()).reshape(array.dims)
-    if value.dtype.kind == "f" and not np.isfinite(value).all():
-        raise OnnxError(f"its weights hold values that are NaN or infinite (those of {name})")
+    _require_finite(name, value)
     return value
 
 

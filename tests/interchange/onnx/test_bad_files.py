@@ -387,3 +387,20 @@ def test_damaged_files_are_read_or_refused_in_a_sentence(tmp_path: Path, data: s
     path.write_bytes(data.draw(damaged_bytes(whole.read_bytes())))
     text = message(path)
     assert not text or text.endswith(".")
+
+
+def test_reading_takes_no_more_memory_than_the_largest_weights(tmp_path: Path) -> None:
+    import tracemalloc
+
+    graph = Graph(("N", 16, 16, 4))
+    x = graph.add("Reshape", graph.add("Relu", "image"), ints(-1, 1024))
+    x = graph.add("MatMul", x, np.ones((1024, 4096), np.float32))
+    path = graph.save(tmp_path, graph.add("MatMul", x, np.ones((4096, 4), np.float32)))
+    del graph
+    tracemalloc.start()
+    try:
+        imported = read_onnx(path)
+        assert tracemalloc.get_traced_memory()[1] < 1.3 * 4 * 1024 * 4096
+    finally:
+        tracemalloc.stop()
+    assert imported.is_exact
