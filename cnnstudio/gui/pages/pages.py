@@ -71,6 +71,7 @@ class Pages(QStackedWidget):
         self._review.found.connect(self._on_review_found)
         for views in (self.train.views, self.explore.views):
             views.review_wanted.connect(self._on_review_wanted)
+        self.source.training_images_wanted.connect(self._on_review_wanted)
         self._shown = shown
         shown.saved_changed.connect(self._on_saved_changed)
         self.setCurrentIndex(self.DESIGN)

@@ -36,12 +36,34 @@ class Verdict:
     predicted: int
     confidence: float
     """Its calibrated probability of that class, 0 to 1."""
-    reason: str = ""
-    """Why it is not sure, such as `confidence 41.0% is below 62%`; empty if it is."""
+    threshold: float = 0.0
+    """The confidence that was asked for."""
+    is_unlike: bool = False
+    """Whether the image is farther from the training images than the limit."""
+
+    @property
+    def is_low(self) -> bool:
+        """Whether the confidence is below the threshold."""
+        return self.confidence < self.threshold
 
     @property
     def is_sure(self) -> bool:
-        return not self.reason
+        return not (self.is_low or self.is_unlike)
+
+    @property
+    def reason(self) -> str:
+        """Why it is not sure, such as `confidence 41.0% is below 62%`; empty if it is."""
+        reasons = [UNLIKE] if self.is_unlike else []
+        if self.is_low:
+            confidence = format_percent(self.confidence)
+            reasons.insert(0, f"confidence {confidence} is below {format_threshold(self.threshold)}")
+        return ", and ".join(reasons)
+
+    def describe(self, guess: str) -> str:
+        """For a line below the answer: `Best guess: cat, 27.3%: below 50%`."""
+        below = [f"below {format_threshold(self.threshold)}"] if self.is_low else []
+        why = " and ".join([*below, *([UNLIKE] if self.is_unlike else [])])
+        return f"Best guess: {guess}, {format_percent(self.confidence)}: {why}"
 
 
 def judge(
@@ -54,18 +76,9 @@ def judge(
     if distances is not None and rule.limit is not None:
         far = (distances > rule.limit).tolist()
     return [
-        Verdict(label, confidence, _reason(confidence, is_far, rule))
+        Verdict(label, confidence, rule.threshold, is_far)
         for label, confidence, is_far in zip(predicted, confidences, far, strict=True)
     ]
-
-
-def _reason(confidence: float, is_far: bool, rule: Rule) -> str:
-    reasons = []
-    if confidence < rule.threshold:
-        reasons.append(f"confidence {format_percent(confidence)} is below {format_threshold(rule.threshold)}")
-    if is_far:
-        reasons.append(UNLIKE)
-    return ", and ".join(reasons)
 
 
 def format_threshold(threshold: float) -> str:

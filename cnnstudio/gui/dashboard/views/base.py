@@ -22,6 +22,7 @@ from cnnstudio.gui.dashboard.views.readings import MomentReadings, MomentSource
 from cnnstudio.gui.runs.cursor import Selection
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.plain_text import plain_line
+from cnnstudio.insight.instruments.nearest import NearestReading
 
 PENDING_DELAY_MS = 150
 """How long the previous content stays as it is before it is faded: most answers come sooner."""
@@ -53,6 +54,22 @@ class ImagesToReview:
 
     title: str
     images: tuple[ImageToReview, ...]
+    are_training: bool = False
+    """Whether the numbers are those of the data set's training images, not of the evaluated ones."""
+
+
+def training_images(nearest: NearestReading, row: int, first: int) -> ImagesToReview:
+    """The training images that are most similar to one image, beginning with the one that was chosen."""
+    places = range(nearest.rows.shape[1])
+    order = [first, *(place for place in places if place != first)]
+    images = tuple(
+        ImageToReview(
+            int(nearest.rows[row, place]),
+            reason=f"{100 * nearest.similarities[row, place]:.0f}% similar to the image that was looked at.",
+        )
+        for place in order
+    )
+    return ImagesToReview("Nearest training images", images, are_training=True)
 
 
 class View(QWidget):

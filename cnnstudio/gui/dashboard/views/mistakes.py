@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import format_count, format_percent, pluralize
-from cnnstudio.gui.dashboard.views.base import ImagesToReview, ImageToReview, Table, View
-from cnnstudio.gui.dashboard.views.parts.mistake_list import MistakeList, MistakeRow
+from cnnstudio.gui.dashboard.views.base import ImagesToReview, ImageToReview, Table, View, training_images
+from cnnstudio.gui.dashboard.views.parts.mistake_list import NEAREST, MistakeList, MistakeRow
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.segments import Choice
 from cnnstudio.insight.instruments.mistakes import MistakesReading
+from cnnstudio.insight.instruments.nearest import NearestReading
+from cnnstudio.runs.epochs.inspection import OwnImages
 
 _CONFIDENT, _UNSURE, _CELL, _CHOSEN = range(4)
 _MAX_NAME = 16
@@ -35,7 +39,7 @@ class MistakesView(View):
         self._reading: MistakesReading | None = None
         self._is_visited = False
         """Whether another view led here, and the user has not chosen another list since."""
-        self._shown: tuple[object, int] | None = None
+        self._shown: tuple[object, int, object] | None = None
         self.lists = Choice("List", ("Most confident", "Least certain", "Cell", "Chosen"), role="chip")
         self.lists.set_text(_CELL, "Cell", visible=False)
         self.lists.set_text(_CHOSEN, "Chosen", visible=False)
@@ -43,6 +47,10 @@ class MistakesView(View):
         self.list = MistakeList()
         self.list.chosen.connect(self._on_row_chosen)
         self.list.left.connect(self._on_left)
+        self.list.nearest_opened.connect(self._on_nearest_opened)
+        self._asked: tuple[object, int, OwnImages] | None = None
+        """The images of a list of a reading, to ask about those that are similar."""
+        self._nearest: NearestReading | None = None
         chips = QHBoxLayout()
         chips.setContentsMargins(16, 0, 16, 8)
         chips.addWidget(self.lists)
@@ -79,9 +87,11 @@ class MistakesView(View):
         if reading is None:
             return
         self._reading = reading
-        if (reading, self.lists.index) != self._shown:
-            self._shown = (reading, self.lists.index)
-            self.list.show_rows(_rows(reading, unsure=self.lists.index == _UNSURE))
+        is_unsure = self.lists.index == _UNSURE
+        nearest = self._ask_nearest(readings, reading, answer.epoch)
+        if (reading, self.lists.index, nearest) != self._shown:
+            self._shown, self._nearest = (reading, self.lists.index, nearest), nearest
+            self.list.show_rows(_rows(reading, nearest, unsure=is_unsure))
         if self.selection.images:
             self.list.choose(self.selection.images)
         note = self.epoch_note(answer, readings)
@@ -99,6 +109,25 @@ class MistakesView(View):
             self.show_hint(empty.get(self.lists.index, "There are no misclassified images."))
             return
         self.show_content(" · ".join(filter(None, (note, sentence))), reading.summary())
+
+    def _ask_nearest(
+        self, readings: MomentReadings, reading: MistakesReading, epoch: int | None
+    ) -> NearestReading | None:
+        """The training images that are most similar to those of the list; not beside a training."""
+        images = reading.unsure_images if self.lists.index == _UNSURE else reading.mistake_images
+        if readings.moment.is_live or epoch is None or not len(images):
+            return None
+        if self._asked is None or self._asked[:2] != (reading, self.lists.index):
+            self._asked = reading, self.lists.index, OwnImages(images)
+        found = readings.ask_at(epoch, "nearest", own_images=self._asked[2]).reading
+        return found if isinstance(found, NearestReading) else None
+
+    def _on_nearest_opened(self, found: object) -> None:
+        assert isinstance(found, tuple)
+        row, place = found
+        if self._nearest is not None and row in self.list.rows:
+            number = list(self.list.rows).index(row)
+            self.source.training_images_wanted.emit(training_images(self._nearest, number, place))
 
     def _cell(self, readings: MomentReadings) -> tuple[int, int] | None:
         actual, predicted = self.selection.classes
@@ -182,16 +211,28 @@ def _to_review(row: MistakeRow) -> ImageToReview:
     return ImageToReview(row.index, row.predicted, reason=f"Predicted: {row.predicted} ({score}).")
 
 
-def _rows(reading: MistakesReading, *, unsure: bool) -> list[MistakeRow]:
+def _rows(reading: MistakesReading, nearest: NearestReading | None, *, unsure: bool) -> list[MistakeRow]:
     prefix = "unsure" if unsure else "mistake"
     entries = (
         getattr(reading, f"{prefix}_{field}")
         for field in ("index", "truth", "predicted", "probabilities", "images")
     )
-    return [
+    rows = [
         _row(reading.classes, int(index), int(truth), int(predicted), scores, image)
         for index, truth, predicted, scores, image in zip(*entries, strict=True)
     ]
+    if nearest is None or len(nearest.rows) != len(rows):
+        return rows
+    return [_with_nearest(row, nearest, number) for number, row in enumerate(rows)]
+
+
+def _with_nearest(row: MistakeRow, nearest: NearestReading, number: int) -> MistakeRow:
+    names = [nearest.classes[label] for label in nearest.labels[number][:NEAREST]]
+    pairs = tuple(zip(nearest.thumbnails[number][:NEAREST], names, strict=True))
+    numbers = tuple(nearest.rows[number][:NEAREST].tolist())
+    is_one = len(set(names)) == 1 and len(names) == NEAREST
+    similar = f"all three: {names[0]}" if is_one else ", ".join(names)
+    return replace(row, nearest=pairs, similar=similar, nearest_rows=numbers)
 
 
 def _row(

@@ -105,6 +105,8 @@ class MomentSource(QObject):
     """Something that a view may show has changed. Emitted once for many changes."""
     label_errors_wanted = Signal()
     """The user wants suspected label errors to be looked for in the images of the run on show."""
+    training_images_wanted = Signal(object)
+    """The user wants to see training images of the run on show, an ImagesToReview."""
 
     def __init__(
         self,

@@ -32,12 +32,13 @@ class ReviewOfRun(QObject):
 
         def find(progress: ProgressFunction, cancelled: CancelFunction) -> tuple[str, list[ReviewItem]]:
             # Imported here, because it needs torch.
-            from cnnstudio.runs.epochs.image_names import name_images
+            from cnnstudio.runs.epochs.image_names import name_images, name_training_images
             from cnnstudio.runs.run import Run
 
             run = Run.open(folder)
             known = {image.number: image for image in wanted.images}
-            named = name_images(run, list(known), progress, cancelled)
+            name = name_training_images if wanted.are_training else name_images
+            named = name(run, list(known), progress, cancelled)
             items = [
                 ReviewItem(
                     *(image.file, image.label, about.suggested, about.score, about.reason),

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import format_percent
 from cnnstudio.data.dataset import Pixels
 from cnnstudio.gui.pages.panel_parts import SIDE
+from cnnstudio.gui.pages.try_image.certainty.nearest_strip import NearestStrip
+from cnnstudio.gui.pages.try_image.certainty.rule import AnswerRule
+from cnnstudio.gui.pages.try_image.certainty.threshold_box import ThresholdBox
 from cnnstudio.gui.pages.try_image.image_list import ImageList
 from cnnstudio.gui.pages.try_image.image_square import ImageSquare
 from cnnstudio.gui.pages.try_image.layer_maps import LayerMaps
 from cnnstudio.gui.pages.try_image.score_bars import ScoreBars, Scores
 from cnnstudio.gui.pages.try_image.sources import TriedImage, describe_pixels
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label
+from cnnstudio.gui.widgets.plain_text import plain_line
+from cnnstudio.insight.confidence.judging import NOT_SURE, Verdict
 
 _SMALLEST, _LARGEST, _GAP = 136, 480, 20
 _SHARE = 0.4
@@ -25,7 +30,10 @@ _INPUT_SIDE = 64
 
 
 class AnswerView(QWidget):
-    """Image, input and list at the left; answer, scores and feature maps at the right."""
+    """Image, input and list at the left; answer, scores, threshold, similar images and maps at the right."""
+
+    threshold_moved = Signal(object)
+    """The threshold that the user chooses, 0 to 1; None for the proposed one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,6 +47,10 @@ class AnswerView(QWidget):
         self.details.setObjectName("tryDetails")
         self.details.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.bars = ScoreBars()
+        self.bars.threshold_moved.connect(self.threshold_moved)
+        self.threshold = ThresholdBox()
+        self.threshold.moved.connect(self.threshold_moved)
+        self.nearest = NearestStrip()
         self.maps = LayerMaps()
         self._shown: tuple[TriedImage | None, bool] = (None, False)
         self._compose()
@@ -60,7 +72,10 @@ class AnswerView(QWidget):
         right.addWidget(self.answer)
         right.addWidget(self.details)
         right.addWidget(self.bars)
-        right.addSpacing(8)
+        for widget in (self.threshold, self.nearest):
+            right.addSpacing(6)
+            right.addWidget(widget)
+        right.addSpacing(6)
         right.addWidget(self.maps, 1)
         row = QHBoxLayout(self)
         row.setContentsMargins(SIDE, 4, SIDE, 12)
@@ -94,13 +109,22 @@ class AnswerView(QWidget):
         self.input.show_image(image.pixels, text)
         self.caption.setText(text)
 
-    def show_scores(self, scores: Scores, actual: str) -> None:
-        """Shows the answer; `actual` is the class of the image, empty if it is not known."""
+    def show_scores(self, scores: Scores, actual: str, verdict: Verdict | None, rule: AnswerRule) -> None:
+        """Shows the answer; `actual` is the class of the image, empty if it is not known.
+
+        With a verdict, the scores are calibrated confidences, and the answer may be that it is not sure.
+        """
         predicted, score = scores[0]
-        self.answer.set_full_text(predicted)
+        self.answer.set_full_text(predicted if verdict is None or verdict.is_sure else NOT_SURE)
         known = "" if not actual else " · correct" if actual == predicted else f" · actual: {actual}"
-        self._show_details(f"Score: {format_percent(score)}{known}")
-        self.bars.show_scores(scores)
+        if verdict is None:
+            self._show_details(f"Score: {format_percent(score)}{known}")
+        elif verdict.is_sure:
+            self._show_details(f"Confidence: {format_percent(score)}{known}")
+        else:
+            known = f" · actual: {actual}" if actual else ""
+            self._show_details(f"{verdict.describe(plain_line(predicted))}{known}")
+        self.bars.show_scores(scores, None if verdict is None else rule.threshold)
 
     def show_waiting(self) -> None:
         """Shows that an answer is awaited."""

@@ -24,6 +24,7 @@ from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.marks import paint_image
 from cnnstudio.gui.widgets.plain_text import plain_line
+from cnnstudio.insight.confidence.judging import NOT_SURE
 
 ROW = 48
 _SIDE, _GAP, _MAX_NAME = 40, 8, 60
@@ -35,10 +36,17 @@ class Answered:
 
     predicted: str
     score: float
+    """The network's own, or the calibrated confidence where that is known."""
+    is_sure: bool = True
+
+    @property
+    def answer(self) -> str:
+        return self.predicted if self.is_sure else NOT_SURE
 
     def text(self) -> str:
-        """`cat 97.0%`."""
-        return f"{plain_line(self.predicted, _MAX_NAME)} {format_percent(self.score)}"
+        """`cat 97.0%`, `Not sure (cat 41.0%)`."""
+        guess = f"{plain_line(self.predicted, _MAX_NAME)} {format_percent(self.score)}"
+        return guess if self.is_sure else f"{NOT_SURE} ({guess})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +91,7 @@ class _Delegate(RowsDelegate[TriedRow]):
         middle = area.center().y()
         painter.setPen(theme().color("text"))
         painter.setFont(strong.font)
-        text = "…" if answer is None else plain_line(answer.predicted, _MAX_NAME)
+        text = "…" if answer is None else plain_line(answer.answer, _MAX_NAME)
         painter.drawText(
             int(area.left()), strong.baseline(middle), strong.elided(text, int(area.width()) - width - 8)
         )

@@ -18,11 +18,13 @@ from PySide6.QtWidgets import QFileDialog, QPushButton, QStackedWidget
 
 from cnnstudio.core.files import FileError
 from cnnstudio.core.formatting import pluralize
+from cnnstudio.gui.dashboard.views.base import training_images
 from cnnstudio.gui.dashboard.views.readings import MomentReadings, MomentSource
 from cnnstudio.gui.document.pinned_images import PinnedImage
 from cnnstudio.gui.pages.panel_parts import SIDE, PanelFoot, PanelHead, fill
 from cnnstudio.gui.pages.try_image.answer_view import AnswerView
 from cnnstudio.gui.pages.try_image.answers import Answers
+from cnnstudio.gui.pages.try_image.certainty.rule import AnswerRule
 from cnnstudio.gui.pages.try_image.empty_state import EmptyState
 from cnnstudio.gui.pages.try_image.incoming import is_paste, paths_in, pixels_in
 from cnnstudio.gui.pages.try_image.previews import Previews
@@ -33,8 +35,11 @@ from cnnstudio.gui.pages.try_image.trials import (
     BatchAnswer,
     ask_alone,
     ask_maps,
+    ask_nearest,
+    ask_not_sure,
     describe_weights,
     epoch_to_ask,
+    nearest_in,
 )
 from cnnstudio.gui.pages.try_image.tried_images import TriedImages
 from cnnstudio.gui.widgets.images.file_filters import image_filters
@@ -42,12 +47,16 @@ from cnnstudio.gui.widgets.images.saving import choose_file
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.progress import ProgressLine
+from cnnstudio.insight.confidence.judging import Verdict
+from cnnstudio.insight.confidence.temperature import calibrated
+from cnnstudio.insight.instruments.not_sure import NotSureReading
 
 _EMPTY = "Drop an image here"
 _HOW = "Or open files or a folder, or paste with Ctrl+V. The network answers with the classes it knows."
 _NO_RUN = "Train a network, or open a run, to try it on an image"
 _LATER = "The images that you have opened are tried as soon as there is a run."
 _FIRST_EPOCH = "The network answers as soon as its first epoch has ended."
+_AFTER_TRAINING = "Available when the training has ended"
 _SHOWS_PROGRESS = 64
 """Images that wait to be read."""
 
@@ -67,6 +76,7 @@ class TryPanel(Panel):
         self.previews = Previews(self)
         self.saving = ScoresSaving(self)
         self._answers = Answers(self)
+        self.rule = AnswerRule(self)
         self._run: object = None
         self._maps_of: object = None
         self._asked_pinned: object = None
@@ -113,7 +123,11 @@ class TryPanel(Panel):
         self.body.list.chosen.connect(self.images.choose)
         self.body.list.removed.connect(self.images.remove)
         self.body.maps.layer_chosen.connect(self._source.selection.choose_layer)
-        self.saving.message.connect(self.message)
+        self.body.threshold_moved.connect(self.rule.choose)
+        self.body.nearest.opened.connect(self._on_nearest_opened)
+        for each in (self.saving, self.rule):
+            each.message.connect(self.message)
+        self.rule.changed.connect(self.refresh)
         self._answers.overdue.connect(self.refresh)
         for signal in (self.images.changed, self.previews.loaded, self.saving.changed, self._source.changed):
             signal.connect(self.refresh)
@@ -124,6 +138,7 @@ class TryPanel(Panel):
         self.images.close()
         self.previews.close()
         self.saving.close()
+        self.rule.close()
 
     # Images that come in
 
@@ -208,6 +223,8 @@ class TryPanel(Panel):
             # What another network said must not be taken for the answer of this one.
             self._run = run
             self._answers.forget()
+            record = readings.moment.record
+            self.rule.show_run(readings.moment.folder, record.created)
             started = readings.moment.record.history.started
             self.images.set_shape(_input_shape(readings), (started and started.resize) or "fill")
         self.saving.advance(readings)
@@ -262,7 +279,10 @@ class TryPanel(Panel):
     def _show_answers(self, readings: MomentReadings) -> None:
         images = self.images.images
         epoch, found = self._answers.ask(readings, self.images.batches)
-        answers = [answer for each in found for answer in each.answers()]
+        certainty = self._ask_certainty(readings, epoch)
+        answers = []
+        for each in found:
+            answers += each.answers(self._verdicts(readings, each, epoch))
         self.body.list.show_images(images, answers, self.images.index)
         self._show_foot(images)
         chosen = self.images.chosen
@@ -274,15 +294,54 @@ class TryPanel(Panel):
         answer = next(each for each in found if chosen in each.batch.images)
         if answer.answer.is_pending:
             answer = ask_alone(readings, chosen, epoch)
-        self._show_answer(chosen, answer, readings)
+        self._show_answer(chosen, answer, readings, epoch)
+        self._show_nearest(chosen, readings, epoch)
+        self.body.threshold.show_rule(self.rule, certainty)
         self._show_maps(chosen, readings, epoch)
 
-    def _show_answer(self, chosen: TriedImage, found: BatchAnswer, readings: MomentReadings) -> None:
+    def _ask_certainty(self, readings: MomentReadings, epoch: int) -> str:
+        """Takes over what is known of the confidence; says what is awaited or missing."""
+        if readings.moment.is_live:
+            # It would take the training's time again after each epoch.
+            self.rule.show_reading(None)
+            return _AFTER_TRAINING
+        answer = ask_not_sure(readings, epoch)
+        self.rule.show_reading(answer.reading if isinstance(answer.reading, NotSureReading) else None)
+        return answer.problem or _describe_progress("Evaluating", answer.progress)
+
+    def _verdicts(self, readings: MomentReadings, found: BatchAnswer, epoch: int) -> list[Verdict] | None:
+        scores = found.reading
+        if scores is None or self.rule.rule is None:
+            return None
+        nearest = nearest_in(ask_nearest(readings, found.batch.own_images, epoch))
+        return self.rule.verdicts(scores, nearest)
+
+    def _show_nearest(self, chosen: TriedImage, readings: MomentReadings, epoch: int) -> None:
+        if readings.moment.is_live:
+            self.body.nearest.show_nearest(None, 0, _AFTER_TRAINING)
+            return
+        answer = ask_nearest(readings, chosen.own_images, epoch)
+        hint = answer.problem or _describe_progress("Comparing", answer.progress)
+        self.body.nearest.show_nearest(nearest_in(answer), 0, hint)
+
+    def _on_nearest_opened(self, place: object) -> None:
+        reading = self.body.nearest.images.reading
+        if reading is not None and isinstance(place, int):
+            self._source.training_images_wanted.emit(training_images(reading, 0, place))
+
+    def _show_answer(
+        self, chosen: TriedImage, found: BatchAnswer, readings: MomentReadings, epoch: int
+    ) -> None:
         answer, reading = found.answer, found.reading
         if reading is not None and answer.epoch is not None:
             row = found.batch.images.index(chosen)
-            scores = tuple((reading.classes[at], score) for at, score in reading.top(row, ROWS))
-            self.body.show_scores(scores, chosen.source.actual)
+            verdicts = self._verdicts(readings, found, epoch)
+            rule = self.rule.rule
+            factor = 1.0 if rule is None or verdicts is None else rule.temperature
+            shown = calibrated(reading.probabilities[row : row + 1], factor)[0]
+            scores = tuple((reading.classes[at], float(shown[at])) for at, _ in reading.top(row, ROWS))
+            verdict = None if verdicts is None else verdicts[row]
+            self.body.show_scores(scores, chosen.source.actual, verdict, self.rule)
             self.head.secondary.set_full_text(describe_weights(readings.moment, answer.epoch))
         elif answer.problem and readings.moment.is_live and readings.moment.record.last_epoch == 0:
             self.body.show_hint(_FIRST_EPOCH)
@@ -353,7 +412,7 @@ class TryPanel(Panel):
         epoch = epoch_to_ask(moment) if shown is None else shown
         path = choose_file(self, "Scores", "CSV table (*.csv)", ".csv")
         if path is not None and folder is not None:
-            self.saving.begin(path, folder, epoch, batches)
+            self.saving.begin(path, folder, epoch, batches, self.rule.rule)
 
 
 def _button(object_name: str, text: str, description: str) -> QPushButton:
@@ -362,6 +421,10 @@ def _button(object_name: str, text: str, description: str) -> QPushButton:
     button.setProperty("role", "small")
     button.setToolTip(description)
     return button
+
+
+def _describe_progress(what: str, done: float | None) -> str:
+    return f"{what}…" if done is None else f"{what}… {100 * done:.0f}%"
 
 
 def _input_shape(readings: MomentReadings) -> Shape | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,15 +13,14 @@ from cnnstudio.core.files import write_atomically
 from cnnstudio.core.formatting import format_count, pluralize
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.gui.compute.io_task import IoTask
+from cnnstudio.gui.compute.questions import Answer
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
-from cnnstudio.gui.pages.try_image.scores_file import scores_table
-from cnnstudio.gui.pages.try_image.sources import TriedImage
-from cnnstudio.gui.pages.try_image.trials import ask_scores
+from cnnstudio.gui.pages.try_image.scores_file import Part, scores_table
+from cnnstudio.gui.pages.try_image.trials import ask_nearest, ask_scores, nearest_in
 from cnnstudio.gui.pages.try_image.tried_images import Batch
 from cnnstudio.gui.widgets.message_bar import Message
+from cnnstudio.insight.confidence.judging import Rule, Verdict, judge
 from cnnstudio.insight.instruments.predictions import PredictionsReading
-
-Part = tuple[Sequence[TriedImage], PredictionsReading]
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,8 @@ class _Order:
     folder: Path
     epoch: int
     batches: tuple[Batch, ...]
+    rule: Rule | None
+    """When the network is not sure; None if that is not known."""
 
 
 class ScoresSaving(QObject):
@@ -54,9 +54,11 @@ class ScoresSaving(QObject):
         """Whether scores are awaited, or the file is being written."""
         return self._order is not None
 
-    def begin(self, path: Path, folder: Path, epoch: int, batches: tuple[Batch, ...]) -> None:
+    def begin(
+        self, path: Path, folder: Path, epoch: int, batches: tuple[Batch, ...], rule: Rule | None = None
+    ) -> None:
         """Saves into `path` as soon as all scores are there: see `advance`."""
-        self._order = _Order(path, folder, epoch, batches)
+        self._order = _Order(path, folder, epoch, batches, rule)
         self.changed.emit()
 
     def cancel(self) -> None:
@@ -78,9 +80,17 @@ class ScoresSaving(QObject):
         if problem:
             self._end(Message(f"No scores were saved: {problem}", is_error=True))
             return
-        parts: list[Part] = [(each.batch.images, each.reading) for each in found if each.reading is not None]
+        similar = [
+            None if order.rule is None else ask_nearest(readings, each.batch.own_images, order.epoch)
+            for each in found
+        ]
+        parts: list[Part] = [
+            (each.batch.images, each.reading, _judged(each.reading, order.rule, answer))
+            for each, answer in zip(found, similar, strict=True)
+            if each.reading is not None and (answer is None or not answer.is_pending)
+        ]
         total = sum(len(batch.images) for batch in order.batches)
-        done = sum(len(images) for images, _ in parts)
+        done = sum(len(images) for images, _, _ in parts)
         text = f"Classifying: {format_count(done)} of {pluralize(total, 'image')}"
         self.progress = Progress(done, total, text)
         if done == total:
@@ -102,6 +112,15 @@ class ScoresSaving(QObject):
         if self._task is not None:
             self._task.cancel()
         self._order = self._task = None
+
+
+def _judged(scores: PredictionsReading, rule: Rule | None, answer: Answer | None) -> list[Verdict] | None:
+    nearest = None if answer is None else nearest_in(answer)
+    if rule is None:
+        return None
+    if nearest is None:
+        return judge(scores.probabilities, rule)
+    return judge(scores.probabilities, rule.with_limit(nearest.limit), nearest.distances)
 
 
 def _write(

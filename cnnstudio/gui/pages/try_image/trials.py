@@ -14,6 +14,8 @@ from cnnstudio.gui.pages.try_image.image_list import Answered
 from cnnstudio.gui.pages.try_image.sources import TriedImage
 from cnnstudio.gui.pages.try_image.tried_images import Batch
 from cnnstudio.gui.runs.cursor import Moment
+from cnnstudio.insight.confidence.judging import Verdict
+from cnnstudio.insight.instruments.nearest import NearestReading
 from cnnstudio.insight.instruments.predictions import PredictionsReading
 from cnnstudio.runs.epochs.inspection import OwnImages
 
@@ -30,11 +32,15 @@ class BatchAnswer:
         reading = self.answer.reading
         return reading if isinstance(reading, PredictionsReading) else None
 
-    def answers(self) -> list[Answered | None]:
-        """The prediction for each image."""
+    def answers(self, verdicts: Sequence[Verdict] | None = None) -> list[Answered | None]:
+        """The answer to each image; `verdicts` say how sure the network is of it, if that is known."""
         reading = self.reading
         if reading is None:
             return [None] * len(self.batch.images)
+        if verdicts is not None:
+            return [
+                Answered(reading.classes[each.predicted], each.confidence, each.is_sure) for each in verdicts
+            ]
         rows = zip(reading.predicted, reading.probabilities, strict=True)
         return [Answered(reading.classes[label], float(scores[label])) for label, scores in rows]
 
@@ -59,6 +65,20 @@ def ask_alone(readings: MomentReadings, image: TriedImage, epoch: int) -> BatchA
     """The scores of one image, which is known long before those of the images that were opened with it."""
     answer = readings.ask_at(epoch, "predictions", own_images=image.own_images)
     return BatchAnswer(Batch((image,), image.own_images), answer)
+
+
+def ask_not_sure(readings: MomentReadings, epoch: int) -> Answer:
+    """Coverage and accuracy at each threshold at an epoch, by the images that the run validated on."""
+    return readings.ask_at(epoch, "not_sure")
+
+
+def ask_nearest(readings: MomentReadings, own_images: OwnImages, epoch: int) -> Answer:
+    """The training images that are most similar to some images at an epoch."""
+    return readings.ask_at(epoch, "nearest", own_images=own_images)
+
+
+def nearest_in(answer: Answer) -> NearestReading | None:
+    return answer.reading if isinstance(answer.reading, NearestReading) else None
 
 
 def ask_maps(readings: MomentReadings, image: OwnImages, layer: str, epoch: int) -> Answer:

@@ -25,6 +25,7 @@ from cnnstudio.insight.instruments.embedding import EmbeddingReading
 from cnnstudio.insight.instruments.filters import FiltersReading
 from cnnstudio.insight.instruments.histograms import HistogramsReading
 from cnnstudio.insight.instruments.mistakes import MistakesReading
+from cnnstudio.insight.instruments.nearest import NearestReading
 from cnnstudio.insight.instruments.predictions import PredictionsReading
 from cnnstudio.insight.instruments.robustness import RobustnessReading
 from cnnstudio.insight.reading import Reading
@@ -163,6 +164,17 @@ def embedding(
     )
 
 
+def nearest(count: int = 12, classes: tuple[str, ...] = CLASSES) -> NearestReading:
+    """Three times the same class for the first image; numbers are 100 times that of the image, and up."""
+    rng = np.random.default_rng(5)
+    labels = rng.integers(0, len(classes), (count, 5))
+    labels[:1] = 0
+    similarities = np.tile(np.linspace(0.9, 0.5, 5), (count, 1)).astype(np.float32)
+    thumbnails = rng.integers(0, 255, (count, 5, 3, 8, 8)).astype(np.uint8)
+    rows = 100 * np.arange(count)[:, None] + np.arange(5)
+    return NearestReading(classes, rows, labels, similarities, thumbnails, 0.3, 500, 500)
+
+
 def reading_for(question: Question) -> Reading:
     """What the canned run says."""
     options = dict(question.options)
@@ -177,6 +189,7 @@ def reading_for(question: Question) -> Reading:
         "calibration": calibration,
         "robustness": robustness,
         "embedding": lambda: embedding(seed=question.epoch),
+        "nearest": lambda: nearest(1 if question.own_images is None else len(question.own_images.pixels)),
         "filters": lambda: filters(
             layer, channels=3 if layer == "conv2d_1" else 8, changed=options.get("since") is not None
         ),

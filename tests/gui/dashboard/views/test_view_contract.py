@@ -36,6 +36,7 @@ from tests.gui.dashboard.views.canned_readings import (
     histograms,
     mistakes,
     names,
+    nearest,
     predictions,
     record,
     robustness,
@@ -405,6 +406,7 @@ def hostile(question: Question) -> Answer:
             "calibration": calibration,
             "robustness": lambda: robustness(classes),
             "embedding": lambda: embedding(classes),
+            "nearest": lambda: nearest(classes=classes),
             "filters": filters,
             "histograms": histograms,
             "predictions": lambda: predictions(count=3, classes=classes),
@@ -432,6 +434,7 @@ def test_one_class_and_a_thousand_are_drawn(harness: Harness, name: str, count: 
     readings = {
         "confusion": confusion(classes),
         "mistakes": mistakes(classes),
+        "nearest": nearest(classes=classes),
         "embedding": embedding(classes, count=1_000),
         "predictions": predictions(count=min(count, 5), classes=classes),
     }

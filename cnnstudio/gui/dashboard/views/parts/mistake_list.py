@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent, QPainter
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter
 
 from cnnstudio.core.formatting import format_percent
 from cnnstudio.gui.dashboard.views.parts.rows_list import RowsDelegate, RowsView
@@ -27,6 +27,9 @@ ROW_HEIGHT = 83
 _IMAGE, _MARGIN = 56, 16
 _LABEL_WIDTH, _BAR_HEIGHT = 64, 6
 _MAX_NAME = 60
+NEAREST = 3
+_WITH_NEAREST = 500
+"""The width of a row that has room for the similar images."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,12 @@ class MistakeRow:
     runner_up: str = ""
     """The second likeliest class, where it is neither of the two."""
     runner_up_score: float = 0.0
+    nearest: tuple[tuple[np.ndarray, str], ...] = ()
+    """The most similar training images, uint8 (C, h, w), with their classes."""
+    similar: str = ""
+    """Their classes in words: `all three: deer`."""
+    nearest_rows: tuple[int, ...] = ()
+    """Their numbers among the training images."""
 
     @property
     def key(self) -> Hashable:
@@ -71,7 +80,8 @@ class MistakeRow:
             f"{label} {plain_line(name, _MAX_NAME)} ({format_percent(score)})"
             for label, name, score, _ in self.lines()
         )
-        return f"Image {self.index + 1}: {', '.join(parts)}"
+        similar = f"; nearest training images: {plain_line(self.similar, _MAX_NAME)}" if self.similar else ""
+        return f"Image {self.index + 1}: {', '.join(parts)}{similar}"
 
 
 class _Delegate(RowsDelegate[MistakeRow]):
@@ -86,9 +96,25 @@ class _Delegate(RowsDelegate[MistakeRow]):
         painter.setPen(style.color("secondary"))
         caption = small.elided(f"{row.index + 1}", _IMAGE)
         painter.drawText(QPointF(area.left(), small.baseline(area.bottom() + 10)), caption)
-        self._paint_lines(painter, row, rect.adjusted(_MARGIN + _IMAGE + 16, 0, -_MARGIN, 0))
+        lines = rect.adjusted(_MARGIN + _IMAGE + 16, 0, -_MARGIN, 0)
+        if has_room_for_nearest(rect.width()):
+            lines.setRight(nearest_area(rect, 0).left() - 16)
+            self._paint_nearest(painter, row, rect)
+        self._paint_lines(painter, row, lines)
         painter.setPen(style.color("grid"))
         painter.drawLine(rect.bottomLeft(), rect.bottomRight())
+
+    def _paint_nearest(self, painter: QPainter, row: MistakeRow, rect: QRectF) -> None:
+        """The three most similar training images, and their classes in words below them."""
+        for place, (image, _) in enumerate(row.nearest[:NEAREST]):
+            key = (*row.nearest_rows[place : place + 1], image.tobytes())
+            paint_image(painter, nearest_area(rect, place), self.pixmap(key, image))
+        small = text_metrics(theme().font("help"))
+        painter.setFont(small.font)
+        painter.setPen(theme().color("secondary"))
+        first, last = nearest_area(rect, 0), nearest_area(rect, NEAREST - 1)
+        text = small.elided(plain_line(row.similar, _MAX_NAME), int(last.right() - first.left()))
+        painter.drawText(QPointF(first.left(), small.baseline(first.bottom() + 10)), text)
 
     def _paint_lines(self, painter: QPainter, row: MistakeRow, area: QRectF) -> None:
         lines = row.lines()
@@ -125,6 +151,17 @@ class _Delegate(RowsDelegate[MistakeRow]):
         painter.drawText(QPointF(x, mono.baseline(middle)), number)
 
 
+def has_room_for_nearest(width: float) -> bool:
+    """Whether a row is wide enough for the similar images beside the bars."""
+    return width >= _WITH_NEAREST
+
+
+def nearest_area(rect: QRectF, place: int) -> QRectF:
+    """Where a similar image is in a row, the most similar first."""
+    left = rect.right() - _MARGIN - (NEAREST - place) * (_IMAGE + 6) + 6
+    return QRectF(left, rect.top() + 6, _IMAGE, _IMAGE)
+
+
 def paint_bar(painter: QPainter, bar: QRectF, share: float, token: str) -> None:
     """A bar on a track; even a tiny share has a visible end."""
     radius = bar.height() / 2
@@ -142,6 +179,8 @@ class MistakeList(RowsView[MistakeRow]):
     chosen = Signal(object)
     """The MistakeRow that the user chose."""
     left = Signal()
+    nearest_opened = Signal(object)
+    """(MistakeRow, place) of a similar image that the user clicks."""
 
     def __init__(self) -> None:
         super().__init__("mistakeList", "Images")
@@ -149,6 +188,7 @@ class MistakeList(RowsView[MistakeRow]):
         self.setItemDelegate(self._delegate)
         self.verticalScrollBar().setSingleStep(ROW_HEIGHT // 3)
         self.clicked.connect(lambda _: self._on_current())
+        self.setMouseTracking(True)
 
     @property
     def rows(self) -> Sequence[MistakeRow]:
@@ -173,6 +213,32 @@ class MistakeList(RowsView[MistakeRow]):
         """The middle of a row in the viewport, for a click."""
         return self.visualRect(self._model.index(row)).center()
 
+    def nearest_at(self, position: QPoint) -> tuple[MistakeRow, int] | None:
+        """The row, and the place of its similar image, at a point of the viewport."""
+        index = self.indexAt(position)
+        if not index.isValid():
+            return None
+        rect, row = QRectF(self.visualRect(index)), self._model.rows[index.row()]
+        if not has_room_for_nearest(rect.width()):
+            return None
+        places = range(min(len(row.nearest), NEAREST))
+        point = QPointF(position)
+        place = next((each for each in places if nearest_area(rect, each).contains(point)), None)
+        return None if place is None else (row, place)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        is_over = self.nearest_at(event.position().toPoint()) is not None
+        self.viewport().setCursor(
+            Qt.CursorShape.PointingHandCursor if is_over else Qt.CursorShape.ArrowCursor
+        )
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        found = self.nearest_at(event.position().toPoint())
+        if found is not None and event.button() is Qt.MouseButton.LeftButton:
+            self.nearest_opened.emit(found)
+
     def choose(self, images: tuple[int, ...]) -> None:
         """Chooses a row of one of these images, without telling anybody; the present one if it is."""
         if self.current is not None and self.current.index in images:
@@ -186,6 +252,9 @@ class MistakeList(RowsView[MistakeRow]):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.left.emit()
+            return
+        if event.key() == Qt.Key.Key_N and self.current is not None and self.current.nearest:
+            self.nearest_opened.emit((self.current, 0))
             return
         before = self.currentIndex().row()
         super().keyPressEvent(event)
