@@ -26,6 +26,12 @@ GESTURES: dict[str, tuple[Gesture, ...]] = {
         Gesture("Open or enlarge", "Enter", "in a matrix, in maps, in the list of runs"),
         Gesture("Go back one level", "Esc", "in views and lists"),
         Gesture("Go to the next image", "Arrow keys", "in the embedding"),
+        Gesture("Show the nearest training images", "N, or a click on one", "in misclassified images"),
+        Gesture(
+            "Move the threshold of “not sure”",
+            "Arrow keys, Page up, Page down",
+            "in its curve, on the Use page",
+        ),
         Gesture("Choose an image, or not", "Space; Shift+arrow adds the next", "in the embedding"),
         Gesture("Choose all images", "Ctrl+A", "in the embedding"),
         Gesture("Zoom", "+, −; 0 shows the whole", "in the embedding, in a large matrix"),
