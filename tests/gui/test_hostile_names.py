@@ -41,6 +41,7 @@ from cnnstudio.gui.document.unsaved_dialog import UnsavedDialog
 from cnnstudio.gui.experiments.before_after import BeforeAfterDialog
 from cnnstudio.gui.experiments.label_errors import LabelErrorDialog, Suspects
 from cnnstudio.gui.experiments.learning_curve import LearningCurveDialog
+from cnnstudio.gui.experiments.predict_folder import PredictFolderDialog, describe_result
 from cnnstudio.gui.experiments.run_dialog import RunDialog
 from cnnstudio.gui.export.outcomes import FormatOutcome
 from cnnstudio.gui.export.panel import ExportPanel
@@ -60,6 +61,7 @@ from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.runs.library.label import RunLabel
 from cnnstudio.runs.library.summary import SummaryReader
+from cnnstudio.runs.predicting import Prediction, SkippedFiles
 from cnnstudio.runs.retraining.before_after import BeforeAfter, SplitScores
 from cnnstudio.runs.run import runs_folder
 from cnnstudio.runs.snapshots import snapshot_path, write_snapshot
@@ -418,6 +420,17 @@ def show_learning_curve(window: MainWindow, stranger: Stranger) -> Iterator[QWid
     yield dialog
 
 
+def show_predicted_folder(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
+    title = f"{stranger.text} · 14:02"
+    dialog = PredictFolderDialog(stranger.run, title, stranger.images, window.session, window)
+    dialog.show()
+    yield dialog
+    found = [Prediction(stranger.file_name, {stranger.text: 0.9, f"{stranger.text}2": 0.1})]
+    skipped = SkippedFiles({str(stranger.images / stranger.file_name): "no image"})
+    dialog.show_result(describe_result(stranger.root / f"{stranger.file_name}.csv", found, skipped))
+    yield dialog
+
+
 def show_before_after(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
     scores = SplitScores("test", 100, Scores(1.0, 0.5), Scores(1.0, 0.6))
     found = BeforeAfter("1 label corrected", (scores,), 0.4, 2, (str(stranger.run), str(stranger.run)))
@@ -547,6 +560,7 @@ DIALOGS: dict[type[QDialog], Callable[[MainWindow, Stranger], Iterator[QWidget]]
     MessageBox: show_message_box,
     NumberBox: show_number_box,
     OnnxDialog: show_onnx,
+    PredictFolderDialog: show_predicted_folder,
     PreflightDialog: show_preflight,
     RunComparison: show_run_comparison,
     ShortcutsDialog: show_shortcuts,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.experiments.run_dialog import RunDialog
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.runs.predicting import (
+    Prediction,
     SkippedFiles,
     describe_predictions,
     images_in,
@@ -24,6 +26,7 @@ from cnnstudio.runs.run import Run
 
 _FILTER = "Tables (*.csv)"
 _MAX_NAMED = 3
+_MAX_RESULT = 1_000
 
 
 class PredictFolderDialog(RunDialog):
@@ -89,9 +92,14 @@ def _predict(
     if not found:
         raise DataError(f"None of the {pluralize(len(paths), 'file')} can be read as an image.")
     write_atomically(target, predictions_table(run, found))
+    return describe_result(target, found, skipped)
+
+
+def describe_result(target: Path, found: Sequence[Prediction], skipped: SkippedFiles) -> str:
+    """What was saved, most often which classes, and what was left out."""
     text = f"Saved {target.name}: {describe_predictions(found)}."
     if skipped.reasons:
         names = list_names([Path(path).name for path in skipped.reasons][:_MAX_NAMED])
         verb = "was" if len(skipped.reasons) == 1 else "were"
         text += f" {pluralize(len(skipped.reasons), 'file')} that cannot be read {verb} left out: {names}."
-    return text
+    return plain_line(text, _MAX_RESULT)
