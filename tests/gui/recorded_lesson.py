@@ -174,7 +174,7 @@ def collect(events: tuple[object, ...], steps: list[int], maps: list[np.ndarray]
 
 
 def export(user: UserInput, window: MainWindow, folder: Path) -> str:
-    """Exports ONNX, verified against torch; returns the line with the comparison."""
+    """Exports ONNX, verified against torch; returns what the card says of the comparison."""
     user.press(window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
     dialog = user.find(QWidget, "exportPanel")
     user.wait_for(dialog.isVisible, "the panel")
