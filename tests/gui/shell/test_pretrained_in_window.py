@@ -16,7 +16,7 @@ from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QListWidget, QTreeView, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QTreeView, QWidget
 from pytestqt.qtbot import QtBot
 from torch import Tensor
 
@@ -26,7 +26,6 @@ from cnnstudio.design.templates import template
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
-from cnnstudio.gui.templates.dialog import TemplateDialog
 from cnnstudio.layers.base import Shape
 from cnnstudio.runs.run import Run
 from cnnstudio.training.model import build_model
@@ -67,6 +66,7 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> None:
         return trained, build_model(trained).state_dict()
 
     monkeypatch.setattr("cnnstudio.training.pretrained.start_weights.load_pretrained", load)
+    monkeypatch.setattr("cnnstudio.gui.pages.data_set.small_sets.offer.is_installed", lambda name: True)
 
 
 @pytest.fixture
@@ -168,17 +168,7 @@ def test_a_dropped_folder_becomes_a_network_that_is_tried_unlocked_and_trained_o
     drag_and_drop(window, photos)
     user.click("addAndUse")
     user.until(lambda: window.project.classes == 2)
-    user.press(KEY.Key_N, CTRL | Qt.KeyboardModifier.ShiftModifier)
-    dialog = window.findChild(TemplateDialog)
-    assert dialog is not None
-    cards = dialog.findChild(QListWidget, "templateCards")
-    assert cards is not None
-    user.until(cards.hasFocus)
-    user.press(KEY.Key_End)
-    assert cards.currentItem().text() == "EfficientNet-Lite0, pretrained"
-    user.press(KEY.Key_Return)
-    with qtbot.waitActive(window):
-        window.activateWindow()
+    user.click("startFromPretrained")
     assert window.project.network.weights == "efficientnet-lite0"
     assert window.tool_bar.start.title == "EfficientNet-Lite0, pretrained"
     # Fewer epochs than the recipe has, only to be fast.
@@ -186,13 +176,11 @@ def test_a_dropped_folder_becomes_a_network_that_is_tried_unlocked_and_trained_o
     user.click_action("actionTrain")
     run = user.trained(2)
     assert run.weights_notice.startswith("pretrained on ImageNet")
-    user.press(KEY.Key_5, CTRL)
-    assert window.pages.currentIndex() == window.pages.USE
-    user.click("sample_1")
+    drag_and_drop(window, photos / "test" / "bright" / "0.png")
     tried = window.pages.use.try_panel
     user.until(lambda: any(name in "".join(_texts(tried)) for name in ("bright", "dark")))
-    # Adding, three for the template, training, turning the page, trying.
-    assert user.acts == 7
+    # Adding the images, taking the offer, training; the image is dropped as the folder was.
+    assert user.acts == 3
     # The last blocks are unlocked and the training goes on in a new run.
     user.press(KEY.Key_2, CTRL)
     _select(window, ("Stage 2",))
