@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -60,12 +61,20 @@ class PretrainedCard(QWidget):
     def _arrange(self) -> None:
         frame = QFrame()
         frame.setProperty("role", "advice_card")
-        row = QHBoxLayout(frame)
-        row.setContentsMargins(12, 6, 6, 6)
-        row.setSpacing(8)
-        row.addWidget(self.text, 1)
-        for part in (self._bar, self.measure, self.accept, self._close):
-            row.addWidget(part)
+        above, below = QHBoxLayout(), QHBoxLayout()
+        above.setSpacing(8)
+        above.addWidget(self.text, 1)
+        above.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
+        below.setSpacing(8)
+        below.addWidget(self.accept)
+        below.addWidget(self.measure)
+        below.addWidget(self._bar)
+        below.addStretch(1)
+        rows = QVBoxLayout(frame)
+        rows.setContentsMargins(12, 6, 6, 8)
+        rows.setSpacing(4)
+        rows.addLayout(above)
+        rows.addLayout(below)
         column = QVBoxLayout(self)
         column.setContentsMargins(SIDE, 0, SIDE, 8)
         column.addWidget(frame)
