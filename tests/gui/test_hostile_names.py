@@ -55,6 +55,7 @@ from cnnstudio.gui.templates.dialog import TemplateDialog
 from cnnstudio.gui.training.preflight.base_dialog import ComputeDialog
 from cnnstudio.gui.training.preflight.lr_range_dialog import LrRangeDialog
 from cnnstudio.gui.training.preflight.preflight_dialog import PreflightDialog
+from cnnstudio.gui.training.start_from.dialog import StartDialog
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
 from cnnstudio.gui.widgets.number_box import NumberBox
@@ -431,6 +432,15 @@ def show_predicted_folder(window: MainWindow, stranger: Stranger) -> Iterator[QW
     yield dialog
 
 
+def show_start(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
+    dialog = StartDialog(window.project, window.session, window, stranger.run)
+    dialog._listing.wait(20)
+    dialog.open()
+    yield dialog
+    dialog._show_error(stranger.text)
+    yield dialog
+
+
 def show_before_after(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
     scores = SplitScores("test", 100, Scores(1.0, 0.5), Scores(1.0, 0.6))
     found = BeforeAfter("1 label corrected", (scores,), 0.4, 2, (str(stranger.run), str(stranger.run)))
@@ -564,6 +574,7 @@ DIALOGS: dict[type[QDialog], Callable[[MainWindow, Stranger], Iterator[QWidget]]
     PreflightDialog: show_preflight,
     RunComparison: show_run_comparison,
     ShortcutsDialog: show_shortcuts,
+    StartDialog: show_start,
     TemplateDialog: show_templates,
     UnsavedDialog: show_unsaved,
 }
