@@ -40,7 +40,7 @@ from cnnstudio.training.hardware.device import device_title
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import PreparedTraining, prepare, validate_threads
 from cnnstudio.training.pretrained.catalog import PRETRAINED
-from cnnstudio.training.pretrained.start_weights import Normalization
+from cnnstudio.training.pretrained.metadata import Normalization
 from cnnstudio.training.recipe.live_changes import CHANGEABLE_WHILE_TRAINING
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.step_hooks import SaveFailurePolicy

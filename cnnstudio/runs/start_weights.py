@@ -11,8 +11,8 @@ from cnnstudio.runs.epochs.inspection import model_at, resolve_epoch
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run, find_run
 from cnnstudio.training.pretrained.catalog import PRETRAINED, PretrainedError
+from cnnstudio.training.pretrained.metadata import SUFFIX
 from cnnstudio.training.pretrained.start_weights import (
-    SUFFIX,
     StartWeights,
     from_file,
     from_network,

@@ -35,8 +35,8 @@ def import_onnx(options: argparse.Namespace) -> int:
     from cnnstudio.interchange.endings import with_classes
     from cnnstudio.interchange.onnx.reader import read_onnx
     from cnnstudio.interchange.onnx.weights import write_weights
+    from cnnstudio.training.pretrained.metadata import SUFFIX, weights_metadata
     from cnnstudio.training.pretrained.onnx_scores import compare_scores
-    from cnnstudio.training.pretrained.start_weights import SUFFIX, weights_metadata
 
     if options.recipe is not None:
         raise UsageError("--recipe: an ONNX file does not say how its network was trained")

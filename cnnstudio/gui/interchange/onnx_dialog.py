@@ -40,6 +40,7 @@ from cnnstudio.gui.widgets.progress import ProgressLine
 from cnnstudio.interchange.onnx.errors import SizeNeededError
 from cnnstudio.interchange.onnx.reader import ImportedOnnx, read_onnx
 from cnnstudio.layers.base import Fix
+from cnnstudio.training.pretrained.imported import keep_weights
 
 FILTER = "ONNX files (*.onnx)"
 _USUAL_SIZE = 224
@@ -294,9 +295,6 @@ class OnnxDialog(QDialog):
 
     def _write_weights(self, imported: ImportedOnnx) -> None:
         def write(progress: ProgressFunction, cancelled: CancelFunction) -> Path:
-            # Loads torch, which takes a moment.
-            from cnnstudio.training.pretrained.imported import keep_weights
-
             return keep_weights(imported, progress, cancelled)
 
         self._run(IoTask(write, self, writes_files=True), "Writing the weights…")

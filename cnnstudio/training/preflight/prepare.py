@@ -42,8 +42,9 @@ from cnnstudio.training.hardware.device_memory import free_memory
 from cnnstudio.training.hardware.thread_policy import MAX_THREADS
 from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.pretrained.catalog import pretrained
+from cnnstudio.training.pretrained.metadata import Normalization
 from cnnstudio.training.pretrained.random_locks import describe_random_locks
-from cnnstudio.training.pretrained.start_weights import Normalization, StartWeights, from_pretrained
+from cnnstudio.training.pretrained.start_weights import StartWeights, from_pretrained
 from cnnstudio.training.recipe.recipe import MAX_ACCUMULATE, Recipe
 from cnnstudio.training.sample_images import choose_sample_images
 from cnnstudio.training.train_step import micro_batch_size

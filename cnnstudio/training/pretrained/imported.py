@@ -11,7 +11,7 @@ from cnnstudio.core.paths import home
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.interchange.onnx.reader import ImportedOnnx
 from cnnstudio.interchange.onnx.weights import write_weights
-from cnnstudio.training.pretrained.start_weights import SUFFIX, weights_metadata
+from cnnstudio.training.pretrained.metadata import SUFFIX, weights_metadata
 
 _MAX_NAME = 60
 

@@ -8,8 +8,6 @@ and shape.
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,24 +18,16 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from cnnstudio.core.files import open_regular, read_regular
+from cnnstudio.core.files import read_regular
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.design.network import Network, Node
 from cnnstudio.training.checkpoints.weight_transfer import plan_transfer, tensors_by_layer
 from cnnstudio.training.pretrained.catalog import PretrainedError, pretrained
 from cnnstudio.training.pretrained.loading import load_pretrained
+from cnnstudio.training.pretrained.metadata import MAX_BYTES, SUFFIX, Normalization, normalization_of
 
-SUFFIX = ".safetensors"
-_MAX_BYTES = 2 * 2**30
-_MAX_HEADER = 16 * 2**20
-_NORMALIZATION = "normalization"
-"""The key of mean and standard deviation in the metadata of a file."""
 _COUNTERS = "num_batches_tracked"
 """BatchNormalization's count of batches, which other programs leave out."""
-
-
-Normalization = tuple[tuple[float, ...], tuple[float, ...]]
-"""Mean and standard deviation, one number per channel each, for pixel values from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +119,7 @@ def from_file(path: Path, network: Network) -> StartWeights:
         kept,
         reasons,
         kept - by_name,
-        normalization=_normalization_of(path),
+        normalization=normalization_of(path),
     )
 
 
@@ -151,31 +141,6 @@ def _natural(name: str) -> list[tuple[bool, int, str]]:
     return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
-def weights_metadata(source: str, normalization: Normalization | None) -> dict[str, str]:
-    """What a file says of its weights: where they are from, and how images are normalized for them."""
-    found = {"format": "pt", "source": source}
-    if normalization is not None:
-        mean, std = normalization
-        found[_NORMALIZATION] = json.dumps({"mean": list(mean), "std": list(std)})
-    return found
-
-
-def _normalization_of(path: Path) -> Normalization | None:
-    """How images are normalized for the weights in a file, if it says so."""
-    try:
-        with open_regular(path, _MAX_BYTES) as file:
-            length = int.from_bytes(file.read(8), "little")
-            if length > _MAX_HEADER:
-                return None
-            metadata = json.loads(file.read(length)).get("__metadata__", {})
-        found = json.loads(metadata[_NORMALIZATION])
-        mean, std = (tuple(float(each) for each in found[name]) for name in ("mean", "std"))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None
-    is_usable = len(mean) == len(std) and all(map(math.isfinite, (*mean, *std))) and min(std, default=0) > 0
-    return (mean, std) if is_usable else None
-
-
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file by name. Raises PretrainedError.
 
@@ -187,7 +152,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             f"and .h5 can contain programs: convert it to {SUFFIX} first."
         )
     try:
-        data = read_regular(path, _MAX_BYTES)
+        data = read_regular(path, MAX_BYTES)
         found = safetensors.torch.load(data)
     except FileNotFoundError:
         raise PretrainedError(f"{path}: there is no such file.") from None
