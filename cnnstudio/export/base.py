@@ -88,6 +88,7 @@ class Exporter(ABC):
         ExportFailed, RunError or Cancelled; then nothing has changed.
         """
         from cnnstudio.export.verification import Verification
+        from cnnstudio.runs.epochs.answering import prepare_rule
 
         missing = self.obstacle or (self.verification_obstacle if verify else "")
         if missing:
@@ -97,6 +98,7 @@ class Exporter(ABC):
         progress(Progress(0, steps, f"Reading the model for {self.title}"))
         model = run.model().to("cpu").eval()
         raise_if_cancelled(cancelled)
+        prepare_rule(run, lambda part: progress(Progress(0, steps, part.text)), cancelled)
         with _staging_folder(folder) as staging:
             progress(Progress(1, steps, f"Writing {self.title}"))
             self.write(run, model, staging)
@@ -125,10 +127,15 @@ class Exporter(ABC):
         """
 
     def _message(self, run: Run, files: Sequence[Path], verification: Verification | None) -> str:
+        from cnnstudio.insight.confidence.judging import format_threshold
+        from cnnstudio.runs.epochs.answering import known_rule
+
         names = " and ".join(path.name for path in files)
         summary = verification.summary if verification else "Not compared with the original model."
         notice = f"The network was {run.weights_notice}." if run.weights_notice else ""
-        parts = (f"{self.title}: {names}.", summary, self.usage, describe_untrained(run), notice)
+        rule = known_rule(run)
+        threshold = f"“Not sure” below {format_threshold(rule['threshold'])} confidence." if rule else ""
+        parts = (f"{self.title}: {names}.", summary, self.usage, threshold, describe_untrained(run), notice)
         return " ".join(filter(None, parts))
 
 

@@ -10,6 +10,7 @@ from cnnstudio.export.base import Exporter
 from cnnstudio.export.examples import pytorch_example
 from cnnstudio.export.weights import WEIGHTS_FILE, write_weights
 from cnnstudio.interchange.pytorch.writer import write_module
+from cnnstudio.runs.epochs.answering import known_rule
 
 if TYPE_CHECKING:
     from cnnstudio.export.verification import Verification
@@ -38,6 +39,7 @@ class PyTorchSource(Exporter):
 
     def write(self, run: Run, model: Model, folder: Path) -> None:
         write_weights(folder / WEIGHTS_FILE, run, model)
+        rule = known_rule(run)
         source = write_module(
             run.network,
             weights_file=WEIGHTS_FILE,
@@ -46,6 +48,7 @@ class PyTorchSource(Exporter):
             std=model.std,
             resize=run.resize,
             notice=run.weights_notice,
+            answering=None if rule is None else (rule["temperature"], rule["threshold"]),
         )
         write_atomically(folder / SOURCE_FILE, source.encode())
 

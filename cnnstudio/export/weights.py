@@ -11,6 +11,7 @@ from cnnstudio.core.files import write_atomically
 from cnnstudio.design.file import design_from_json, design_to_json, write_design
 from cnnstudio.export.base import Exporter
 from cnnstudio.export.examples import weights_example
+from cnnstudio.runs.epochs.answering import known_rule
 
 if TYPE_CHECKING:
     from cnnstudio.export.verification import Verification
@@ -66,7 +67,11 @@ def write_weights(path: Path, run: Run, model: Model) -> None:
 
 
 def model_metadata(run: Run, model: Model) -> dict[str, Any]:
-    """Everything needed to use the model: classes, normalization and design, as metadata of a file."""
+    """Everything needed to use the model: classes, normalization and design, as metadata of a file.
+
+    `not_sure` says from which confidence on it answers: that of softmax(logits / temperature).
+    """
+    rule = known_rule(run)
     return {
         "format": FORMAT,
         "cnnstudio": __version__,
@@ -76,6 +81,7 @@ def model_metadata(run: Run, model: Model) -> dict[str, Any]:
         "std": list(model.std),
         **({} if run.resize == "fill" else {"resize": run.resize}),
         "design": design_to_json(run.network),
+        **({} if rule is None else {"not_sure": rule}),
         **({"notice": run.weights_notice} if run.weights_notice else {}),
     }
 

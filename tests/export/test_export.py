@@ -126,7 +126,10 @@ def test_the_pytorch_file_is_standalone(run: Run, tmp_path: Path) -> None:
 def test_progress_is_reported_to_the_end(run: Run, tmp_path: Path) -> None:
     reports: list[Progress] = []
     exporters()["safetensors"].export(run, tmp_path, progress=reports.append)
-    assert [progress.done for progress in reports] == [0, 1, 2, 3]
+    # More than one may come before the first step: the confidences may have to be calibrated.
+    done = [progress.done for progress in reports]
+    assert done == sorted(done)
+    assert set(done) == {0, 1, 2, 3}
     assert all(progress.total == 3 and progress.text for progress in reports)
 
 

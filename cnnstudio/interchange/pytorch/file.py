@@ -9,7 +9,9 @@ from types import MappingProxyType
 from cnnstudio.interchange.interpreter.names import string_literal
 from cnnstudio.layers.base import Shape
 
-RESERVED_NAMES = frozenset({"INPUT", "WEIGHTS", "MEAN", "STD", "CLASSES", "OrderedDict", "Path"})
+RESERVED_NAMES = frozenset(
+    {"INPUT", "WEIGHTS", "MEAN", "STD", "CLASSES", "TEMPERATURE", "THRESHOLD", "OrderedDict", "Path"}
+)
 """The names that the file defines besides the network, which its class must not have."""
 
 NO_SOFTMAX = "No softmax here: cross-entropy takes logits, and classify() applies it."
@@ -38,6 +40,8 @@ class PyTorchFile:
     """How the images of the training were brought to the input's size: fill, fit or stretch."""
     notice: str = ""
     """Under which terms the weights are; empty if there is nothing to say."""
+    answering: tuple[float, float] | None = None
+    """The temperature that calibrates confidences, and the least confidence of an answer."""
 
     def source(self, layers: Sequence[str], helpers: Sequence[str]) -> str:
         """The text of the file."""
@@ -51,7 +55,8 @@ class PyTorchFile:
             _NORMALIZE if self.mean else _NO_NORMALIZATION,
             _READ_IMAGE.replace("RESIZED", _RESIZED[self.resize]),
             _CLASSIFY,
-            _MAIN.replace("MODEL", model),
+            *([_CALIBRATE] if self.answering else []),
+            (_MAIN_WITH_THRESHOLD if self.answering else _MAIN).replace("MODEL", model),
         ]
         return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -83,6 +88,10 @@ class PyTorchFile:
         if self.mean:
             lines.append(f"MEAN = {self.mean!r}  # per channel, for pixels from 0 to 1")
             lines.append(f"STD = {self.std!r}")
+        if self.answering:
+            temperature, threshold = self.answering
+            lines.append(f"TEMPERATURE = {temperature!r}  # divides the logits, to calibrate confidences")
+            lines.append(f"THRESHOLD = {threshold!r}  # the least confidence of an answer")
         if self.classes:
             names = (f"{_INDENT}{string_literal(name)}," for name in self.classes)
             return "\n".join([*lines, "CLASSES = (", *names, ")"])
@@ -182,3 +191,24 @@ def main():
 if __name__ == "__main__":
     main()
 """
+
+_CALIBRATE = '''
+def calibrate(probabilities):
+    """What classify() gives as confidences that agree with how often they are right, (N, classes)."""
+    return (probabilities.log() / TEMPERATURE).softmax(dim=1)
+'''
+
+_PRINTED = """        probabilities = classify(model, image)[0]
+        for index in probabilities.argsort(descending=True)[:3].tolist():
+            label = CLASSES[index] if CLASSES else f"class {index}"
+            print(f"{path}: {label} {probabilities[index]:.1%}")
+"""
+_MAIN_WITH_THRESHOLD = _MAIN.replace(
+    _PRINTED,
+    """        confidences = calibrate(classify(model, image))[0]
+        answer = "" if confidences.max() >= THRESHOLD else "not sure, perhaps "
+        for index in confidences.argsort(descending=True)[:3].tolist():
+            label = CLASSES[index] if CLASSES else f"class {index}"
+            print(f"{path}: {answer}{label} {confidences[index]:.1%}")
+""",
+)

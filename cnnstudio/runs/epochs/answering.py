@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from cnnstudio.core.errors import UserError
@@ -13,6 +14,7 @@ from cnnstudio.insight.instrument import Probabilities, finish
 from cnnstudio.insight.instruments.nearest import NearestReading
 from cnnstudio.insight.instruments.not_sure import NotSureReading
 from cnnstudio.runs.epochs.inspection import Inspector, OwnImages, ReadingRequest, resolve_epoch
+from cnnstudio.runs.epochs.kept_readings import find_reading
 from cnnstudio.runs.epochs.run_images import load_run_images
 from cnnstudio.runs.epochs.thresholds import chosen_threshold
 from cnnstudio.runs.run import Run
@@ -56,6 +58,23 @@ def run_images(run: Run, progress: ProgressFunction) -> Dataset:
     channels, height, width = run.network.input.dims
     dataset, _ = load_run_images(run, progress, never_cancelled)
     return resize(dataset, (channels, height, width), progress)
+
+
+def known_rule(run: Run) -> dict[str, Any] | None:
+    """The rule of the best weights and what it does, for JSON, if it is known: see `prepare_rule`."""
+    try:
+        epoch = resolve_epoch(run)
+    except UserError:
+        return None
+    reading = find_reading(run, epoch, "not_sure", "validation")
+    return describe_rule(rule_of(run, reading), reading) if isinstance(reading, NotSureReading) else None
+
+
+def prepare_rule(run: Run, progress: ProgressFunction, cancelled: CancelFunction) -> None:
+    """Computes what `known_rule` needs, unless it is known or the images are gone. Raises Cancelled."""
+    if known_rule(run) is None:
+        with contextlib.suppress(UserError):
+            read_not_sure(run, Inspector(lambda run: run_images(run, progress), "cpu"), progress, cancelled)
 
 
 class Answering:

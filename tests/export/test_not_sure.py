@@ -1,0 +1,67 @@
+"""Exports carry the threshold of “not sure”, and give the same scores as without it."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from cnnstudio.data.sources import find_source
+from cnnstudio.export import exporters
+from cnnstudio.export.weights import model_metadata
+from cnnstudio.runs.epochs.thresholds import choose_threshold
+from cnnstudio.runs.run import Run
+from cnnstudio.runs.start import RunOptions, start_run
+from cnnstudio.training.recipe.recipe import Recipe
+from tests.gui.fakes import TINY, image_folder
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run whose images can be found."""
+    monkeypatch.setenv("CNNSTUDIO_HOME", str(tmp_path / "home"))
+    images = image_folder(tmp_path / "images")
+    options = RunOptions(folder=tmp_path / "run", threads=1, source=str(images))
+    start_run(TINY, find_source(str(images)).load(), Recipe("quick", epochs=1, batch_size=8), options)
+    return Run.open(tmp_path / "run")
+
+
+def test_weights_and_code_say_when_the_network_is_not_sure(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    choose_threshold(run.folder, run.created, 1.0)
+    out = tmp_path / "out"
+    result = exporters()["pytorch"].export(run, out)
+    assert "“Not sure” below 100% confidence." in result.message
+    assert result.largest_difference is not None
+    assert result.largest_difference < 1e-4
+    with safe_open(out / "model.safetensors", framework="pt") as file:
+        found = json.loads(file.metadata()["not_sure"])
+    assert found == model_metadata(run, run.model())["not_sure"]
+    assert found["threshold"] == 1.0
+    assert set(found) == {"threshold", "temperature", "accuracy", "coverage", "images"}
+    image = next((tmp_path / "images" / "test").rglob("*.png"))
+    monkeypatch.setattr("sys.argv", ["model.py", str(image)])
+    capsys.readouterr()
+    runpy.run_path(str(out / "model.py"), run_name="__main__")
+    assert capsys.readouterr().out.startswith(f"{image}: not sure, perhaps ")
+    code = runpy.run_path(str(out / "model.py"))
+    assert (code["THRESHOLD"], code["TEMPERATURE"]) == (1.0, found["temperature"])
+    pixels = torch.rand(3, *run.network.input.dims)
+    probabilities = code["classify"](code["load"](), pixels)
+    expected = run.model()(code["normalize"](pixels)).softmax(1).detach()
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    np.testing.assert_allclose(code["calibrate"](probabilities).sum(1), 1, atol=1e-5)
+
+
+def test_without_the_images_an_export_says_nothing_about_it(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "images").rename(tmp_path / "elsewhere")
+    out = tmp_path / "out"
+    assert "Not sure" not in exporters()["pytorch"].export(run, out, verify=False).message
+    assert "THRESHOLD" not in (out / "model.py").read_text()
+    assert "not_sure" not in model_metadata(run, run.model())
