@@ -37,6 +37,18 @@ _ENTRIES_HEIGHT = 170
 _ALIGN, _IMAGES = "comparison_align", "images"
 
 
+def _scrolled(inside: QWidget) -> QScrollArea:
+    """Scrolls what does not fit, on the color of what is around it."""
+    scroll = QScrollArea()
+    scroll.setWidget(inside)
+    scroll.setWidgetResizable(True)
+    for each in (inside, scroll.viewport()):
+        # A scroll area gives both the color of the window.
+        each.setAutoFillBackground(False)
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return scroll
+
+
 class RunComparison(QDialog):
     """Reads the runs in a thread when it is shown; it is not modal."""
 
@@ -94,14 +106,7 @@ class RunComparison(QDialog):
         lines.addWidget(self._results)
         lines.addWidget(self._settings)
         lines.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidget(inside)
-        scroll.setWidgetResizable(True)
-        for each in (inside, scroll.viewport()):
-            # A scroll area gives both the color of the window.
-            each.setAutoFillBackground(False)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        left.addWidget(scroll, 1)
+        left.addWidget(_scrolled(inside), 1)
         left.addWidget(Label("Design", "title"))
         left.addWidget(self._design_text)
         self._entries.setMaximumHeight(_ENTRIES_HEIGHT)
@@ -110,7 +115,10 @@ class RunComparison(QDialog):
         left_panel.setFixedWidth(_LEFT_WIDTH)
         left.setContentsMargins(14, 12, 14, 12)
         left_panel.setLayout(left)
-        right = QVBoxLayout()
+        # Confusions of many classes would make the window higher than a small screen.
+        figures = QWidget()
+        right = QVBoxLayout(figures)
+        right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(12)
         for title, widget in (
             ("Curves", self._curves),
@@ -134,7 +142,7 @@ class RunComparison(QDialog):
         columns = QHBoxLayout()
         columns.setSpacing(12)
         columns.addWidget(left_panel)
-        columns.addLayout(right, 1)
+        columns.addWidget(_scrolled(figures), 1)
         content = QVBoxLayout(self._content)
         content.setContentsMargins(0, 0, 0, 0)
         content.setSpacing(12)

@@ -94,6 +94,7 @@ def test_results_recipes_and_designs_are_compared(compare: Compare, tmp_path: Pa
     assert not curves.grab().isNull()
     assert curves.accuracy.legend.text == "training 50.0% / 50.0%, validation 50.0% / 60.0%"
     assert [line.opts["pen"].style() for line in curves.loss.others] == [Qt.PenStyle.DashLine] * 2
+    assert dialog.minimumSizeHint().height() <= 480, "it has to fit on small screens"
 
 
 def test_a_run_is_compared_with_itself(compare: Compare, tmp_path: Path) -> None:
