@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cnnstudio.insight.instruments.nearest import NearestReading
     from cnnstudio.runs.epochs.answering import Answering
     from cnnstudio.runs.epochs.image_names import NamedImage
+    from cnnstudio.runs.epochs.run_images import Files
     from cnnstudio.runs.predicting import Judged, Prediction
     from cnnstudio.runs.run import Run
 
@@ -58,6 +59,8 @@ class Judging:
         self._options = options
         self._progress = progress
         self._answering: Answering | None = None
+        self._images: tuple[Dataset, Files | None] | None = None
+        """The run's images as they are in files, once their names are needed."""
         self._about: dict[str, Any] = {}
         self._notes: list[str] = []
 
@@ -128,14 +131,17 @@ class Judging:
 
     def _named(self, nearest: NearestReading) -> list[tuple[tuple[NamedImage, float], ...]]:
         from cnnstudio.core.progress import never_cancelled
-        from cnnstudio.runs.epochs.image_names import name_training_images
+        from cnnstudio.runs.epochs.image_names import name_training_rows
+        from cnnstudio.runs.epochs.run_images import load_run_images
 
         count = self._options.nearest
         if count is None:
             return [()] * len(nearest.rows)
         rows = nearest.rows[:, :count]
         unique = sorted(set(rows.ravel().tolist()))
-        named = name_training_images(self._run, unique, self._progress, never_cancelled)
+        if self._images is None:
+            self._images = load_run_images(self._run, self._progress, never_cancelled)
+        named = name_training_rows(*self._images, unique)
         by_row = dict(zip(unique, named, strict=True))
         return [
             tuple((by_row[row], similarity) for row, similarity in zip(each, similarities, strict=False))

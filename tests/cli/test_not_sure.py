@@ -18,6 +18,7 @@ from cnnstudio.core.files import read_json, write_json
 from cnnstudio.insight.instruments.not_sure import NotSureReading
 from cnnstudio.runs.epochs.inspection import resolve_epoch
 from cnnstudio.runs.epochs.kept_readings import find_reading, readings_folder
+from cnnstudio.runs.epochs.run_images import load_run_images
 from cnnstudio.runs.epochs.thresholds import choose_threshold, chosen_threshold, thresholds_file
 from cnnstudio.runs.run import Run
 from cnnstudio.training.frozen.store import features_folder
@@ -101,6 +102,25 @@ def test_the_nearest_training_images_are_named_with_their_classes(
         "similarity": pytest.approx(1, abs=1e-5),
     }
     assert {each["class"] for each in entry["nearest"]} == {"dark"}
+
+
+def test_the_files_are_looked_for_once_for_all_images(
+    trained: Path, images: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    loads: list[object] = []
+
+    def load(*arguments: Any) -> Any:
+        loads.append(arguments)
+        return load_run_images(*arguments)
+
+    monkeypatch.setattr("cnnstudio.runs.epochs.run_images.load_run_images", load)
+    monkeypatch.setattr("cnnstudio.runs.predicting._BATCH", 1)
+    folder = images / "train" / "dark"
+    found = predict(capsys, trained, folder, "--nearest", 1)["predictions"]
+    assert [each["nearest"][0]["file"] for each in found] == [
+        f"train/dark/{Path(each['image']).name}" for each in found
+    ]
+    assert len(found) > len(loads) <= 2
 
 
 def test_what_was_computed_is_kept_and_serves_when_the_images_are_gone(

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,16 @@ def test_the_onnx_file_is_imported_with_its_weights_and_normalization(
     assert comparison.agrees, comparison.text
     assert imported.normalization is not None
     np.testing.assert_allclose(imported.normalization, run.normalization, rtol=1e-4)
+
+
+def test_scores_are_not_compared_where_all_images_at_once_do_not_fit_into_memory(
+    onnx_export: tuple[ExportResult, Path, str],
+) -> None:
+    imported = read_onnx(onnx_export[1] / "model.onnx")
+    given = replace(imported.source.input, batch=2**20)
+    comparison = compare_scores(replace(imported, source=replace(imported.source, input=given)))
+    assert comparison.largest_difference is None
+    assert "too much memory to compute 1,048,576 images at once" in comparison.text
 
 
 def test_the_onnx_file_documents_its_input_and_contains_no_local_paths(

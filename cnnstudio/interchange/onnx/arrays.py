@@ -14,8 +14,8 @@ MAXIMUM_RANK = 8
 SMALL = 65_536
 """Elements of what is read at once, such as the numbers that shapes are computed from."""
 MAXIMUM_ELEMENTS = 2**33
-_MAXIMUM_CHAIN = 100
-"""Operations on one constant."""
+_MAXIMUM_WORK = 200
+"""Operations for one constant."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +26,8 @@ class Array:
     dtype: np.dtype
     load: Callable[[], np.ndarray]
     """Its values: read-only, of the shape `dims`. Raises OnnxError if they cannot be read."""
-    chain: int = 0
-    """How many operations it was computed by."""
+    work: int = 0
+    """How many operations compute its values; one that two others need is done for each of them."""
     sources: tuple[Array, ...] = ()
     """What it will be computed from; empty if its values are known or in a file."""
 
@@ -64,11 +64,11 @@ def computed(
     dtype: np.dtype,
 ) -> Array:
     """The result of a function of arrays, computed at once if it is small, else when it is needed."""
-    chain = 1 + max((each.chain for each in sources), default=0)
-    if chain > _MAXIMUM_CHAIN:
+    work = 1 + sum(each.work for each in sources)
+    if work > _MAXIMUM_WORK:
         raise OnnxError("its constants are computed in too many steps")
     result = Array(
-        tuple(dims), dtype, lambda: function(*(each.load() for each in sources)), chain, tuple(sources)
+        tuple(dims), dtype, lambda: function(*(each.load() for each in sources)), work, tuple(sources)
     )
     if max((each.size for each in (result, *sources)), default=0) <= SMALL:
         value = result.load()

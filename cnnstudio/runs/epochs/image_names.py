@@ -49,7 +49,11 @@ def name_training_images(
 
     Raises RunError if the files have changed since, DataError or Cancelled.
     """
-    dataset, files = load_run_images(run, progress, cancelled)
+    return name_training_rows(*load_run_images(run, progress, cancelled), rows)
+
+
+def name_training_rows(dataset: Dataset, files: Files | None, rows: Sequence[int]) -> list[NamedImage]:
+    """The same of what `load_run_images` gave."""
     return _named(dataset, files, "train", [(row, row) for row in rows if 0 <= row < len(dataset.train)])
 
 

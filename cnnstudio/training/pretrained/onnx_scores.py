@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import CancelFunction, never_cancelled, raise_if_cancelled
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import without_final_softmax
@@ -23,6 +25,8 @@ MAXIMUM_BYTES = 2**30
 TOLERANCE = 1e-4
 """Of the largest score, at least of 1: rounding differs by that much in very deep networks."""
 _IMAGES = 2
+_MAXIMUM_VALUES = 2**28
+"""Of the largest layer, for all images at once: 1 GB."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ def compare_scores(imported: ImportedOnnx, cancelled: CancelFunction = never_can
     """Compares on random images. Raises OnnxError if the weights cannot be read; Cancelled."""
     size = sum(array.size * 4 for array in imported.weights.values())
     network = imported.design.network
-    problems = analyze(network).problems
+    analysis = analyze(network)
+    problems = analysis.problems
     if not imported.is_exact:
         return ScoreComparison(reason="the design differs from it, as the notes say")
     if problems:
@@ -64,6 +69,9 @@ def compare_scores(imported: ImportedOnnx, cancelled: CancelFunction = never_can
     if importlib.util.find_spec("onnxruntime") is None:
         return ScoreComparison(reason="ONNX Runtime is not installed: pip install onnxruntime")
     count = imported.source.input.batch or _IMAGES
+    shapes = [network.input, *filter(None, (each.output for each in analysis.reports))]
+    if count * max(math.prod(each.dims) for each in shapes) > _MAXIMUM_VALUES:
+        return ScoreComparison(reason=f"it takes too much memory to compute {pluralize(count, 'image')} at once")
     images = np.random.default_rng(0).random((count, *network.input.dims), np.float32)
     theirs = _scores_of_file(imported, images)
     if isinstance(theirs, str):

@@ -355,6 +355,16 @@ def test_long_chains_neither_recurse_nor_take_long(tmp_path: Path) -> None:
     assert time.thread_time() - started < 10
 
 
+def test_constants_that_are_computed_from_each_other_again_and_again_are_refused(tmp_path: Path) -> None:
+    """Each is read for both of its uses: after 60 doublings, 2 ** 60 times."""
+    graph = Graph()
+    doubled = graph.constant(graph.weights(8 * 64, 3 * 64))  # larger than what is computed at once
+    for _ in range(60):
+        doubled = graph.add("Add", doubled, doubled)
+    path = graph.save(tmp_path, graph.add("Gemm", graph.add("Flatten", "image"), doubled, transB=1))
+    assert "too many steps" in refusal(path)
+
+
 def test_reading_can_be_cancelled_and_tells_how_far_it_is(tmp_path: Path) -> None:
     path = small(tmp_path)
     with pytest.raises(Cancelled):
