@@ -38,7 +38,7 @@ from cnnstudio.training.frozen.frozen_part import frozen_length
 from cnnstudio.training.hardware.torch_state import set_random_state
 from cnnstudio.training.metrics import NO_SUMS, Meter, Stopwatch
 from cnnstudio.training.optimization.schedule import learning_rates
-from cnnstudio.training.preflight.prepare import PreparedTraining
+from cnnstudio.training.preflight.prepare import PreparedTraining, final_network
 from cnnstudio.training.pretrained.random_locks import describe_random_locks
 from cnnstudio.training.recipe.live_changes import differences, resumed_recipe
 from cnnstudio.training.recipe.recipe import Recipe
@@ -190,7 +190,7 @@ class RunState:
         # The parent's epochs are not this run's.
         self.history = []
         self._outbox.put(found.event)
-        network = self.prepared.network
+        network = final_network(self.prepared.network, found.recipe)
         stays_random = (
             describe_random_locks(analyze(network), found.event.fresh) if network.locked_ids else ""
         )

@@ -6,10 +6,12 @@ import contextlib
 
 from cnnstudio.core.formatting import join_words
 from cnnstudio.design.analysis.analysis import analyze
+from cnnstudio.design.edits import set_trainable
+from cnnstudio.design.network import Network
 from cnnstudio.runs.epochs.saved_best import saved_best_epoch
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.run import Run
-from cnnstudio.training.events import WeightsLoaded, WeightsTransferred
+from cnnstudio.training.events import LayersUnlocked, WeightsLoaded, WeightsTransferred
 from cnnstudio.training.pretrained.random_locks import random_locks
 
 _MAX_NAMED = 3
@@ -33,9 +35,18 @@ def describe_untrained(run: Run) -> str:
     return " ".join(parts)
 
 
+def _as_trained(run: Run) -> Network:
+    """The run's network without the locks that its second stage opened before the best epoch."""
+    network, best = run.network, saved_best_epoch(run)
+    for event in run.events_of(LayersUnlocked):
+        if best is not None and best > event.epoch:
+            network = set_trainable(network, [each for each in event.layers if each in network], True)
+    return network
+
+
 def _random_layers(run: Run) -> list[str]:
     """The titles of the locked layers that started from random weights. Raises RunError."""
-    network = run.network
+    network = _as_trained(run)
     if not network.locked_ids:
         return []
     fresh = None

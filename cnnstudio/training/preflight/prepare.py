@@ -34,6 +34,7 @@ from cnnstudio.data.images.resizing import resize
 from cnnstudio.design.advice.advice import advise
 from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.analysis.memory_estimate import BYTES_PER_FLOAT, estimate_memory
+from cnnstudio.design.edits import set_trainable
 from cnnstudio.design.network import Network
 from cnnstudio.training.diagnosis.remedies import Remedy, advice, split_batches
 from cnnstudio.training.events import Diagnosed, ValidationSource
@@ -228,8 +229,9 @@ def prepare(
     warnings += (*_repeated_softmax(analysis), *_data_warnings(dataset, resized, validation))
     if loads_weights and network.locked_ids:
         fresh = None if start_weights is None else start_weights.fresh
-        warnings += tuple(filter(None, [describe_random_locks(analysis, fresh)]))
-    _check_batch_normalization(network, recipe)
+        at_the_end = analyze(final_network(network, recipe), classes=len(dataset.classes))
+        warnings += tuple(filter(None, [describe_random_locks(at_the_end, fresh)]))
+    _check_batch_normalization(final_network(network, recipe), recipe)
     if check_memory:
         _check_memory(analysis, recipe, chosen)
     mean, std = normalization or _normalization(network, resized, start_weights)
@@ -253,6 +255,15 @@ def prepare(
         fingerprint=dataset.pixels_fingerprint if network.locked_ids else "",
         resize=dataset.resize,
     )
+
+
+def final_network(network: Network, recipe: Recipe) -> Network:
+    """The network with the locks that it has in the last epochs: a second stage unlocks the last layers."""
+    if not recipe.unlocks or not network.locked_ids:
+        return network
+    with torch.random.fork_rng(devices=()), torch.device("meta"):
+        nodes = build_model(network).last_locked(recipe.unlock_groups)
+    return set_trainable(network, [node.id for node in nodes], True)
 
 
 def _normalization(network: Network, dataset: Dataset, start_weights: StartWeights | None) -> Normalization:

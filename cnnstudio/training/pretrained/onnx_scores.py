@@ -71,7 +71,8 @@ def compare_scores(imported: ImportedOnnx, cancelled: CancelFunction = never_can
     count = imported.source.input.batch or _IMAGES
     shapes = [network.input, *filter(None, (each.output for each in analysis.reports))]
     if count * max(math.prod(each.dims) for each in shapes) > _MAXIMUM_VALUES:
-        return ScoreComparison(reason=f"it takes too much memory to compute {pluralize(count, 'image')} at once")
+        images_at_once = pluralize(count, "image")
+        return ScoreComparison(reason=f"it takes too much memory to compute {images_at_once} at once")
     images = np.random.default_rng(0).random((count, *network.input.dims), np.float32)
     theirs = _scores_of_file(imported, images)
     if isinstance(theirs, str):
