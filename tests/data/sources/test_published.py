@@ -128,6 +128,21 @@ def test_an_interrupted_download_is_said_and_can_be_discarded(tmp_path: Path) ->
     assert source.info()["downloaded_bytes"] == 0
 
 
+def test_discarding_leaves_none_of_several_files_unless_all_are_there(tmp_path: Path) -> None:
+    files = tuple(PublishedFile(f"{name}.gz", md5(b"a"), 1) for name in "ab")
+    source = Mnist(Release(files, ()), FAST_RETRY)
+    source.folder.mkdir(parents=True)
+    (source.folder / "a.gz").write_bytes(b"a")
+    (source.folder / "b.gz.part").write_bytes(b"")
+    source.discard_download()
+    assert source.info()["downloaded_bytes"] == 0
+    assert list(source.folder.iterdir()) == []
+    for file in files:
+        (source.folder / file.name).write_bytes(b"a")
+    source.discard_download()
+    assert source.available()
+
+
 def test_a_full_disk_is_said_before_the_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from cnnstudio.data.storage import free_space
 

@@ -33,11 +33,13 @@ def downloaded_bytes(release: Release, folder: Path) -> int:
 
 
 def discard_download(release: Release, folder: Path) -> None:
-    """Deletes what an interrupted download has left. Raises DataError."""
+    """Deletes what an interrupted download has left, but no images of a complete set. Raises DataError."""
+    is_complete = all((folder / name).is_file() for name in release.contents)
     for file in release.files:
         try:
             part_file(folder / file.name).unlink(missing_ok=True)
-            if file.members:
+            # One of several files that are kept as they are says nothing without the others.
+            if file.members or not is_complete:
                 (folder / file.name).unlink(missing_ok=True)
         except OSError as error:
             raise DataError(f"Cannot delete {folder / file.name}: {error.strerror or error}.") from error
