@@ -237,6 +237,9 @@ def test_an_own_recipe_has_all_its_values(old: Path, capsys: Output, tmp_path: P
         "average_decay": 0.99,
         "lookahead": True,
         "feature_copies": 0,
+        "unlock_after": 0,
+        "unlock_groups": 1,
+        "unlock_rate": 0.1,
         "test_time_flip": True,
     }
 
