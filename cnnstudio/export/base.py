@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from cnnstudio.training.model import Model
 
 
+_FLIP = "The run's accuracy is that of the mean scores of each image and its mirror image (test-time flip)."
+
+
 @dataclass(frozen=True)
 class ExportResult:
     """The files that were written, and how much their outputs differ from those of the original model."""
@@ -135,7 +138,9 @@ class Exporter(ABC):
         notice = f"The network was {run.weights_notice}." if run.weights_notice else ""
         rule = known_rule(run)
         threshold = f"“Not sure” below {format_threshold(rule['threshold'])} confidence." if rule else ""
-        parts = (f"{self.title}: {names}.", summary, self.usage, threshold, describe_untrained(run), notice)
+        flip = _FLIP if run.recipe.test_time_flip else ""
+        about = self.usage, threshold, flip, describe_untrained(run), notice
+        parts = (f"{self.title}: {names}.", summary, *about)
         return " ".join(filter(None, parts))
 
 

@@ -49,6 +49,7 @@ class PyTorchSource(Exporter):
             resize=run.resize,
             notice=run.weights_notice,
             answering=None if rule is None else (rule["temperature"], rule["threshold"]),
+            flip=run.recipe.test_time_flip,
         )
         write_atomically(folder / SOURCE_FILE, source.encode())
 

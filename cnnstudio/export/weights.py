@@ -69,7 +69,9 @@ def write_weights(path: Path, run: Run, model: Model) -> None:
 def model_metadata(run: Run, model: Model) -> dict[str, Any]:
     """Everything needed to use the model: classes, normalization and design, as metadata of a file.
 
-    `not_sure` says from which confidence on it answers: that of softmax(logits / temperature).
+    `not_sure` says from which confidence on it answers: that of softmax(logits / temperature). With
+    `test_time_flip`, the accuracy of the run and that rule are of the mean logits of each image and its
+    mirror image.
     """
     rule = known_rule(run)
     return {
@@ -82,6 +84,7 @@ def model_metadata(run: Run, model: Model) -> dict[str, Any]:
         **({} if run.resize == "fill" else {"resize": run.resize}),
         "design": design_to_json(run.network),
         **({} if rule is None else {"not_sure": rule}),
+        **({"test_time_flip": True} if run.recipe.test_time_flip else {}),
         **({"notice": run.weights_notice} if run.weights_notice else {}),
     }
 

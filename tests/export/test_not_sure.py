@@ -14,11 +14,15 @@ from safetensors import safe_open
 from cnnstudio.data.sources import find_source
 from cnnstudio.export import exporters
 from cnnstudio.export.weights import model_metadata
+from cnnstudio.insight.predictions import predict
+from cnnstudio.interchange.reading import read_code
 from cnnstudio.runs.epochs.thresholds import choose_threshold
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.fakes import TINY, image_folder
+from tests.training.images import colors
+from tests.training.networks import tiny
 
 
 @pytest.fixture
@@ -57,6 +61,23 @@ def test_weights_and_code_say_when_the_network_is_not_sure(
     expected = run.model()(code["normalize"](pixels)).softmax(1).detach()
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
     np.testing.assert_allclose(code["calibrate"](probabilities).sum(1), 1, atol=1e-5)
+
+
+def test_a_run_that_averages_mirror_images_is_exported_so(tmp_path: Path) -> None:
+    recipe = Recipe("flip", epochs=1, batch_size=16, test_time_flip=True)
+    start_run(tiny(), colors(), recipe, RunOptions(folder=tmp_path / "run", threads=1))
+    run = Run.open(tmp_path / "run")
+    result = exporters()["pytorch"].export(run, tmp_path / "out", verify=False)
+    assert "mean scores of each image and its mirror image" in result.message
+    assert model_metadata(run, run.model())["test_time_flip"] is True
+    code = runpy.run_path(str(tmp_path / "out" / "model.py"))
+    pixels = np.random.default_rng(0).integers(0, 256, (4, *run.network.input.dims), np.uint8)
+    found = code["classify"](code["load"](), torch.from_numpy(pixels).float() / 255)
+    model = run.model()
+    np.testing.assert_allclose(found, predict(model, pixels, flip=True), atol=1e-5)
+    assert np.abs(found.numpy() - predict(model, pixels)).max() > 1e-4
+    imported = read_code((tmp_path / "out" / "model.py").read_text())
+    assert (imported.network.nodes, list(imported.notes)) == (run.network.nodes, [])
 
 
 def test_without_the_images_an_export_says_nothing_about_it(run: Run, tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ class PyTorchFile:
     """Under which terms the weights are; empty if there is nothing to say."""
     answering: tuple[float, float] | None = None
     """The temperature that calibrates confidences, and the least confidence of an answer."""
+    flip: bool = False
+    """Whether the scores of each image and its mirror image are averaged, as in the run's evaluation."""
 
     def source(self, layers: Sequence[str], helpers: Sequence[str]) -> str:
         """The text of the file."""
@@ -54,7 +56,7 @@ class PyTorchFile:
             load.replace("NETWORK", self.class_name),
             _NORMALIZE if self.mean else _NO_NORMALIZATION,
             _READ_IMAGE.replace("RESIZED", _RESIZED[self.resize]),
-            _CLASSIFY,
+            _CLASSIFY_WITH_FLIP if self.flip else _CLASSIFY,
             *([_CALIBRATE] if self.answering else []),
             (_MAIN_WITH_THRESHOLD if self.answering else _MAIN).replace("MODEL", model),
         ]
@@ -170,6 +172,18 @@ _CLASSIFY = '''
 def classify(model, images):
     """Class probabilities (N, classes) for pixels from 0 to 1, (N, C, H, W)."""
     return model.eval()(normalize(images)).softmax(dim=1)
+'''
+
+_CLASSIFY_WITH_FLIP = '''
+@torch.no_grad()
+def classify(model, images):
+    """Class probabilities (N, classes) for pixels from 0 to 1, (N, C, H, W).
+
+    As in the evaluation of the training, the logits of each image and its mirror image are averaged.
+    """
+    model.eval()
+    images = normalize(images)
+    return ((model(images) + model(images.flip(3))) / 2).softmax(dim=1)
 '''
 
 _MAIN = """

@@ -44,6 +44,7 @@ def write_module(
     resize: str = "fill",
     notice: str = "",
     answering: tuple[float, float] | None = None,
+    flip: bool = False,
     analysis: Analysis | None = None,
 ) -> str:
     """A Python file with the network as a class, whose state dict has the same names as the weights of a run.
@@ -51,8 +52,9 @@ def write_module(
     It needs torch, safetensors if it loads a `weights_file`, and Pillow to read images. `mean` and `std`
     normalize each channel, for pixels from 0 to 1; `resize` (fill, fit, stretch) is how images of another
     shape are brought to that of the input; `notice` says under which terms the weights are; `answering` has
-    the temperature that calibrates confidences, and the least confidence of an answer. Raises CodeError if
-    the network has problems.
+    the temperature that calibrates confidences, and the least confidence of an answer; with `flip`,
+    `classify` averages the logits of each image and its mirror image. Raises CodeError if the network has
+    problems.
     """
     network_steps = chain(network, require_valid(network, analysis), logits=True)
     helpers = helper_sources(network_steps.steps, lambda layer: layer.pytorch_helpers())
@@ -69,6 +71,7 @@ def write_module(
         resize=resize,
         notice=comment_text(notice),
         answering=answering,
+        flip=flip,
     )
     lines = [line for _, line in _Writer(named=True).steps(network_steps.steps, 0)]
     if ends_in_softmax(network):
