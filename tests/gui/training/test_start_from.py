@@ -117,6 +117,20 @@ def _at_once(
     return Task()
 
 
+class _Later:
+    """A task that ends when the test says so."""
+
+    def __init__(self, arguments: Any) -> None:
+        self._arguments, self._is_cancelled = arguments, False
+
+    def cancel(self) -> None:
+        self._is_cancelled = True
+
+    def end(self) -> None:
+        if not self._is_cancelled:
+            _at_once(*self._arguments)
+
+
 @pytest.fixture
 def stage(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     stage = Stage(qtbot, monkeypatch)
@@ -186,10 +200,40 @@ def test_a_kept_epoch_is_chosen(stage: Stage, run: Path) -> None:
     assert epochs.currentIndex() == index
     dialog.use_button.click()
     assert stage.start.choice == StartChoice(f"{run}@{other}", f"Tiny, epoch {other}")
-    # Opened again, it shows what is chosen.
+    # Opened again, it shows what is chosen, also once the runs are listed, of which more is known then.
+    stage.qtbot.waitUntil(lambda: not stage.window.findChildren(StartDialog))
     again = stage.ask()
-    stage.qtbot.waitUntil(lambda: again.sources.current is not None)
-    stage.qtbot.waitUntil(lambda: again.epochs.count() > 1 and again.epochs.currentData() == other)
+    stage.qtbot.waitUntil(lambda: getattr(again.sources.current, "title", "") == "Tiny")
+    stage.qtbot.waitUntil(lambda: again.epochs.count() > 1 and again.use_button.isEnabled())
+    assert again.epochs.currentData() == other
+    again.use_button.click()
+    assert stage.start.choice == StartChoice(f"{run}@{other}", f"Tiny, epoch {other}")
+
+
+def test_what_is_found_of_the_entry_before_is_not_used_for_the_next_one(
+    stage: Stage, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(run, runs_folder() / "other")
+    tasks: list[_Later] = []
+
+    def later(*arguments: Any) -> _Later:
+        tasks.append(_Later(arguments))
+        return tasks[-1]
+
+    monkeypatch.setattr(stage.session, "run_task", later)
+    dialog = stage.ask(run)
+    stage.qtbot.waitUntil(lambda: len(_rows(dialog, "startSources")) == 4)
+    stage.qtbot.waitUntil(lambda: bool(tasks) and not dialog._delay.isActive())
+    dialog.sources.select(str(runs_folder() / "other"))
+    assert dialog._delay.isActive()
+    # The answer about the first one comes while the second one has not been asked for.
+    tasks[-1].end()
+    assert not dialog.use_button.isEnabled()
+    dialog._on_selected()
+    tasks[-1].end()
+    dialog.use_button.click()
+    assert stage.start.choice is not None
+    assert stage.start.choice.source == str(runs_folder() / "other")
 
 
 def test_what_fits_comes_first_and_what_starts_afresh_has_its_reason(

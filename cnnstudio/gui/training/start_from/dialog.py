@@ -26,6 +26,7 @@ from cnnstudio.gui.training.start_from.start_choice import StartChoice
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.runs.library.listing import RunListing, list_summaries
+from cnnstudio.training.pretrained.catalog import PRETRAINED
 
 _SIZE = QSize(860, 560)
 _LIST_WIDTH, _EPOCHS_WIDTH = 300, 200
@@ -62,6 +63,8 @@ class StartDialog(QDialog):
         self._project = project
         self._epoch: int | None = None
         """The epoch to start from; None for the best."""
+        self._epoch_of = ""
+        """The run of which that was chosen."""
         self._locked: tuple[str, ...] = ()
         """Locked layers that would start from random weights."""
         self.sources = SourceList()
@@ -88,8 +91,11 @@ class StartDialog(QDialog):
         elif source:
             run, _, epoch = source.rpartition("@")
             if run and epoch.isdecimal():
-                source, self._epoch = run, int(epoch)
-            self.sources.select(source)
+                source, self._epoch, self._epoch_of = run, int(epoch), run
+            if source in PRETRAINED:
+                self.sources.select(source)
+            else:
+                self.sources.add_run(Path(source))
         self._on_selected()
 
     # Composition
@@ -191,13 +197,19 @@ class StartDialog(QDialog):
         assert isinstance(listing, RunListing)
         self.sources.show_runs(listing.runs)
 
-    def _on_entry_changed(self, _: object) -> None:
-        self._epoch = None
+    def _on_entry_changed(self, entry: object) -> None:
+        # What is found of the entry before must not be taken for this one's.
+        self.job.cancel()
+        # The same run again is one of which more is known now.
+        if not isinstance(entry, Entry) or entry.source != self._epoch_of:
+            self._epoch, self._epoch_of = None, ""
         self._clear("Reading…")
         self._delay.start()
 
     def _on_epoch(self, index: int) -> None:
+        entry = self.sources.current
         self._epoch = self.epochs.itemData(index)
+        self._epoch_of = "" if entry is None else entry.source
         self._on_selected()
 
     def _on_selected(self, _: object = None) -> None:
