@@ -47,6 +47,8 @@ class DataSets(QWidget):
         self._only: str | None = None
         self._used = ""
         self._task: IoTask | None = None
+        self._transferring = ""
+        """The source that the task downloads or imports."""
         self._is_paused = False
         """Whether the last download was paused, rather than canceled."""
         self._info_task: IoTask | None = None
@@ -172,7 +174,7 @@ class DataSets(QWidget):
     ) -> None:
         row = self._rows[source.name]
         row.begin(text, can_pause=can_pause)
-        self._is_paused = False
+        self._is_paused, self._transferring = False, source.name
         ready = f"{source.title} is ready."
 
         def on_done(_: object) -> None:
@@ -224,10 +226,10 @@ class DataSets(QWidget):
 
     def _on_cancel(self, source: object) -> None:
         assert isinstance(source, Source)
-        if self._task is not None:
+        if self._task is not None and self._transferring == source.name:
             self._task.cancel()
         elif source.name in self._rows:
-            # It was paused.
+            # It was paused; another one may be in progress.
             self._rows[source.name].end()
             self._load_details(sources())
 

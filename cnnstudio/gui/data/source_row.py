@@ -124,6 +124,7 @@ class SourceRow(Panel):
         for name, button in self._buttons.items():
             button.setVisible(shown[name])
             button.setEnabled(not busy)
+        self._progress.allow_resuming(not busy)
         self._buttons["use"].setText("In use" if self._is_used else "Use")
         self._buttons["use"].setEnabled(not busy and not self._is_used)
         text, tone = self._status(available)

@@ -100,6 +100,11 @@ class ProgressLine(QWidget):
         self._cancel.setEnabled(True)
         self._show_pause(True)
 
+    def allow_resuming(self, is_allowed: bool) -> None:
+        """A paused task waits where another one is in progress, of which there is one at a time."""
+        if self._is_paused:
+            self._pause.setEnabled(is_allowed)
+
     def _show_pause(self, is_paused: bool) -> None:
         self._is_paused = is_paused
         self._pause.setText("Resume" if is_paused else "Pause")

@@ -19,8 +19,10 @@ from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, 
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources import find_source, sources
 from cnnstudio.data.sources.published.cifar10 import Cifar10
+from cnnstudio.data.sources.published.fashion_mnist import FashionMnist
 from cnnstudio.data.transfer.download import part_file
 from cnnstudio.gui.data.adding.panel import AddImages
+from cnnstudio.gui.data.data_sets import DataSets
 from cnnstudio.gui.data.dialog import DataDialog
 from cnnstudio.gui.data.source_row import SourceRow
 from cnnstudio.gui.widgets.progress import ProgressLine
@@ -175,6 +177,33 @@ def test_a_download_is_paused_and_resumed_where_it_was(
     assert started.wait(10)
     assert found == [0, 3_000_000]
     assert row(dialog, "cifar10").findChild(QPushButton, "pause").text() == "Pause"
+
+
+def test_what_is_done_about_a_paused_download_leaves_another_one_alone(
+    dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, ended = threading.Event(), threading.Event()
+    for source in (Cifar10, FashionMnist):
+        monkeypatch.setattr(source, "download", hanging_download(started, ended))
+    press(qtbot, dialog, "cifar10", "download")
+    assert started.wait(10)
+    press(qtbot, dialog, "cifar10", "pause")
+    qtbot.waitUntil(lambda: "Paused" in shown(dialog, "cifar10"))
+    started.clear()
+    ended.clear()
+    press(qtbot, dialog, "fashion_mnist", "download")
+    assert started.wait(10)
+    resume = row(dialog, "cifar10").findChild(QPushButton, "pause")
+    assert resume.text() == "Resume"
+    assert not resume.isEnabled()
+    press(qtbot, dialog, "cifar10", "cancel")
+    assert "cancel" not in buttons(dialog, "cifar10")
+    found = dialog.findChild(DataSets)
+    assert found is not None
+    assert found._task is not None
+    assert not found._task.is_cancelled
+    press(qtbot, dialog, "fashion_mnist", "cancel")
+    assert ended.wait(10)
 
 
 def test_a_paused_download_can_be_left_and_is_resumed_or_discarded_in_another_window(
