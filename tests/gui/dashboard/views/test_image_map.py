@@ -16,6 +16,7 @@ from cnnstudio.gui.compute.questions import Answer
 from cnnstudio.gui.dashboard.views.image_map import ImageMapView
 from cnnstudio.gui.dashboard.views.mistakes import MistakesView
 from cnnstudio.gui.dashboard.views.parts.image_map import widget as widget_module
+from cnnstudio.gui.dashboard.views.parts.image_map.groups import Groups
 from cnnstudio.gui.dashboard.views.parts.image_map.picking import nearest, next_in_direction, within
 from cnnstudio.gui.dashboard.views.parts.image_map.viewport import MAX_ZOOM, MapViewport
 from cnnstudio.gui.dashboard.views.parts.image_map.widget import ImageMap
@@ -76,6 +77,33 @@ def numbers_within(reading: EmbeddingReading, area: ImageMap, path: list[QPoint]
 def reading_of(view: ImageMapView) -> EmbeddingReading:
     assert view._reading is not None
     return view._reading
+
+
+# Another run
+
+
+def test_a_point_under_the_mouse_that_another_run_does_not_have_is_forgotten(qtbot: QtBot) -> None:
+    area = ImageMap()
+    qtbot.addWidget(area)
+    area.resize(300, 300)
+    area.show()
+    zooms: list[float] = []
+    area.zoom_changed.connect(lambda: zooms.append(area.zoom))
+
+    def show(count: int) -> None:
+        points = np.random.default_rng(0).normal(size=(count, 2)).astype(np.float32)
+        thumbnails = np.zeros((count, 3, 4, 4), np.uint8)
+        area.show_points(np.arange(count), points, thumbnails, lambda row: (f"Image {row}",))
+        area.show_groups(Groups("class", ("a",), np.zeros(count, np.intp)))
+
+    show(20)
+    area._hover(19)
+    area._zoom_by(2, QPointF(9, 9))
+    area.forget()
+    assert zooms[-1] == 1
+    show(5)
+    area.grab()
+    assert area._hovered == -1
 
 
 # Choosing

@@ -123,6 +123,7 @@ class ImageMap(Canvas):
         self._animation.stop()
         self._viewport.forget()
         self._numbers = np.zeros(0, np.int64)
+        self.zoom_changed.emit()
 
     def show_points(
         self,
@@ -144,6 +145,8 @@ class ImageMap(Canvas):
         if not same:
             self._chosen = np.zeros(len(points), bool)
             self._gesture = None
+            # The point under the mouse may not exist any more.
+            self._hovered = -1
             self._set_current(-1)
         if same and self.isVisible() and animations_enabled() and not np.array_equal(self._from, points):
             self._animation.start()
@@ -154,6 +157,8 @@ class ImageMap(Canvas):
         """Colors the points by group; those of hidden groups are neither seen nor chosen."""
         self._groups, self._hidden = groups, hidden
         self._visible = ~np.isin(groups.members, tuple(hidden))
+        if self._hovered >= 0 and not self._visible[self._hovered]:
+            self._hovered = -1
         if self.current >= 0 and not self._visible[self.current]:
             self._set_current(-1)
         self._repaint()
