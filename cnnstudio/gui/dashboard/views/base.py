@@ -335,7 +335,8 @@ class View(QWidget):
 
 def _run_of(readings: MomentReadings) -> object:
     """What is the same as long as the same run is on show."""
-    return readings.moment.folder or readings.moment.record
+    # Not the folder of the moment: epochs of a run that it has continued are in another one.
+    return readings.moment.record.folder or readings.moment.record
 
 
 def copy_image(view: View) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.dashboard.views.pins import pins_from_text, pins_to_text
+from cnnstudio.gui.runs.record import RunRecord
 from cnnstudio.gui.theme.theme import theme
+from tests.gui.canned import started
 from tests.gui.dashboard.views.canned_readings import FOLDER, Harness, record
 
 MakeHarness = Callable[[], Harness]
@@ -54,6 +57,23 @@ def test_a_pinned_view_is_pinned_in_the_next_window_once_its_run_is_shown(new_wi
     harness.settle()
     assert view.secondary.startswith("pinned · epoch 2")
     assert harness.group.view("viewConfusion").pinned_epoch is None
+
+
+def test_a_pin_stays_while_the_timeline_goes_to_epochs_of_the_run_that_was_continued(
+    new_window: MakeHarness,
+) -> None:
+    harness = new_window()
+    first = record(folder=Path("first"))
+    second = RunRecord(first.network)
+    second.continue_from(first)
+    second.feed([dataclasses.replace(started(run=str(FOLDER)), first_epoch=3)])
+    harness.cursor.show(second, is_live=False)
+    view = harness.panel("viewCalibration").view
+    view.pin(3)
+    harness.cursor.move_to(1)
+    assert harness.cursor.moment.folder == Path("first")
+    view.refresh()
+    assert view.pinned_epoch == 3
 
 
 def test_the_pins_of_another_run_are_forgotten(new_window: MakeHarness) -> None:
