@@ -410,9 +410,11 @@ class TryPanel(Panel):
         folder, batches, shown = moment.folder, self.images.batches, self._answers.epoch
         # The epoch whose answers are shown: it is one that was kept.
         epoch = epoch_to_ask(moment) if shown is None else shown
+        # While a file is chosen, a training goes on: what is known of the confidence may be of a later epoch.
+        rule = self.rule.rule
         path = choose_file(self, "Scores", "CSV table (*.csv)", ".csv")
         if path is not None and folder is not None:
-            self.saving.begin(path, folder, epoch, batches, self.rule.rule)
+            self.saving.begin(path, folder, epoch, batches, rule)
 
 
 def _button(object_name: str, text: str, description: str) -> QPushButton:

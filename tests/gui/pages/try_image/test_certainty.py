@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.cli.main import main
 from cnnstudio.data.sources import find_source
 from cnnstudio.gui.dashboard.views.base import ImagesToReview
+from cnnstudio.gui.pages.try_image import panel as panel_module
 from cnnstudio.gui.pages.try_image.certainty.coverage_curve import CoverageCurve
 from cnnstudio.gui.pages.try_image.certainty.rule import AnswerRule
 from cnnstudio.insight.instruments.not_sure import STEPS, NotSureReading
@@ -72,7 +73,9 @@ def reading() -> NotSureReading:
     return NotSureReading(1.0, answered, np.minimum(answered, 40), 0.1, 0.1, "validation images")
 
 
-def test_below_the_threshold_the_answer_is_not_sure(stage: Stage, run_folder: Path, tmp_path: Path) -> None:
+def test_below_the_threshold_the_answer_is_not_sure(
+    stage: Stage, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tried(stage, run_folder, photo(tmp_path / "image.png"))
     body, rule = stage.panel.body, stage.panel.rule
     rule.choose(0.0)
@@ -86,6 +89,17 @@ def test_below_the_threshold_the_answer_is_not_sure(stage: Stage, run_folder: Pa
     assert body.details.text().endswith(": below 100%")
     assert stage.rows[0].startswith(f"image.png: Not sure ({guess} ")
     assert body.bars.scores[0][0] == guess
+    # The scores are saved with the rule of the epoch that was shown when they were asked for.
+    known, orders = rule.rule, list[object]()
+
+    def choose(*_: object) -> Path:
+        rule.show_reading(None)
+        return tmp_path / "scores.csv"
+
+    monkeypatch.setattr(panel_module, "choose_file", choose)
+    monkeypatch.setattr(stage.panel.saving, "begin", lambda *order: orders.append(order[-1]))
+    stage.panel._on_save()
+    assert orders == [known]
 
 
 def test_the_chosen_threshold_is_remembered_and_the_command_line_uses_it(
