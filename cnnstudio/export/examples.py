@@ -30,7 +30,7 @@ def predict(path):
         image = RESIZED
         image = image.convert("L" if channels == 1 else "RGB")
     pixels = np.asarray(image, np.float32).reshape(1, height, width, channels).transpose(0, 3, 1, 2) / 255
-    logits = session.run(["logits"], {"pixels": pixels})[0][0]
+    LOGITS
     scores = np.exp(logits - logits.max())
     best = int(scores.argmax())
     return classes[best], float(scores[best] / scores.sum())
@@ -38,6 +38,12 @@ def predict(path):
 
 print(predict("image.png"))
 """
+
+_LOGITS = 'logits = session.run(["logits"], {"pixels": pixels})[0][0]'
+_LOGITS_WITH_FLIP = """\
+# As in the evaluation of the training: the mean of the image and its mirror image.
+    both = [pixels, np.ascontiguousarray(pixels[..., ::-1])]
+    logits = sum(session.run(["logits"], {"pixels": each})[0][0] for each in both) / 2"""
 
 _PYTORCH = """\
 import runpy
@@ -72,9 +78,14 @@ for name, values in weights.items():
 """
 
 
-def onnx_example(file: Path, resize: str) -> str:
-    """Classifies an image with ONNX Runtime; `resize` is how images are brought to the input's size."""
-    return _ONNX.replace("RESIZED", _RESIZED[resize]).replace("FILE", repr(str(file)))
+def onnx_example(file: Path, resize: str, *, flip: bool = False) -> str:
+    """Classifies an image with ONNX Runtime; `resize` is how images are brought to the input's size.
+
+    With `flip`, the logits of the image and its mirror image are averaged.
+    """
+    logits = _LOGITS_WITH_FLIP if flip else _LOGITS
+    code = _ONNX.replace("RESIZED", _RESIZED[resize]).replace("LOGITS", logits)
+    return code.replace("FILE", repr(str(file)))
 
 
 def pytorch_example(file: Path) -> str:

@@ -76,7 +76,7 @@ class Onnx(Exporter):
         verification.compare_in_fresh_process(_SCRIPT)
 
     def example(self, folder: Path, run: Run) -> str:
-        return onnx_example(folder / ONNX_FILE, run.resize)
+        return onnx_example(folder / ONNX_FILE, run.resize, flip=run.recipe.test_time_flip)
 
 
 def _with_normalization(model: Model) -> nn.Module:

@@ -277,6 +277,8 @@ class RunState:
             return
         self.training_step.include_unlocked()
         self._use_images()
+        self.use_features(progress, cancelled)
+        # Only now: a run that is stopped meanwhile begins the stage when it resumes, and says so then.
         self.emit(
             LayersUnlocked(
                 self.step,
@@ -286,7 +288,6 @@ class RunState:
                 count_trainable(self.model),
             )
         )
-        self.use_features(progress, cancelled)
 
     def _unlock(self, recipe: Recipe) -> list[Node]:
         """What is unlocked because the second stage begins, from top to bottom; nothing if it has begun."""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import runpy
+import sys
+from ast import literal_eval
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 
 from cnnstudio.data.sources import find_source
 from cnnstudio.export import exporters
+from cnnstudio.export.examples import onnx_example
 from cnnstudio.export.weights import model_metadata
 from cnnstudio.insight.predictions import predict
 from cnnstudio.interchange.reading import read_code
@@ -78,6 +83,32 @@ def test_a_run_that_averages_mirror_images_is_exported_so(tmp_path: Path) -> Non
     assert np.abs(found.numpy() - predict(model, pixels)).max() > 1e-4
     imported = read_code((tmp_path / "out" / "model.py").read_text())
     assert (imported.network.nodes, list(imported.notes)) == (run.network.nodes, [])
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_the_example_for_onnx_averages_mirror_images_where_the_run_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], flip: bool
+) -> None:
+    """The scores of this network are the first and the last pixel of the first row."""
+
+    class Session:
+        def __init__(self, *arguments: object, **options: object) -> None: ...
+
+        def get_modelmeta(self) -> SimpleNamespace:
+            return SimpleNamespace(custom_metadata_map={"classes": '["left", "right"]'})
+
+        def get_inputs(self) -> list[SimpleNamespace]:
+            return [SimpleNamespace(shape=["batch", 3, 2, 2])]
+
+        def run(self, names: object, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+            return [inputs["pixels"][:, 0, 0, :]]
+
+    monkeypatch.setitem(sys.modules, "onnxruntime", SimpleNamespace(InferenceSession=Session))
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.full((2, 2, 3), [[[255], [0]]], np.uint8)).save("image.png")
+    exec(onnx_example(tmp_path / "model.onnx", "stretch", flip=flip), {})
+    label, probability = literal_eval(capsys.readouterr().out)
+    assert (label, probability) == ("left", pytest.approx(0.5 if flip else 1 / (1 + np.exp(-1))))
 
 
 def test_without_the_images_an_export_says_nothing_about_it(run: Run, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from cnnstudio.design.network import Network
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, LayersUnlocked, event_from_json
 from cnnstudio.training.frozen.features import FrozenFeatures
+from cnnstudio.training.frozen.store import features_folder
 from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.optimization.schedule import learning_rates
 from cnnstudio.training.preflight.prepare import prepare
@@ -40,13 +42,15 @@ def locked() -> Network:
 class Training:
     """A training, and its weights after each epoch."""
 
-    def __init__(self, recipe: Recipe, folder: Path | None = None, stop_after: int = 0) -> None:
+    def __init__(
+        self, recipe: Recipe, folder: Path | None = None, stop_after: int = 0, *, at_once: bool = False
+    ) -> None:
         self.weights: dict[int, dict[str, Tensor]] = {}
         control = Control()
 
         def stop(event: Event) -> None:
             if isinstance(event, EpochEnded) and event.epoch == stop_after:
-                control.request_stop_after_epoch()
+                (control.request_stop if at_once else control.request_stop_after_epoch)()
 
         def keep(epoch: int, model: Model) -> None:
             self.weights[epoch] = {name: each.clone() for name, each in model.state_dict().items()}
@@ -112,6 +116,16 @@ def test_a_resumed_run_has_the_same_bits(tmp_path: Path, stop_after: int) -> Non
         assert torch.equal(resumed.weights[4][name], value), name
     events = [*begun.listener.of(LayersUnlocked), *resumed.listener.of(LayersUnlocked)]
     assert len(events) == 1
+
+
+def test_a_stage_that_is_stopped_while_it_is_prepared_begins_once(tmp_path: Path) -> None:
+    whole = Training(RECIPE)
+    shutil.rmtree(features_folder())
+    begun = Training(RECIPE, tmp_path / "run", 2, at_once=True)
+    resumed = Training(RECIPE, tmp_path / "run")
+    assert (len(begun.listener.of(LayersUnlocked)), len(resumed.listener.of(LayersUnlocked))) == (0, 1)
+    for name, value in whole.weights[4].items():
+        assert torch.equal(resumed.weights[4][name], value), name
 
 
 def test_each_stage_has_a_schedule_for_its_own_steps() -> None:
