@@ -72,6 +72,14 @@ def stamp_of(folder: Path, exporter: Exporter) -> Stamp | None:
     return tuple((each.st_size, each.st_mtime_ns) for each in found)
 
 
+def weights_state(run: Path | None) -> int | None:
+    """What changes whenever the run is trained on, so that an export is not called one of later weights."""
+    try:
+        return None if run is None else (run / "checkpoints").stat().st_mtime_ns
+    except (OSError, ValueError):
+        return None
+
+
 def describe_difference(error: ResultsDiffer) -> str:
     """`Differs by 0.3 on 12 of 1,000 images: nothing was written`."""
     images = f"{format_count(error.differing)} of {format_count(error.images)} images"

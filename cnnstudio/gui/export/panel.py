@@ -26,7 +26,7 @@ from cnnstudio.gui.compute.compute_task import ComputeTask
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.export.card import FormatCard
 from cnnstudio.gui.export.card_grid import CardGrid
-from cnnstudio.gui.export.outcomes import FormatOutcome, export_format, stamp_of
+from cnnstudio.gui.export.outcomes import FormatOutcome, export_format, stamp_of, weights_state
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, NameLabel, Panel
 from cnnstudio.interchange.interpreter.names import class_name
 from cnnstudio.runs.run import DESIGN_FILE
@@ -39,8 +39,8 @@ _BYTES_PER_PARAMETER = 4
 _HELP = "each file is compared with the model before it is kept"
 _INCLUDED = "The files contain the classes and the normalization."
 
-Key = tuple[Path | None, Path, str]
-"""Run, folder of the files and format."""
+Key = tuple[Path | None, int | None, Path, str]
+"""Run, state of its weights, folder of the files and format."""
 
 
 class ExportPanel(Panel):
@@ -225,7 +225,7 @@ class ExportPanel(Panel):
         return outcome.notes if outcome is not None else ()
 
     def _key(self, name: str) -> Key:
-        return self._run, self.target, name
+        return self._run, weights_state(self._run), self.target, name
 
     def _can_verify(self, name: str) -> bool:
         exporter = self._cards[name].exporter
@@ -248,11 +248,12 @@ class ExportPanel(Panel):
             return
         card = self._cards[name]
         had_focus = card.has_focus
-        self._outcomes.pop(self._key(name), None)
+        key = self._key(name)
+        self._outcomes.pop(key, None)
         self._tasks[name] = self._session.run_task(
             partial(export_format, self._run, card.exporter, self.target, verify),
-            partial(self._on_done, name),
-            lambda message: self._on_done(name, FormatOutcome(error=message)),
+            partial(self._on_done, name, key),
+            lambda message: self._on_done(name, key, FormatOutcome(error=message)),
             card.show_progress,
         )
         card.show_waiting()
@@ -260,11 +261,11 @@ class ExportPanel(Panel):
             card.take_focus()
         self.refresh()
 
-    def _on_done(self, name: str, outcome: FormatOutcome) -> None:
+    def _on_done(self, name: str, key: Key, outcome: FormatOutcome) -> None:
         card = self._cards[name]
         had_focus = card.has_focus
         self._tasks.pop(name, None)
-        self._outcomes[self._key(name)] = outcome
+        self._outcomes[key] = outcome
         self.refresh()
         if had_focus:
             card.take_focus()
@@ -273,7 +274,7 @@ class ExportPanel(Panel):
         task = self._tasks.get(name)
         if task is not None:
             task.cancel()
-            self._on_done(name, FormatOutcome(error="Canceled", is_cancelled=True))
+            self._on_done(name, self._key(name), FormatOutcome(error="Canceled", is_cancelled=True))
 
     def _on_browse(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Export folder", str(self.target))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -156,13 +157,23 @@ def test_files_that_will_be_replaced_are_listed_beforehand(panel: ExportPanel, t
 
 
 def test_files_changed_since_the_export_are_no_longer_called_verified(
-    panel: ExportPanel, qtbot: QtBot, tmp_path: Path
+    panel: ExportPanel, qtbot: QtBot, run: Path, tmp_path: Path
 ) -> None:
     press(qtbot, panel, "export_safetensors")
     qtbot.waitUntil(lambda: "✓" in state(panel, "safetensors"), timeout=60_000)
     field(panel).setText(str(tmp_path / "other"))
     assert state(panel, "safetensors") == "Not exported yet"
     field(panel).setText(str(tmp_path / "model"))
+    assert "✓" in state(panel, "safetensors")
+    # The run was trained on, so that it has other weights now.
+    trained = (run / "checkpoints").stat()
+    os.utime(run / "checkpoints", ns=(trained.st_atime_ns, trained.st_mtime_ns + 1_000_000))
+    panel.hide()
+    panel.show()
+    assert state(panel, "safetensors") == "Not exported yet"
+    assert "This will replace" in shown(panel)
+    os.utime(run / "checkpoints", ns=(trained.st_atime_ns, trained.st_mtime_ns))
+    panel.refresh()
     assert "✓" in state(panel, "safetensors")
     (tmp_path / "model" / "model.safetensors").write_bytes(b"another")
     panel.hide()
