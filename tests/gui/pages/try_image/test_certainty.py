@@ -19,7 +19,9 @@ from cnnstudio.data.sources import find_source
 from cnnstudio.gui.dashboard.views.base import ImagesToReview
 from cnnstudio.gui.pages.try_image import panel as panel_module
 from cnnstudio.gui.pages.try_image.certainty.coverage_curve import CoverageCurve
+from cnnstudio.gui.pages.try_image.certainty.nearest_strip import SimilarImages
 from cnnstudio.gui.pages.try_image.certainty.rule import AnswerRule
+from cnnstudio.insight.confidence.reference_images import NEIGHBORS
 from cnnstudio.insight.instruments.not_sure import STEPS, NotSureReading
 from cnnstudio.runs.epochs import snapshot_budget
 from cnnstudio.runs.epochs.thresholds import chosen_threshold
@@ -256,3 +258,12 @@ def test_a_threshold_belongs_to_its_run(qtbot: QtBot, tmp_path: Path) -> None:
     assert (rule.threshold, rule.is_chosen) == (0.9, True)
     rule.choose(None)
     rule.close()
+
+
+def test_similar_images_move_closer_together_where_there_is_less_room(qtbot: QtBot) -> None:
+    images = SimilarImages()
+    qtbot.addWidget(images)
+    for width in (600, 286):
+        images.resize(width, images.height())
+        assert images.area(NEIGHBORS - 1).right() <= width
+        assert images.area(0).right() < images.area(1).left()

@@ -72,7 +72,12 @@ class SimilarImages(Canvas):
 
     def area(self, place: int) -> QRectF:
         """Where a thumbnail is."""
-        return QRectF(2 + place * (SIDE + _GAP), 2, SIDE, SIDE)
+        return QRectF(2 + place * (SIDE + self._gap), 2, SIDE, SIDE)
+
+    @property
+    def _gap(self) -> float:
+        """Between two images; less of it in a narrow window."""
+        return min(max((self.width() - 4 - NEIGHBORS * SIDE) / (NEIGHBORS - 1), 2), _GAP)
 
     def _place_at(self, position: QPointF) -> int | None:
         places = range(len(self._pixmaps))
@@ -126,7 +131,7 @@ class SimilarImages(Canvas):
             painter.setFont(small.font)
             painter.setPen(theme().color("secondary"))
             name = plain_line(reading.classes[reading.labels[self._row, place]], _MAX_NAME)
-            text = small.elided(name, SIDE + _GAP - 4)
+            text = small.elided(name, int(SIDE + self._gap) - 2)
             x = area.center().x() - small.width(text) / 2
             painter.drawText(QPointF(max(x, 0.0), small.baseline(area.bottom() + _CAPTION / 2 + 1)), text)
         painter.end()
