@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
@@ -14,6 +14,8 @@ from cnnstudio.gui.widgets.labels import Panel
 
 NARROW = 1200
 """The width of the window below which pages fold."""
+LEAST = 1000
+"""A page that has folded fits into a window of this width."""
 MARGIN, GAP = 12, 8
 _MAX_SIZE = 20_000
 _NO_CONTENT = (QAbstractButton, QComboBox, QScrollArea)
@@ -38,6 +40,11 @@ class Page(QWidget):
         self._is_narrow: bool | None = None
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(MARGIN, 0, MARGIN, 0)
+
+    def minimumSizeHint(self) -> QSize:
+        # The panels of a wide window give way when it becomes narrow: their widths must not prevent that.
+        hint = super().minimumSizeHint()
+        return QSize(min(hint.width(), LEAST), hint.height())
 
     # To be overridden
 

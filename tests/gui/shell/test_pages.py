@@ -627,6 +627,21 @@ def test_in_a_narrow_window_the_palette_and_the_layers_are_rails(open_window: Op
     assert window.pages.train.strip.width() > 48
 
 
+def test_a_wide_window_becomes_narrow_at_once_on_every_page(open_window: OpenWindow) -> None:
+    window = open_window(1920, 1080)
+    for number in range(5):
+        window.pages.turn_to(number)
+        QApplication.processEvents()
+        window.resize(1024, 700)
+        QApplication.processEvents()
+        assert (window.width(), window.height()) == (1024, 700)
+        for panel in window.pages.current.panels:
+            if panel.isVisible():
+                assert panel.mapTo(window, QPoint(panel.width(), 0)).x() <= 1024 - 8
+        window.resize(1920, 1080)
+        QApplication.processEvents()
+
+
 def test_the_palette_stays_as_the_user_folded_it_in_windows_of_that_width(open_window: OpenWindow) -> None:
     window = open_window(1024, 700)
     palette = window.pages.design.layer_types
