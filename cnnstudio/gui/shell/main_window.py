@@ -25,6 +25,7 @@ from cnnstudio.gui.document.documents import Documents
 from cnnstudio.gui.document.project import Project, Question
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.experiments.actions import Experiments
+from cnnstudio.gui.pages.page import LEAST
 from cnnstudio.gui.pages.page_switch import PageSwitch
 from cnnstudio.gui.pages.pages import Pages
 from cnnstudio.gui.runs.follower import OpenedRun
@@ -114,7 +115,7 @@ class MainWindow(QMainWindow):
         return QSize(1440, 900)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(1000, 640)
+        return QSize(LEAST, 640)
 
     # Composition
 
@@ -139,6 +140,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self.bottom_bar)
         self.setCentralWidget(center)
         self.message_bar.float_over(self.pages, self)
+        self.message_bar.keep_clear(self.pages.data.queue)
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.tool_bar)
         self.diagnosis_messages = DiagnosisMessages(project, session, self.message_bar, self)
         self.class_weights_offer = ClassWeightsOffer(project, self.message_bar, self.settings, self)

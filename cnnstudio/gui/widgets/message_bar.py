@@ -83,6 +83,11 @@ class MessageBar(QFrame):
         self._area: QWidget | None = None
         self._slot: QWidget | None = None
         """The place of its own that it has in what lies over the area."""
+        self._clear: QWidget | None = None
+        """What it never covers."""
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.timeout.connect(self._place)
         self._reading = QTimer(self)
         self._reading.setSingleShot(True)
         self._reading.timeout.connect(self._on_read)
@@ -124,6 +129,12 @@ class MessageBar(QFrame):
         if self._slot is not None:
             self._slot.hide()
         self._slot = slot
+        self._place()
+
+    def keep_clear(self, panel: QWidget) -> None:
+        """Shows messages to the left of `panel`, at the right edge of the area, while it is visible."""
+        self._clear = panel
+        panel.installEventFilter(self)
         self._place()
 
     @property
@@ -268,7 +279,8 @@ class MessageBar(QFrame):
         if area is None or layout is None or window is None or self.isHidden():
             return
         room = self._slot if self._slot is not None else area
-        most = min(_MAX_WIDTH, room.width() - (2 if self._slot is not None else 4) * _MARGIN)
+        free = room.width() if self._slot is not None else self._free_width(area)
+        most = min(_MAX_WIDTH, free - (2 if self._slot is not None else 4) * _MARGIN)
         width = max(min(self._natural_width(), most), min(_MIN_WIDTH, most))
         # Inner layouts first: the outer one needs their new size hints.
         self._body.invalidate()
@@ -284,9 +296,16 @@ class MessageBar(QFrame):
             top = _SLOT_MARGIN
         else:
             top = max(area.height() - height - _LIFT, _MARGIN)
-        corner = room.mapTo(window, QPoint((room.width() - width) // 2, top))
+        corner = room.mapTo(window, QPoint((free - width) // 2, top))
         self.setGeometry(corner.x(), corner.y(), width, height)
         self.raise_()
+
+    def _free_width(self, area: QWidget) -> int:
+        """Of the area, up to what must not be covered."""
+        if self._clear is None or not self._clear.isVisible():
+            return area.width()
+        left = self._clear.mapToGlobal(QPoint(0, 0)).x() - area.mapToGlobal(QPoint(0, 0)).x()
+        return min(left, area.width()) if left >= _MIN_WIDTH else area.width()
 
     def _natural_width(self) -> int:
         metrics, lines = self._text.fontMetrics(), self._text.text().split("\n")
@@ -295,6 +314,9 @@ class MessageBar(QFrame):
         return widest + (self._button.sizeHint().width() + 8 if beside else 0) + 76
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() in (QEvent.Type.Resize, QEvent.Type.Move):
+        moved = (QEvent.Type.Resize, QEvent.Type.Move)
+        if event.type() in (*moved, QEvent.Type.Show, QEvent.Type.Hide) and not self.isHidden():
             self._place()
+            # Again when the panels in the area have their places.
+            self._settle.start()
         return False

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.widgets import message_bar
@@ -122,6 +131,36 @@ def test_a_floating_message_moves_nothing_and_stays_inside_its_area(qtbot: QtBot
         assert label.height() >= label.heightForWidth(label.width())
     window.resize(500, 300)
     assert area.geometry().contains(bar.geometry())
+
+
+def test_a_message_never_covers_a_panel_that_needs_its_keys(qtbot: QtBot) -> None:
+    window, area, bar, keys = QWidget(), QWidget(), MessageBar(), QWidget()
+    qtbot.addWidget(window)
+    column, row = QVBoxLayout(window), QHBoxLayout(area)
+    column.addWidget(area, 1)
+    row.addWidget(QWidget(), 1)
+    row.addWidget(keys)
+    keys.setFixedWidth(312)
+    keys.hide()
+    bar.float_over(area, window)
+    bar.keep_clear(keys)
+    window.resize(1280, 400)
+    with qtbot.waitExposed(window):
+        window.show()
+
+    def covers() -> bool:
+        return bar.geometry().right() >= keys.mapTo(window, QPoint(0, 0)).x()
+
+    bar.show_text("Long words on one subject " * 20, button="Do something about it")
+    middle = bar.geometry().center().x()
+    assert abs(middle - window.width() // 2) <= 1
+    keys.show()
+    qtbot.waitUntil(lambda: not covers())
+    for width in (1024, 1600):
+        window.resize(width, 400)
+        qtbot.waitUntil(lambda: not covers() and bar.width() >= 600)
+    keys.hide()
+    qtbot.waitUntil(lambda: abs(bar.geometry().center().x() - window.width() // 2) <= 1)
 
 
 def note(text: str, button: str = "") -> Message:
