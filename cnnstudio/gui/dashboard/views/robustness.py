@@ -19,7 +19,8 @@ from cnnstudio.insight.instruments.robustness import MAX_IMAGES, RobustnessReadi
 _LEGEND = "Strength 0 is the images as they are; point at a curve for its values"
 _COST = (
     f"Measuring robustness evaluates up to {MAX_IMAGES:,} validation images "
-    f"{1 + len(CORRUPTIONS) * STRENGTHS} times."
+    f"{1 + len(CORRUPTIONS) * STRENGTHS} times. If the run validates on the test images, this counts as a "
+    "look at the test set."
 )
 _BUTTON_PLACE = 0.6
 """Of the height of the view, below the sentence that stands in its middle."""
@@ -39,11 +40,13 @@ class RobustnessView(View):
     title = "Robustness"
     help = (
         "The network is evaluated on the same validation images again and again, each time a little more "
-        "blurred, noisy, compressed, darker or rotated. A curve that falls early is a weakness that images "
-        "in use will meet. Augmentation of that kind during training makes a network more robust."
+        "blurred, noisy, compressed, darker or rotated; if the run validates on the test images, this counts "
+        "as a look at the test set. A curve that falls early is a weakness that images in use will meet. "
+        "Augmentation of that kind during training makes a network more robust."
     )
     empty = (
-        "Shows how the network copes with blurred, noisy or dark images, once a run has completed an epoch."
+        "Shows how the network copes with blurred, noisy or dark images, once a run has completed an epoch. "
+        "If the run validates on the test images, this counts as a look at the test set."
     )
     order = 45
 

@@ -70,12 +70,25 @@ def test_measuring_is_cancelled_and_started_again_by_the_button(harness: Harness
 
     press(view)
     assert harness.answers.wanted == frozenset()
-    assert view.message == "Measuring robustness evaluates up to 1,000 validation images 26 times."
+    assert view.message == (
+        "Measuring robustness evaluates up to 1,000 validation images 26 times. If the run validates on the "
+        "test images, this counts as a look at the test set."
+    )
     assert view.button.text() == "Measure robustness"
 
     press(view)
     assert len(harness.answers.wanted) == 1
     assert view.button.text() == "Cancel"
+
+
+def test_it_says_beforehand_that_it_may_be_a_look_at_the_test_set(harness: Harness) -> None:
+    view = robustness(harness)
+    said = "if the run validates on the test images, this counts as a look at the test set."
+    for text in (view.message, view.help):
+        assert said.rstrip(".") in text.replace("If the run", "if the run")
+    harness.cursor.show(record(), is_live=True)
+    harness.settle()
+    assert said in view.message.replace("If the run", "if the run")
 
 
 def test_beside_a_training_nothing_is_measured_unasked(harness: Harness) -> None:
