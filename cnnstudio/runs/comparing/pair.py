@@ -15,7 +15,7 @@ from cnnstudio.insight.instruments.confusion import Confusion, ConfusionReading,
 from cnnstudio.runs.comparing.comparison import compare_trainings
 from cnnstudio.runs.comparing.seeds import find_seed_runs
 from cnnstudio.runs.errors import RunError
-from cnnstudio.runs.library.columns import data_name, describe_test
+from cnnstudio.runs.library.columns import data_name, test_text
 from cnnstudio.runs.library.summary import RunSummary, SummaryReader
 from cnnstudio.runs.run import Run, list_runs
 from cnnstudio.training.events import EpochEnded, Started
@@ -154,7 +154,7 @@ def _confusion(run: Run, summary: RunSummary) -> ConfusionReading | None:
 def _results(each: ComparedRun) -> dict[str, str]:
     summary, analysis = each.summary, analyze(each.run.network)
     return {
-        "Test accuracy": describe_test(summary).removeprefix("test accuracy ") or _ABSENT,
+        "Test accuracy": test_text(summary),
         "Best validation": _with_epoch(summary.best_accuracy, summary.best_epoch),
         "Last validation": _with_epoch(summary.last_accuracy, summary.last_epoch),
         "Time": format_duration(summary.seconds),
