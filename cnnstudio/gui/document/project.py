@@ -35,6 +35,10 @@ class ProjectState:
     dataset_name: str
 
 
+_DesignFile = tuple[Path | None, Network | None]
+"""The file of a design, and what it contains; None if there is none."""
+
+
 @dataclass(frozen=True)
 class Question:
     """A question to the user, and the action to run if it is confirmed."""
@@ -171,11 +175,13 @@ class Project(QObject):
         recipe: Recipe | None = None,
         dataset: str | None = None,
         merge: Hashable | None = None,
+        is_another: bool = False,
     ) -> None:
         """Replaces the network, as one undo step; the text `move Conv2D` appears as `Undo move Conv2D`.
 
         `select` holds the ids of the layers to select afterwards; `recipe` also replaces the recipe, and
-        `dataset` the data set. Consecutive edits with the same `merge` key become one step.
+        `dataset` the data set. Consecutive edits with the same `merge` key become one step. With
+        `is_another` the network is not what the file has become: it has no file yet, and undo restores that.
         """
         selection = self._selection if select is None else tuple(select)
         state = dataclasses.replace(
@@ -184,7 +190,7 @@ class Project(QObject):
             recipe=recipe or self.recipe,
             dataset_name=dataset or self.dataset_name,
         )
-        self._push(text, state, selection, merge)
+        self._push(text, state, selection, merge, is_another=is_another)
 
     def set_recipe(self, recipe: Recipe, *, merge: Hashable | None = None) -> None:
         """Replaces the recipe; one undo step."""
@@ -253,15 +259,28 @@ class Project(QObject):
         self._emit_file_changed()
 
     def _push(
-        self, text: str, state: ProjectState, selection: tuple[str, ...], merge: Hashable | None
+        self,
+        text: str,
+        state: ProjectState,
+        selection: tuple[str, ...],
+        merge: Hashable | None,
+        *,
+        is_another: bool = False,
     ) -> None:
         if state == self._state:
             self.select(selection)
             return
-        self.undo_stack.push(_Change(self, text, (self._state, self._selection), (state, selection), merge))
+        before, after = (self._state, self._selection), (state, selection)
+        self.undo_stack.push(_Change(self, text, before, after, merge, is_another=is_another))
 
-    def _set_state(self, state: ProjectState, selection: Iterable[str]) -> None:
-        """Sets the current state. Signals are emitted only after everything is consistent."""
+    def _set_state(
+        self, state: ProjectState, selection: Iterable[str], file: _DesignFile | None = None
+    ) -> None:
+        """Sets the current state, and the file if it is another. Signals are emitted only after everything is
+        consistent.
+        """
+        if file is not None:
+            self._path, self._saved = file
         old, self._state = self._state, state
         recipe_changed, dataset_changed = state.recipe != old.recipe, state.dataset_name != old.dataset_name
         network_changed = state.network is not old.network
@@ -280,7 +299,7 @@ class Project(QObject):
             self.recipe_changed.emit(state.recipe)
         if selection_changed:
             self.selection_changed.emit(self._selection)
-        if self.is_modified != self._emitted_is_modified:
+        if file is not None or self.is_modified != self._emitted_is_modified:
             self._emit_file_changed()
 
     def _analyze(self) -> None:
@@ -318,12 +337,16 @@ class _Change(QUndoCommand):
         before: tuple[ProjectState, tuple[str, ...]],
         after: tuple[ProjectState, tuple[str, ...]],
         merge: Hashable | None,
+        *,
+        is_another: bool = False,
     ) -> None:
         super().__init__(text)
         self._project = project
         self._before = before
         self._after = after
         self._merge = merge
+        self._other_file: _DesignFile | None = (None, None) if is_another else None
+        """That of the design that is not shown: after a step to another design, of the one before."""
 
     def id(self) -> int:
         return -1 if self._merge is None else _MERGING
@@ -350,4 +373,7 @@ class _Change(QUndoCommand):
     def _set(self, state: ProjectState, selection: tuple[str, ...], instead_of: ProjectState) -> None:
         if state.dataset_name == instead_of.dataset_name:
             state = dataclasses.replace(state, dataset_name=self._project.dataset_name)
-        self._project._set_state(state, selection)
+        file = self._other_file
+        if file is not None:
+            self._other_file = self._project.path, self._project.saved_network
+        self._project._set_state(state, selection, file)

@@ -171,6 +171,29 @@ def test_saving_makes_the_current_state_unmodified(qtbot: QtBot, tmp_path: Path)
     assert project.is_modified
 
 
+def test_a_step_to_another_design_leaves_its_file_and_undo_returns_to_it(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    project, paths = Project(), [tmp_path / "a.cnn.json", tmp_path / "b.cnn.json"]
+    first = with_layer(Network(), "Conv2D")
+    project.open_network(first, paths[0])
+    seen: list[object] = []
+    project.file_changed.connect(seen.append)
+    other = with_layer(Network(), "Flatten")
+    project.edit("start from another", other, is_another=True)
+    assert (project.path, project.is_modified, seen) == (None, True, [None])
+    project.undo_stack.undo()
+    assert (project.path, project.network, project.is_modified) == (paths[0], first, False)
+    assert seen[-1] == paths[0]
+    project.undo_stack.redo()
+    project.mark_saved(paths[1])
+    # Each of both goes on with its own file.
+    project.undo_stack.undo()
+    assert (project.path, project.is_modified) == (paths[0], False)
+    project.undo_stack.redo()
+    assert (project.path, project.network, project.is_modified) == (paths[1], other, False)
+
+
 def test_opening_a_design_clears_the_undo_stack(qtbot: QtBot, tmp_path: Path) -> None:
     project = Project()
     project.edit("add Conv2D", with_layer(project.network, "Conv2D"), select=["conv2d_1"])

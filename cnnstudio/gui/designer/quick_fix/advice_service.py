@@ -101,9 +101,9 @@ class AdviceService(QObject):
         self._update_later()
 
     def _on_file_changed(self, path: object) -> None:
-        if isinstance(path, Path) and path != self._path:
+        if path != self._path:
             # Saved under a new name: the dismissals apply to the new file as well.
-            self._path = path
+            self._path = path if isinstance(path, Path) else None
             self._store()
 
     def _stored(self) -> frozenset[str]:

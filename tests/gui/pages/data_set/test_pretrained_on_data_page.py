@@ -138,6 +138,7 @@ def test_the_offer_measures_both_starts_and_is_one_undo_step(
     card, project = page.images.card, window.project
     assert card.text.text().startswith("11 images per class are few.")
     before = project.network, project.recipe
+    project.mark_saved(balls.parent / "mine.cnn.json")
     click(qtbot, page, "measureExpectations")
     qtbot.waitUntil(lambda: page.pretrained.expected is not None, timeout=_PATIENCE_MS)
     assert card.text.text() == (
@@ -152,8 +153,12 @@ def test_the_offer_measures_both_starts_and_is_one_undo_step(
     assert (project.recipe, project.dataset_name) == (PRETRAINED, "balls")
     assert not project.analysis.problems
     assert not card.isVisible()
+    # The design is another one: saving it must not overwrite the file of that before.
+    assert project.path is None
+    assert window.message_bar.text.endswith("mine.cnn.json stays as it was: Save asks for a new name.")
     qtbot.mouseClick(window.message_bar.findChild(QPushButton, "messageButton"), Qt.MouseButton.LeftButton)
     assert (project.network, project.recipe) == before
+    assert project.path == balls.parent / "mine.cnn.json"
     assert card.isVisible()
 
     # What was measured is there the next time; a closed offer does not come back for these labels.

@@ -134,6 +134,7 @@ class PretrainedOffer(QObject):
             return
 
         def start() -> None:
+            before = project.path
             network = adapt_to_classes(template(EFFICIENTNET_LITE0.name).network, len(viewed.classes))
             project.edit(
                 "start from a pretrained network",
@@ -141,13 +142,14 @@ class PretrainedOffer(QObject):
                 select=(),
                 recipe=PRETRAINED,
                 dataset=viewed.name,
+                is_another=True,
             )
             text = (
                 f"The design is now {network.name} with a last layer for {len(viewed.classes):,} classes, "
                 "and the recipe is made for it. Press Train (F5) to train that layer."
             )
-            if project.path is not None:
-                text += f" Save as keeps {project.path.name} as it was."
+            if before is not None:
+                text += f" {before.name} stays as it was: Save asks for a new name."
             project_network = project.network
             holds = lambda: project.network is project_network  # noqa: E731
             self.message.emit(Message(text, button="Undo", action=project.undo_stack.undo, holds=holds))
