@@ -90,6 +90,8 @@ class Project(QObject):
         self._emitted_is_modified = False
         self._wants_to_train = False
         """Whether training was asked for since the network has changed."""
+        self.is_stepping = False
+        """Whether a step is being done, undone or redone: who edits then would mix up the steps."""
         self.undo_stack = QUndoStack(self)
         self.undo_stack.setUndoLimit(UNDO_STEPS)
 
@@ -376,4 +378,8 @@ class _Change(QUndoCommand):
         file = self._other_file
         if file is not None:
             self._other_file = self._project.path, self._project.saved_network
-        self._project._set_state(state, selection, file)
+        self._project.is_stepping = True
+        try:
+            self._project._set_state(state, selection, file)
+        finally:
+            self._project.is_stepping = False

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cnnstudio.design import edits
+from cnnstudio.design.adaptation import adapt_to_classes
 from cnnstudio.design.network import Network
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.start_from.fit_classes import FitClasses
@@ -40,6 +41,20 @@ def test_a_chosen_data_set_changes_the_last_layer_as_one_undo_step() -> None:
     assert stage.units == 3
     stage.project.set_dataset("others", 5)
     assert stage.units == 5
+
+
+def test_undoing_a_step_with_another_data_set_brings_back_the_design_as_it_was() -> None:
+    stage = Stage(tiny())
+    stage.project.set_dataset("photos", 7)
+    stage.project.open_network(PRETRAINED, Path("mine.cnn.json"))
+    stage.project.edit("start anew", adapt_to_classes(PRETRAINED, 5), dataset="others")
+    stack = stage.project.undo_stack
+    stack.undo()
+    assert stage.project.network is PRETRAINED
+    assert (stack.count(), stack.index()) == (1, 0)
+    stack.redo()
+    assert stage.units == 5
+    assert stage.messages == []
 
 
 def test_a_design_that_is_opened_stays_as_it_is_until_another_data_set_is_chosen() -> None:

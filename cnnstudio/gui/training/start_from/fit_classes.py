@@ -28,7 +28,9 @@ class FitClasses(QObject):
         seen = self._project.dataset_name, self._project.classes
         if seen != self._seen:
             self._seen = seen
-            self._fit()
+            # A step that changes the data set, such as one that is undone, has its own network.
+            if not self._project.is_stepping:
+                self._fit()
 
     def _fit(self) -> None:
         from cnnstudio.design.adaptation import adapt_to_classes
