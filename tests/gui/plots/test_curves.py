@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QImage, QWheelEvent
+from PySide6.QtGui import QImage, QPainter, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -592,3 +592,22 @@ def test_logarithmic_axes_have_round_numbers(
 def test_large_values_in_the_legend_have_separated_thousands() -> None:
     assert [METRIC["loss"].format(value) for value in (0.5912, 999.9, 1234.4)] == ["0.591", "1,000", "1,234"]
     assert METRIC["gradient_norm"].format(54_321.0) == "54,321"
+
+
+def test_a_long_number_at_the_end_of_the_epochs_is_not_cut(view: LearningView) -> None:
+    history = RunHistory()
+    history.feed(run_events(epochs=5, planned=4_000))
+    view.show_history(history, 4_000, live=True)
+    view.grab()
+    plots = [each.plot for each in (view.loss, view.accuracy) if each.plot.epoch_axis.style["showValues"]]
+    for plot in plots:
+        image = QImage(900, 420, QImage.Format.Format_RGB32)
+        painter = QPainter(image)
+        specs = plot.epoch_axis.generateDrawSpecs(painter)
+        painter.end()
+        assert specs is not None
+        rect, _, text = specs[2][-1]
+        place = plot.mapFromScene(plot.epoch_axis.mapRectToScene(rect)).boundingRect()
+        assert text == "4,000"
+        assert place.right() <= plot.viewport().width()
+    assert plots

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF
+from PySide6.QtGui import QPainter
 
 _AXIS_STEPS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 _LOG_STEPS = (1.0, 2.0, 5.0, 10.0)
@@ -15,7 +17,12 @@ _MAX_DECADES = 12
 _DISTANCE = {"left": 24, "bottom": 32}
 """Pixels between two labels, at least."""
 
+OVERHANG = 8
+"""Pixels to the right of the axis of epochs, in which half of its last label stands."""
+
 Range = tuple[float, float]
+TickText = tuple[QRectF, int, str]
+"""Where a label stands, its alignment and its text."""
 
 
 class Axis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
@@ -47,7 +54,15 @@ class Axis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
 
     def boundingRect(self) -> QRectF:
         # The labels at both ends extend beyond the axis; pyqtgraph would omit them.
-        return QRectF(super().boundingRect()).adjusted(-14, -8, 14, 8)
+        return QRectF(super().boundingRect()).adjusted(-14, -8, 32, 8)
+
+    def generateDrawSpecs(self, painter: QPainter) -> tuple[Any, Any, list[TickText]] | None:
+        specs: tuple[Any, Any, list[TickText]] | None = super().generateDrawSpecs(painter)
+        if specs is None or self.orientation != "bottom":
+            return specs
+        line, ticks, texts = specs
+        end = self.size().width() + OVERHANG
+        return line, ticks, [(_ending_before(end, rect), flags, text) for rect, flags, text in texts]
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         if self.is_log:
@@ -59,6 +74,11 @@ class Axis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
         if 0 < spacing < 0.001:
             return [short_number(value) for value in values]
         return [f"{value:,.{_decimals(spacing)}f}" for value in values]
+
+
+def _ending_before(end: float, rect: QRectF) -> QRectF:
+    """A long label at the end of the axis is moved to the left, where it would be cut."""
+    return rect.translated(min(end - rect.right(), 0.0), 0.0)
 
 
 def _decimals(spacing: float) -> int:

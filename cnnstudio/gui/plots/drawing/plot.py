@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QPushButton
 
-from cnnstudio.gui.plots.drawing.axes import Axis, Range
+from cnnstudio.gui.plots.drawing.axes import OVERHANG, Axis, Range
 from cnnstudio.gui.plots.drawing.flags import HEIGHT as FLAG_HEIGHT
 from cnnstudio.gui.plots.drawing.flags import Flag, flag_at, lay_out, paint_card, paint_flags
 from cnnstudio.gui.plots.drawing.foreground import BOTTOM, Crosshair, Foreground
@@ -128,7 +128,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         self.epoch_axis.setStyle(showValues=self._has_epochs)
         self.epoch_axis.setHeight(BOTTOM if self._has_epochs else 6)
         top = FLAG_HEIGHT + 4 if self.has_flags else 7
-        self.getPlotItem().layout.setContentsMargins(0, top, 8, 0)
+        self.getPlotItem().layout.setContentsMargins(0, top, OVERHANG, 0)
         self.reset_button.setFont(small)
         self.mark_stale()
 
