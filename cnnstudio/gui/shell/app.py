@@ -95,9 +95,16 @@ def create_window(path: str | Path | None = None) -> MainWindow:
 
 
 def _still_new(window: MainWindow) -> Callable[[], bool]:
-    """Whether the user still looks at the first design: later, the offer would only cover what they do."""
-    network, pages = window.project.network, window.pages
-    return lambda: window.project.network is network and pages.currentIndex() in (pages.DESIGN, pages.DATA)
+    """Whether the user still looks at the first design: later, the offer would only cover what they do.
+
+    Whoever has chosen another data set has no need of it.
+    """
+    network, name, pages = window.project.network, window.project.dataset_name, window.pages
+    return lambda: (
+        window.project.network is network
+        and window.project.dataset_name == name
+        and pages.currentIndex() in (pages.DESIGN, pages.DATA)
+    )
 
 
 def _restore(window: MainWindow) -> None:

@@ -412,3 +412,10 @@ def test_an_unreadable_run_shows_an_error_and_keeps_the_design(
     window = open_window(tmp_path)
     assert window.message_bar.text
     assert window.project.network == templates()["lesson-32"].network
+
+
+def test_the_offer_of_cifar10_goes_when_another_data_set_is_chosen(open_window: OpenWindow) -> None:
+    window = open_window()
+    assert "CIFAR-10" in window.message_bar.text
+    window.project.set_dataset("shapes_easy", 10)
+    assert window.message_bar.text == ""
