@@ -77,11 +77,11 @@ class _Delegate(RowsDelegate[TriedRow]):
         thumbnail = self.pixmap(image, image.pixels)
         paint_image(painter, QRectF(left, area.top() + 4, _SIDE, _SIDE), thumbnail)
         left += _SIDE + _GAP
-        self._paint_answer(painter, answer, QRectF(left, area.top() + 5, area.right() - left - 4, 20))
+        self._paint_answer(painter, answer, QRectF(left, area.top() + 5, area.right() - left - _GAP, 20))
         small = text_metrics(theme().font("help"))
         painter.setFont(small.font)
         painter.setPen(theme().color("secondary"))
-        name = small.elided(plain_line(image.source.name), int(area.right() - left - 4))
+        name = small.elided(plain_line(image.source.name), int(area.right() - left - _GAP))
         painter.drawText(int(left), small.baseline(area.top() + 34), name)
 
     def _paint_answer(self, painter: QPainter, answer: Answered | None, area: QRectF) -> None:

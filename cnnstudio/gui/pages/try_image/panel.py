@@ -56,7 +56,7 @@ _HOW = "Or open files or a folder, or paste with Ctrl+V. The network answers wit
 _NO_RUN = "Train a network, or open a run, to try it on an image"
 _LATER = "The images that you have opened are tried as soon as there is a run."
 _FIRST_EPOCH = "The network answers as soon as its first epoch has ended."
-_AFTER_TRAINING = "Available when the training has ended"
+_AFTER_TRAINING = "Available after training"
 _SHOWS_PROGRESS = 64
 """Images that wait to be read."""
 

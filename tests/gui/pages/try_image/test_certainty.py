@@ -235,7 +235,7 @@ def test_beside_a_training_nothing_is_computed_for_it(stage: Stage, tmp_path: Pa
     stage.panel.try_paths([photo(tmp_path / "image.png")])
     stage.session.start(TINY, str(images), Recipe("quick", epochs=9_000, batch_size=8))
     stage.wait(lambda: stage.panel.head.secondary.full_text.startswith("weights of epoch"))
-    assert stage.panel.body.threshold.hint.full_text == "Available when the training has ended"
+    assert stage.panel.body.threshold.hint.full_text == "Available after training"
     instruments = {each.instrument for each in stage.requests._wanted}
     assert not instruments & {"not_sure", "nearest"}
     stage.session.stop()
@@ -267,3 +267,13 @@ def test_similar_images_move_closer_together_where_there_is_less_room(qtbot: QtB
         images.resize(width, images.height())
         assert images.area(NEIGHBORS - 1).right() <= width
         assert images.area(0).right() < images.area(1).left()
+
+
+def test_where_there_is_room_similar_images_stand_apart_for_the_names_below_them(qtbot: QtBot) -> None:
+    images = SimilarImages()
+    qtbot.addWidget(images)
+    images.resize(380, 68)
+    assert images.area(1).left() - images.area(0).left() == 76
+    assert images.area(4).right() <= 380
+    images.resize(2_000, 68)
+    assert images.area(1).left() - images.area(0).left() == 84

@@ -27,6 +27,8 @@ ROW_HEIGHT = 83
 _IMAGE, _MARGIN = 56, 16
 _LABEL_WIDTH, _BAR_HEIGHT = 64, 6
 _MAX_NAME = 60
+_NAME_SHARE = 0.6
+"""Of the width that a name and its bar have: at 1280 pixels `automobile` is not cut."""
 NEAREST = 3
 _WITH_NEAREST = 500
 """The width of a row that has room for the similar images."""
@@ -134,7 +136,7 @@ class _Delegate(RowsDelegate[MistakeRow]):
         names = text_metrics(style.font("strong" if label == "predicted" else "content"))
         left = area.left() + _LABEL_WIDTH
         free = area.right() - left - number_width - 12
-        name_width = min(max(free * 0.45, 60.0), 220.0)
+        name_width = min(max(free * _NAME_SHARE, 60.0), 220.0)
         painter.setFont(small.font)
         painter.setPen(style.color("secondary"))
         painter.drawText(QPointF(area.left(), small.baseline(middle)), label)

@@ -19,6 +19,8 @@ from cnnstudio.insight.instruments.nearest import NearestReading
 SIDE = 48
 _GAP, _CAPTION = 12, 16
 _MAX_NAME = 40
+_MAX_PITCH = 84
+"""From one thumbnail to the next, in pixels, at most."""
 
 
 class SimilarImages(Canvas):
@@ -72,12 +74,12 @@ class SimilarImages(Canvas):
 
     def area(self, place: int) -> QRectF:
         """Where a thumbnail is."""
-        return QRectF(2 + place * (SIDE + self._gap), 2, SIDE, SIDE)
+        return QRectF(2 + place * self._pitch, 2, SIDE, SIDE)
 
     @property
-    def _gap(self) -> float:
-        """Between two images; less of it in a narrow window."""
-        return min(max((self.width() - 4 - NEIGHBORS * SIDE) / (NEIGHBORS - 1), 2), _GAP)
+    def _pitch(self) -> int:
+        """From one image to the next: less in a narrow window, more where names have room below them."""
+        return min(max(self.width() // NEIGHBORS, SIDE + 2), _MAX_PITCH)
 
     def _place_at(self, position: QPointF) -> int | None:
         places = range(len(self._pixmaps))
@@ -131,7 +133,7 @@ class SimilarImages(Canvas):
             painter.setFont(small.font)
             painter.setPen(theme().color("secondary"))
             name = plain_line(reading.classes[reading.labels[self._row, place]], _MAX_NAME)
-            text = small.elided(name, int(SIDE + self._gap) - 2)
+            text = small.elided(name, self._pitch - 2)
             x = area.center().x() - small.width(text) / 2
             painter.drawText(QPointF(max(x, 0.0), small.baseline(area.bottom() + _CAPTION / 2 + 1)), text)
         painter.end()
