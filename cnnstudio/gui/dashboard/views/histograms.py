@@ -123,9 +123,12 @@ class HistogramsView(View):
         self.plot.show_histograms(self._histograms, epoch, token)
         current = self.plot.current
         details = "" if current is None else describe_histogram(current)
+        # The epoch stands below the plot, too, and the place beside the choice is narrow.
+        shown = details.removeprefix(f"Epoch {epoch}: ")
         if series.pending:
-            details += f" · {pluralize(series.pending, 'epoch')} to load…"
-        self._details.set_full_text(details)
+            pending = f" · {pluralize(series.pending, 'epoch')} to load…"
+            details, shown = details + pending, shown + pending
+        self._details.set_full_text(shown)
         self.plot.setAccessibleDescription(details)
 
     def table(self) -> Table:
