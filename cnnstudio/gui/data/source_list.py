@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from cnnstudio.core.formatting import format_count, screen_reader_text
@@ -38,6 +38,11 @@ class SourceList(QListWidget):
         self._sources: dict[str, Source] = {}
         self.currentItemChanged.connect(self._on_current_changed)
         theme().changed.connect(self._on_theme_changed)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # What stands below the list comes when a data set is chosen: its row stays in sight.
+        self.scrollToItem(self.currentItem())
 
     def refresh(self) -> None:
         """Lists the data sets that there are now; the chosen one stays."""

@@ -70,6 +70,10 @@ class ResultView(Panel):
         self._layers.setRootIsDecorated(True)
         self._layers.setIndentation(18)
         self._layers.setSelectionMode(QTreeWidget.SelectionMode.SingleSelection)
+        # Above the shapes, which end at the right.
+        self._layers.headerItem().setTextAlignment(
+            1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        )
         head = self._layers.header()
         head.setStretchLastSection(False)
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -260,5 +260,6 @@ class _ColumnHeaders(QWidget):
     def _put(self, part: QWidget, right: int | None) -> None:
         part.setVisible(right is not None)
         if right is not None:
-            size = part.sizeHint()
-            part.setGeometry(QRect(QPoint(right - size.width(), (self.height() - size.height()) // 2), size))
+            # All are as high, so that words and buttons stand on one line.
+            width = part.sizeHint().width()
+            part.setGeometry(right - width, 0, width, self.height())
