@@ -8,7 +8,9 @@ loaded, and `take` imports it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar, TypeVar
@@ -42,6 +44,25 @@ Taking = Generator[float, None, Reading]
 
 SLICE_SECONDS = 0.008
 """What a slice aims at; it should not take more than 0.01 s, because a training waits meanwhile."""
+LONG_SLICE_SECONDS = 0.1
+"""The same while nothing waits: few images at a time take longer, above all on a busy machine."""
+
+_seconds = ContextVar("seconds", default=SLICE_SECONDS)
+
+
+def slice_seconds() -> float:
+    """What a slice aims at now."""
+    return _seconds.get()
+
+
+@contextmanager
+def long_slices() -> Iterator[None]:
+    """Slices that are worked on meanwhile are long ones: no training waits for them."""
+    token = _seconds.set(LONG_SLICE_SECONDS)
+    try:
+        yield
+    finally:
+        _seconds.reset(token)
 
 
 class InstrumentError(UserError):

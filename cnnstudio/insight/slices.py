@@ -15,6 +15,7 @@ from cnnstudio.insight.instrument import (
     Probabilities,
     Subject,
     pixels_of,
+    slice_seconds,
 )
 from cnnstudio.training.evaluation import evaluation_mode, predict_logits
 from cnnstudio.training.model import Model
@@ -26,6 +27,8 @@ _FIRST_COUNT = 4
 _MAX_GROWTH = 4
 """Times that a slice may be larger than the one before, since the time of a small one is mostly overhead."""
 _MAX_COUNT = 1024
+_MAX_LONG_COUNT = 128
+"""Images of a slice that takes longer than SLICE_SECONDS, for the sake of memory."""
 
 
 def probabilities(model: Model, subject: Subject) -> Generator[float, None, Probabilities]:
@@ -69,17 +72,23 @@ def in_slices(
     the limits `done` where this is only a part of the work.
     """
     results: list[_Result] = []
-    count, start = _FIRST_COUNT, 0
+    count, start, one = _FIRST_COUNT, 0, 0.0
     while start < total:
+        if one:
+            # Now, not after the slice before: a training may have begun since.
+            count = min(max(_fitting_count(one), 1), _MAX_GROWTH * count, _MAX_COUNT)
         stop = min(start + count, total)
         began = time.perf_counter()
         results.append(compute(slice(start, stop)))
-        seconds = max(time.perf_counter() - began, 1e-6)
-        fitting = int((stop - start) * SLICE_SECONDS / seconds)
-        count = min(max(fitting, 1), _MAX_GROWTH * count, _MAX_COUNT)
+        one = max(time.perf_counter() - began, 1e-6) / (stop - start)
         start = stop
         yield done[0] + start / total * (done[1] - done[0])
     return results
+
+
+def _fitting_count(seconds: float) -> int:
+    """How many images fit into a slice, if each takes so long."""
+    return max(int(SLICE_SECONDS / seconds), min(int(slice_seconds() / seconds), _MAX_LONG_COUNT))
 
 
 def predict_probabilities(model: Model, images: np.ndarray, flip: bool = False) -> Probabilities:

@@ -249,8 +249,10 @@ class InstrumentRequests(QObject):
 
     def _on_progress(self, request: ReadingRequest, done: float) -> None:
         if request in self._computing.values():
-            self._progress[request] = done
-            self.changed.emit()
+            before, self._progress[request] = self._progress.get(request), done
+            # Views show it in percent, and drawing them again takes time from what computes.
+            if before is None or int(100 * before) != int(100 * done):
+                self.changed.emit()
 
     def _remember(self, question: Question, answer: Answer) -> None:
         self._cache[question] = answer

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.logs import describe_internal_error
 from cnnstudio.core.progress import CancelFunction
-from cnnstudio.insight.instrument import Taking
+from cnnstudio.insight.instrument import Taking, long_slices
 from cnnstudio.insight.reading import Reading
 from cnnstudio.runs.epochs.inspection import Inspector, ReadingRequest
 
@@ -73,8 +73,10 @@ class ReadingService:
 
     def run(self, cancelled: CancelFunction) -> None:
         """Serves everything that is wanted, until `cancelled`; the next call continues what was begun."""
-        while self.is_pending and not cancelled():
-            self.advance()
+        # No training waits between two slices, so that they may be long.
+        with long_slices():
+            while self.is_pending and not cancelled():
+                self.advance()
 
     def forget(self) -> None:
         """Frees the memory of what was computed, if nothing is wanted."""

@@ -116,10 +116,14 @@ class MistakesView(View):
         """The training images that are most similar to those of the list; not beside a training."""
         images = reading.unsure_images if self.lists.index == _UNSURE else reading.mistake_images
         if readings.moment.is_live or epoch is None or not len(images):
+            self.list.show_awaited("")
             return None
         if self._asked is None or self._asked[:2] != (reading, self.lists.index):
             self._asked = reading, self.lists.index, OwnImages(images)
-        found = readings.ask_at(epoch, "nearest", own_images=self._asked[2]).reading
+        answer = readings.ask_at(epoch, "nearest", own_images=self._asked[2])
+        done = "" if answer.progress is None else f" {100 * answer.progress:.0f}%"
+        self.list.show_awaited(f"Comparing…{done}" if answer.is_pending else "")
+        found = answer.reading
         return found if isinstance(found, NearestReading) else None
 
     def _on_nearest_opened(self, found: object) -> None:

@@ -78,11 +78,16 @@ def test_the_list_is_there_before_they_are_known_and_keeps_its_choice(harness: H
     harness.answers.respond = respond
     view = shown(harness)
     assert view.list.rows[0].nearest == ()
+    assert view.list.awaited == "Comparing… 50%"
+    awaiting = view.list.grab().toImage()
+    view.list.show_awaited("")
+    assert view.list.grab().toImage() != awaiting
     view.list.choose((view.list.rows[3].index,))
     harness.answers.respond = known
     harness.answers.changed.emit()
     harness.settle()
     assert len(view.list.rows[0].nearest) == 3
+    assert view.list.awaited == ""
     assert view.list.current is view.list.rows[3]
 
 

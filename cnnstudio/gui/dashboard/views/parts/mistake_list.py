@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPixmap
 
 from cnnstudio.core.formatting import format_percent
 from cnnstudio.gui.dashboard.views.parts.rows_list import RowsDelegate, RowsView
@@ -88,6 +88,8 @@ class MistakeRow:
 
 class _Delegate(RowsDelegate[MistakeRow]):
     height = ROW_HEIGHT
+    awaited = ""
+    """What stands in the place of similar images that are not known yet; empty where none are awaited."""
 
     def paint_row(self, painter: QPainter, row: MistakeRow, rect: QRectF) -> None:
         style = theme()
@@ -111,11 +113,15 @@ class _Delegate(RowsDelegate[MistakeRow]):
         for place, (image, _) in enumerate(row.nearest[:NEAREST]):
             key = (*row.nearest_rows[place : place + 1], image.tobytes())
             paint_image(painter, nearest_area(rect, place), self.pixmap(key, image))
+        is_awaited = bool(self.awaited) and not row.nearest
+        for place in range(NEAREST if is_awaited else 0):
+            paint_image(painter, nearest_area(rect, place), QPixmap())
         small = text_metrics(theme().font("help"))
         painter.setFont(small.font)
         painter.setPen(theme().color("secondary"))
         first, last = nearest_area(rect, 0), nearest_area(rect, NEAREST - 1)
-        text = small.elided(plain_line(row.similar, _MAX_NAME), int(last.right() - first.left()))
+        similar = self.awaited if is_awaited else plain_line(row.similar, _MAX_NAME)
+        text = small.elided(similar, int(last.right() - first.left()))
         painter.drawText(QPointF(first.left(), small.baseline(first.bottom() + 10)), text)
 
     def _paint_lines(self, painter: QPainter, row: MistakeRow, area: QRectF) -> None:
@@ -205,6 +211,17 @@ class MistakeList(RowsView[MistakeRow]):
         self._delegate.forget_images()
         if before is not None:
             self.choose((before.index,))
+
+    @property
+    def awaited(self) -> str:
+        """What stands in the places of similar images that are not known yet, `Comparing… 40%`."""
+        return self._delegate.awaited
+
+    def show_awaited(self, text: str) -> None:
+        """Shows that the similar images are awaited; empty if they are not."""
+        if text != self._delegate.awaited:
+            self._delegate.awaited = text
+            self.viewport().update()
 
     @property
     def current(self) -> MistakeRow | None:
