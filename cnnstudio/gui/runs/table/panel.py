@@ -30,7 +30,7 @@ _EMPTY = "No runs yet. Press Train (F5), or open a run from File ▸ Open."
 _NOTHING_FOUND = "No run matches the filter. Press Esc to clear it."
 _HINT = "Enter shows the run · Esc closes"
 _HINT_FOR_ONE = "Choose another run to compare"
-_WIDE = 1000
+_WIDE = 1150
 """The width from which the hint has room beside the buttons."""
 
 
