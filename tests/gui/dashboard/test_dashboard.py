@@ -295,6 +295,7 @@ def test_a_damaged_snapshot_leaves_the_curves(harness: Harness, run_folder: Path
     harness.qtbot.waitUntil(
         lambda: "snapshot of epoch 2 is damaged" in harness.dashboard.feature_maps.grid.hint
     )
+    assert harness.dashboard.feature_maps.grid.hint_tone == "wrong"
     assert harness.dashboard.learning.loss.legend.text
 
 

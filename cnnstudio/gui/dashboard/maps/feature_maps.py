@@ -238,15 +238,15 @@ class FeatureMapsView(QWidget):
             image = to_qimage(self._pixels[maps.image]) if maps.image < len(self._pixels) else QImage()
             self.enlarged.show_map(maps, index, levels, image, report, size, self.colors.value)
 
-    def show_nothing(self, network: Network, node_id: str, hint: str) -> None:
-        """Shows a hint instead of the maps of a layer."""
-        self.show_hint(f"Feature maps of {describe_layer(network, node_id)}", hint)
+    def show_nothing(self, network: Network, node_id: str, hint: str, *, is_error: bool = False) -> None:
+        """Shows a hint instead of the maps of a layer, or why there are none."""
+        self.show_hint(f"Feature maps of {describe_layer(network, node_id)}", hint, is_error=is_error)
 
-    def show_hint(self, title: str, hint: str) -> None:
+    def show_hint(self, title: str, hint: str, *, is_error: bool = False) -> None:
         """Shows a hint instead of maps."""
         self._controls.hide()
         self._stack.setCurrentIndex(0)
-        self.grid.show_hint(plain_line(hint))
+        self.grid.show_hint(plain_line(hint), is_error=is_error)
         self.grid.setAccessibleDescription(plain_line(hint))
         # Last: who hears that the heading has changed reads the rest too.
         self.heading.show_texts(title)

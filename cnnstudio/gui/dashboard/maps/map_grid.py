@@ -69,6 +69,8 @@ class MapGrid(ScrollingCanvas):
         self._levels = np.empty((0, 1, 1), np.uint8)
         self._classes: tuple[str, ...] = ()
         self._hint = ""
+        self.hint_tone = "secondary"
+        """The token of the hint's color."""
         self._grid: Grid | None = None
         theme().changed.connect(self._on_theme_changed)
 
@@ -152,9 +154,10 @@ class MapGrid(ScrollingCanvas):
         self._zoom = min(max(zoom, 1.0), _LARGEST_ZOOM)
         self._arrange()
 
-    def show_hint(self, hint: str) -> None:
-        """Shows a hint instead of maps."""
+    def show_hint(self, hint: str, *, is_error: bool = False) -> None:
+        """Shows a hint instead of maps, or why there are none."""
         self._maps, self._hint = None, hint
+        self.hint_tone = "wrong" if is_error else "secondary"
         self._arrange()
 
     @property
@@ -221,7 +224,7 @@ class MapGrid(ScrollingCanvas):
     def _paint(self, painter: QPainter) -> None:
         if self._maps is None:
             painter.setFont(theme().font("help"))
-            painter.setPen(theme().color("secondary"))
+            painter.setPen(theme().color(self.hint_tone))
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(self.viewport().rect().adjusted(8, 0, -8, 0), int(flags), self._hint)
         elif self._grid is None:

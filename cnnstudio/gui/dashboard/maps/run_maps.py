@@ -156,7 +156,7 @@ class RunMaps(FeatureMapsView):
             self._show(sent, _describe_moment(sent_epoch))
         elif loaded.maps is None:
             hint = loaded.problem or "No feature maps were saved for this layer"
-            self.show_nothing(record.network, layer, hint)
+            self.show_nothing(record.network, layer, hint, is_error=bool(loaded.problem))
         else:
             # At the end too: the last epochs of a short or interrupted run may have no saved maps.
             self._show(loaded.maps, describe_moment(moment, loaded.epoch, word="after epoch", always=True))

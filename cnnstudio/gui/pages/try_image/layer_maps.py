@@ -67,7 +67,7 @@ class LayerMaps(QWidget):
         maps = answer.reading
         if not isinstance(maps, FeatureMaps):
             self._details.set_full_text("")
-            self.grid.show_hint(plain_line(answer.problem or waiting))
+            self.grid.show_hint(plain_line(answer.problem or waiting), is_error=bool(answer.problem))
             self.grid.setAccessibleDescription(plain_line(answer.problem or waiting))
             return
         if maps is self._shown and self.grid.maps is not None:
