@@ -120,6 +120,8 @@ class TrainingSession(QObject):
         self._dataset_cache = DatasetCache()
         self._preloaded = False
         self._main_is_ready = threading.Event()
+        self.is_loaded = False
+        """Whether torch is there: until `devices_changed`, every task waits for it."""
         self._working = threading.Event()
         self._thread = ComputeThread(self)
         self._thread.task_done.connect(self._on_task_done)
@@ -355,6 +357,7 @@ class TrainingSession(QObject):
         from cnnstudio.training.hardware.device import device_labels
 
         self.devices = device_labels()
+        self.is_loaded = True
         self._queue.call(self.devices_changed.emit)
 
     def _train(

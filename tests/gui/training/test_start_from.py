@@ -71,6 +71,7 @@ class Stage:
         self.project = Project(tiny())
         self.project.set_dataset("own", 3)
         self.session = FakeSession()
+        self.session.is_loaded = True
         monkeypatch.setattr(self.session, "run_task", _at_once)
         self.window = QMainWindow()
         qtbot.addWidget(self.window)
@@ -423,6 +424,29 @@ def test_locked_layers_that_start_at_random_are_said_with_a_button_that_unlocks_
     assert stage.project.network.locked_ids == {"conv2d_2"}
     assert first.holds is not None
     assert not first.holds()
+
+
+def test_soon_after_the_start_the_dialog_says_what_it_waits_for_and_fills_by_itself(
+    stage: Stage, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks: list[_Later] = []
+
+    def later(*arguments: Any) -> _Later:
+        tasks.append(_Later(arguments))
+        return tasks[-1]
+
+    monkeypatch.setattr(stage.session, "run_task", later)
+    stage.session.is_loaded = False
+    dialog = stage.ask(run)
+    assert _text(dialog, "startSummary") == "Loading PyTorch…"
+    stage.session.is_loaded = True
+    stage.session.devices_changed.emit()
+    assert _text(dialog, "startSummary") == "Reading…"
+    for task in tasks:
+        task.end()
+    assert dialog.use_button.isEnabled()
+    stage.session.devices_changed.emit()
+    assert _text(dialog, "startSummary") not in ("", "Reading…")
 
 
 def test_a_dropped_file_is_selected(stage: Stage, tmp_path: Path) -> None:

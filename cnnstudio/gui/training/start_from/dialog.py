@@ -37,6 +37,7 @@ _HELP = (
     "Layers that fit take these weights, the others start afresh. Locked layers keep them as they are; the "
     "others go on learning."
 )
+_LOADING, _READING = "Loading PyTorch…", "Reading…"
 _NOTHING = "Choose pretrained weights, a run or a file."
 
 
@@ -60,7 +61,7 @@ class StartDialog(QDialog):
         self.setWindowTitle("Start from…")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(_SIZE)
-        self._project = project
+        self._project, self._session = project, session
         self._epoch: int | None = None
         """The epoch to start from; None for the best."""
         self._epoch_of = ""
@@ -182,11 +183,13 @@ class StartDialog(QDialog):
         self.use_button.clicked.connect(self._use)
         self._unlock.clicked.connect(self._on_unlock)
         self._project.network_changed.connect(self._on_selected)
+        self._session.devices_changed.connect(self._on_loaded)
         self.finished.connect(lambda _: self._close_tasks())
 
     def _close_tasks(self) -> None:
         # It is deleted a moment later, and must not start anything until then.
         self._project.network_changed.disconnect(self._on_selected)
+        self._session.devices_changed.disconnect(self._on_loaded)
         self._delay.stop()
         self._listing.cancel()
         self.job.cancel()
@@ -203,7 +206,7 @@ class StartDialog(QDialog):
         # The same run again is one of which more is known now.
         if not isinstance(entry, Entry) or entry.source != self._epoch_of:
             self._epoch, self._epoch_of = None, ""
-        self._clear("Reading…")
+        self._clear(self._awaited)
         self._delay.start()
 
     def _on_epoch(self, index: int) -> None:
@@ -216,7 +219,7 @@ class StartDialog(QDialog):
         """Reads what is selected."""
         self._delay.stop()
         entry = self.sources.current
-        self._clear("Reading…" if entry is not None else _NOTHING)
+        self._clear(self._awaited if entry is not None else _NOTHING)
         if entry is None:
             self.epochs.hide()
             self._title.set_full_text("")
@@ -226,6 +229,15 @@ class StartDialog(QDialog):
         if entry.folder is None:
             self.epochs.hide()
         self.job.start(entry.source, entry.folder, self._epoch, self._project.network)
+
+    @property
+    def _awaited(self) -> str:
+        """What is waited for: soon after the start of the program, not what was selected."""
+        return _READING if self._session.is_loaded else _LOADING
+
+    def _on_loaded(self) -> None:
+        if self._summary.text() == _LOADING:
+            self._say(_READING, is_error=False)
 
     def _clear(self, text: str) -> None:
         self.use_button.setEnabled(False)
