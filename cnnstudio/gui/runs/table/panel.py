@@ -98,6 +98,8 @@ class RunsTable(Panel):
             foot.addWidget(button)
         self._hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         foot.addWidget(self._hint, 1)
+        # Without the hint the buttons keep their widths.
+        foot.addStretch()
         column_layout = QVBoxLayout(self)
         column_layout.setContentsMargins(1, 1, 1, 1)
         column_layout.setSpacing(0)
