@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
-from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress, never_cancelled
+from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.sources.shapes import NORMAL, Shapes
 
 _draw = Shapes._draw
-
-
-@cache
-def _drawn() -> Dataset:
-    return _draw(Shapes(), ignore_progress, never_cancelled)
+_drawn: list[Dataset] = []
 
 
 def draw_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests of something else."""
+    """For tests of something else. The first drawing can be canceled as always, and is then done again."""
 
     def draw(self: Shapes, progress: ProgressFunction, cancelled: CancelFunction) -> Dataset:
-        return _drawn() if self.difficulty is NORMAL else _draw(self, progress, cancelled)
+        if self.difficulty is not NORMAL:
+            return _draw(self, progress, cancelled)
+        if not _drawn:
+            _drawn.append(_draw(self, progress, cancelled))
+        return _drawn[0]
 
     monkeypatch.setattr(Shapes, "_draw", draw)
