@@ -1,11 +1,12 @@
 """How much an open window slows down training, and whether the window stays responsive.
 
-    python benchmarks/gui_cost.py [--batch-sizes 32 128] [--pairs 12] [--block 10] [--json FILE]
+    python benchmarks/gui_cost.py [--batch-sizes 32 128] [--pairs 12] [--block 10]
+                                  [--page explore] [--json FILE]
 
 In one process, the lesson's network trains on Shapes, started with Train in the real window. Blocks of a few
-seconds take turns: in one the window is open with all its live views, in the next it is hidden and its thread
-sleeps, as if there were no window. So a busy machine slows down both, and the share is the median over the
-pairs. The CPU time of the window's thread hardly depends on what else the machine does.
+seconds take turns: in one the window is open with all views of a page, in the next it is hidden and its
+thread sleeps, as if there were no window. So a busy machine slows down both, and the share is the median over
+the pairs. The CPU time of the window's thread hardly depends on what else the machine does.
 
 Then a timer of 10 ms runs in the window's thread, across many ends of epochs; its speed does not count,
 because each tick takes a core from torch. At last, Train is pressed in fresh windows within their first
@@ -45,6 +46,8 @@ SETTLE_SECONDS = 6.0
 """From the first step to the first measurement: what is created at the first use must not count."""
 PRESS_AFTER_SECONDS = 0.5
 """From the first paint of a fresh window to pressing Train."""
+PAGES = {"train": 2, "explore": 3}
+"""The pages whose views can be measured, with their numbers."""
 DATA = "shapes"
 ENDLESS = 10_000
 
@@ -165,13 +168,14 @@ def without_window(app: QApplication, window: MainWindow, seconds: float) -> dic
     return {"begin": begin, "end": time.perf_counter()}
 
 
-def compare(batch_size: int, pairs: int, block: float) -> dict[str, Any]:
+def compare(batch_size: int, pairs: int, block: float, page: int) -> dict[str, Any]:
     """The window's cost in one process, and then the delays of the timer."""
     app, window = open_window(batch_size)
     clock = StepClock(window)
     process_events(app, lambda: not window.session.is_busy and bool(window.session.devices))
     window.tool_bar.train_action.trigger()
     process_events(app, lambda: bool(clock.steps))
+    window.pages.turn_to(page)
     first = time.perf_counter()
     process_events(app, lambda: time.perf_counter() - first > SETTLE_SECONDS)
     sides: list[tuple[dict[str, float], dict[str, float]]] = []
@@ -281,20 +285,23 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--block", type=float, default=10.0, help="seconds of a block")
     parser.add_argument("--fresh", type=int, default=5, help="number of fresh windows")
+    parser.add_argument("--page", choices=PAGES, default="train", help="the page whose views are open")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--values", type=float, nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
-        batch_size, pairs, block = options.values
-        print(json.dumps(SIDES[options.side](int(batch_size), int(pairs), block)))
+        batch_size, pairs, block, page = options.values
+        print(json.dumps(SIDES[options.side](int(batch_size), int(pairs), block, int(page))))
         return
     result: dict[str, Any] = {}
     for batch_size in options.batch_sizes:
-        result[str(batch_size)] = measure("compare", batch_size, options.pairs, options.block)
+        result[str(batch_size)] = measure(
+            "compare", batch_size, options.pairs, options.block, PAGES[options.page]
+        )
         report(batch_size, result[str(batch_size)])
     if options.fresh:
-        rows = [measure("fresh", 32, 0, 0) for _ in range(options.fresh)]
+        rows = [measure("fresh", 32, 0, 0, 0) for _ in range(options.fresh)]
         result["fresh"] = rows
         report_fresh(rows)
     if options.json:
