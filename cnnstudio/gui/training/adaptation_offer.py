@@ -45,7 +45,7 @@ class AdaptationOffer(QObject):
         self._task: IoTask | None = None
         self.action_set = ActionSet(self, ADAPTATION_ACTIONS, self, (project.dataset_changed,))
         project.dataset_changed.connect(self._on_dataset_changed)
-        project.analysis_changed.connect(lambda _: message_bar.refresh())
+        project.analysis_changed.connect(message_bar.refresh)
 
     @property
     def can_adapt(self) -> bool:

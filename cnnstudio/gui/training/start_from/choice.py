@@ -40,7 +40,11 @@ class StartFrom(QObject):
         self._used: StartChoice | None = None
         """What the current training starts from."""
         session.events.connect(self._on_events)
-        project.network_changed.connect(lambda _: self.changed.emit())
+        # A lambda would hold this, and with it the project, for as long as the project is held: forever.
+        project.network_changed.connect(self._on_network_changed)
+
+    def _on_network_changed(self, _: object) -> None:
+        self.changed.emit()
 
     @property
     def choice(self) -> StartChoice | None:

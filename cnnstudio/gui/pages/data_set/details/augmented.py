@@ -75,7 +75,7 @@ class Augmented(QWidget):
         self.again.clicked.connect(self._on_again)
         self._compose()
         project.recipe_changed.connect(self._on_recipe_changed)
-        project.network_changed.connect(lambda _: self._invalidate())
+        project.network_changed.connect(self._invalidate)
         session.state_changed.connect(self._on_state_changed)
         self._show_recipe()
 
@@ -153,7 +153,7 @@ class Augmented(QWidget):
         self._draw += 1
         self._invalidate()
 
-    def _invalidate(self) -> None:
+    def _invalidate(self, *_: object) -> None:
         self._is_outdated = True
         self._update()
 
