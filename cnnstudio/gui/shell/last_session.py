@@ -84,7 +84,10 @@ class LastSession:
         is_known = known_recipes().get(recipe.name) == recipe
         settings.set_text(_RECIPE, recipe.name if is_known else json.dumps(recipe.to_json()))
         settings.set_text(_DATASET, project.dataset_name)
-        settings.set_text(_START, start_weights)
+        if start_weights:
+            settings.set_text(_START, start_weights)
+        else:
+            settings.remove(_START)
         if run is not None:
             settings.set_text(_RUN, str(run))
 
