@@ -45,7 +45,6 @@ def _scrolled(inside: QWidget) -> QScrollArea:
     for each in (inside, scroll.viewport()):
         # A scroll area gives both the color of the window.
         each.setAutoFillBackground(False)
-    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     return scroll
 
 
@@ -106,7 +105,9 @@ class RunComparison(QDialog):
         lines.addWidget(self._results)
         lines.addWidget(self._settings)
         lines.addStretch(1)
-        left.addWidget(_scrolled(inside), 1)
+        left_area = _scrolled(inside)
+        left_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)  # its texts elide
+        left.addWidget(left_area, 1)
         left.addWidget(Label("Design", "title"))
         left.addWidget(self._design_text)
         self._entries.setMaximumHeight(_ENTRIES_HEIGHT)
