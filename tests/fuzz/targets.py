@@ -227,7 +227,10 @@ class Checkpoints(Target):
         "home/runs/fresh/recipe.json",
         "home/runs/fresh/events.jsonl",
     )
-    may_leave: ClassVar = ("home/runs/fresh", "home/runs/fresh/*", "home/datasets/*", "out", "out/*")
+    may_leave: ClassVar = (
+        *("home/runs/fresh", "home/runs/fresh/*", "home/datasets/*", "home/readings", "home/readings/*"),
+        *("out", "out/*"),
+    )
 
     def prepare(self, folder: Path) -> None:
         put_home(folder)

@@ -466,7 +466,7 @@ def show_export(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
         written = ExportResult((path,), difference, f"ONNX: {stranger.text}", 16)
         card.show_outcome(FormatOutcome(written, code="code"))
         yield panel
-    panel._on_done("onnx", FormatOutcome(error=stranger.text, notes=(stranger.text,)))
+    panel._on_done("onnx", panel._key("onnx"), FormatOutcome(error=stranger.text, notes=(stranger.text,)))
     yield panel
 
 
