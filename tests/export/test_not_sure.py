@@ -25,8 +25,7 @@ from cnnstudio.runs.epochs.thresholds import choose_threshold
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.recipe.recipe import Recipe
-from tests.gui.fakes import TINY, image_folder
-from tests.training.images import colors
+from tests.training.images import colors, image_folder
 from tests.training.networks import tiny
 
 
@@ -36,7 +35,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("CNNSTUDIO_HOME", str(tmp_path / "home"))
     images = image_folder(tmp_path / "images")
     options = RunOptions(folder=tmp_path / "run", threads=1, source=str(images))
-    start_run(TINY, find_source(str(images)).load(), Recipe("quick", epochs=1, batch_size=8), options)
+    start_run(tiny(2), find_source(str(images)).load(), Recipe("quick", epochs=1, batch_size=8), options)
     return Run.open(tmp_path / "run")
 
 

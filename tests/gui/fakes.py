@@ -1,13 +1,9 @@
-"""Fakes that the tests of the window share: a session without a training, and a small folder of images."""
+"""Fakes that the tests of the window share: a session without a training, and a network to show."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
-
-import numpy as np
-from PIL import Image
 
 from cnnstudio.design.network import Network, Node
 from cnnstudio.gui.compute.session import State, TrainingSession
@@ -17,6 +13,7 @@ from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.training.recipe.recipe import Recipe
+from tests.training.images import image_folder as image_folder
 
 TINY = Network(
     input=Shape.of(3, 8, 8),
@@ -81,16 +78,3 @@ class FakeSession(TrainingSession):
 
     def unwatch(self) -> None:
         self.watched = None
-
-
-def image_folder(folder: Path, count: int = 24, side: int = 8) -> Path:
-    """Writes bright and dark images in two classes, `count` for training and a third of that for testing."""
-    random = np.random.default_rng(0)
-    for part, number in (("train", count), ("test", count // 3)):
-        for name, low in (("bright", 150), ("dark", 0)):
-            class_folder = folder / part / name
-            class_folder.mkdir(parents=True)
-            for index in range(number // 2):
-                pixels = random.integers(low, low + 100, (side, side, 3)).astype(np.uint8)
-                Image.fromarray(pixels).save(class_folder / f"{index}.png")
-    return folder
