@@ -39,7 +39,7 @@ class PretrainedCard(QWidget):
         self.measure = QPushButton("Measure both")
         self.measure.setObjectName("measureExpectations")
         self.measure.setProperty("role", "small")
-        self.measure.setToolTip("Find out what to expect of each on these images, in less than a minute")
+        self.measure.setToolTip("Find out what to expect of each on these images, in about a minute")
         self.measure.clicked.connect(self._on_measure)
         self.accept = QPushButton("Start from a pretrained network")
         self.accept.setObjectName("startFromPretrained")
