@@ -157,6 +157,18 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, (text + "\n").encode("utf-8", "backslashreplace"))
 
 
+def keep_json(path: Path, value: Any, most: int) -> None:
+    """Writes `value` as JSON beside others that can be computed again; of more than `most`, the oldest go.
+
+    A folder that cannot be written is no error: what is missing is computed again.
+    """
+    with contextlib.suppress(OSError, FileError):
+        write_json(path, value)
+        kept = sorted(path.parent.glob("*.json"), key=lambda each: each.stat().st_mtime, reverse=True)
+        for each in kept[most:]:
+            each.unlink(missing_ok=True)
+
+
 def open_regular(path: Path, max_bytes: int | None) -> BinaryIO:
     """The file, opened for reading. Raises OSError unless it is a regular file, or a link to one.
 

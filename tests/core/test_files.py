@@ -16,6 +16,7 @@ from cnnstudio.core.files import (
     exists,
     expand_home,
     is_folder,
+    keep_json,
     read_json,
     read_regular,
     write_atomically,
@@ -244,3 +245,15 @@ def test_names_that_are_not_unicode_survive_in_json(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9")
     write_json(tmp_path / "a.json", {name: name})
     assert read_json(tmp_path / "a.json") == {name: name}
+
+
+def test_of_kept_files_the_oldest_go_and_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    for number in range(3):
+        keep_json(folder / f"{number}.json", number, 2)
+        os.utime(folder / f"{number}.json", (number, number))
+    assert sorted(path.name for path in folder.iterdir()) == ["1.json", "2.json"]
+    assert read_json(folder / "2.json", 100) == 2
+    (tmp_path / "file").touch()
+    keep_json(tmp_path / "file" / "1.json", 1, 2)
+    assert (tmp_path / "file").read_bytes() == b""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.files import read_json, write_json
+from cnnstudio.core.files import keep_json, read_json
 from cnnstudio.core.paths import datasets_folder
 from cnnstudio.data.versions.review import Neighbor, ReviewItem
 from cnnstudio.data.versions.version import is_version_id
@@ -44,11 +44,7 @@ def write_label_errors(images: str, found: LabelErrors) -> None:
         "checked": found.version,
         "doubts": [_to_json(item) for item in found.items],
     }
-    with suppress(OSError, UserError):
-        write_json(_path(images), content)
-        kept = sorted(_folder().glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in kept[_MAX_KEPT:]:
-            path.unlink(missing_ok=True)
+    keep_json(_path(images), content, _MAX_KEPT)
 
 
 def read_label_errors(images: str) -> LabelErrors | None:
@@ -86,9 +82,5 @@ def _from_json(each: Any) -> ReviewItem:
     return ReviewItem(*names, float(each["score"]), str(each["reason"]), tuple(neighbors), *place)
 
 
-def _folder() -> Path:
-    return datasets_folder() / "label-errors"
-
-
 def _path(images: str) -> Path:
-    return _folder() / f"{images}.json"
+    return datasets_folder() / "label-errors" / f"{images}.json"

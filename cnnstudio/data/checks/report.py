@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.files import read_json, write_json
+from cnnstudio.core.files import keep_json, read_json
 from cnnstudio.core.paths import datasets_folder
 from cnnstudio.data.versions.version import is_version_id
 
@@ -102,11 +102,7 @@ def write_report(images: str, found: dict[str, Any], report: CheckReport) -> Non
         "seconds": report.seconds,
         "found": found,
     }
-    with suppress(OSError, UserError):
-        write_json(_path(images), content)
-        kept = sorted(_folder().glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in kept[_MAX_KEPT:]:
-            path.unlink(missing_ok=True)
+    keep_json(_path(images), content, _MAX_KEPT)
 
 
 def read_report(images: str) -> CheckReport | None:
@@ -125,9 +121,5 @@ def read_report(images: str) -> CheckReport | None:
     return None
 
 
-def _folder() -> Path:
-    return datasets_folder() / "checks"
-
-
 def _path(images: str) -> Path:
-    return _folder() / f"{images}.json"
+    return datasets_folder() / "checks" / f"{images}.json"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.files import read_json, write_json
+from cnnstudio.core.files import keep_json, read_json
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.paths import datasets_folder
 from cnnstudio.data.versions.version import is_version_id
@@ -71,11 +71,7 @@ def write_expected(version: str, found: ExpectedAccuracy) -> None:
         "pretrained": vars(found.pretrained),
         "empty": vars(found.empty),
     }
-    with suppress(OSError, UserError):
-        write_json(_path(version), content)
-        kept = sorted(_folder().glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in kept[_MAX_KEPT:]:
-            path.unlink(missing_ok=True)
+    keep_json(_path(version), content, _MAX_KEPT)
 
 
 def read_expected(version: str) -> ExpectedAccuracy | None:
@@ -102,9 +98,5 @@ def _expectation(content: Any) -> Expectation:
     return Expectation(*values)
 
 
-def _folder() -> Path:
-    return datasets_folder() / "expected-accuracy"
-
-
 def _path(version: str) -> Path:
-    return _folder() / f"{version}.json"
+    return datasets_folder() / "expected-accuracy" / f"{version}.json"
