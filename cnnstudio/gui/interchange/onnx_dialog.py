@@ -33,7 +33,7 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.interchange.result_view import ResultView
 from cnnstudio.gui.training.start_from.choice import StartFrom
 from cnnstudio.gui.training.start_from.start_choice import StartChoice
-from cnnstudio.gui.widgets.fields import IntegerField
+from cnnstudio.gui.widgets.fields.numbers import IntegerField
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.progress import ProgressLine

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from cnnstudio.core.parameters import Integer
-from cnnstudio.gui.widgets.fields import IntegerField
+from cnnstudio.gui.widgets.fields.numbers import IntegerField
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.message_box import TEXT_WIDTH, Answer, MessageBox
 

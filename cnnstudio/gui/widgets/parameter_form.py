@@ -14,7 +14,9 @@ from cnnstudio.core.formatting import screen_reader_text
 from cnnstudio.core.parameters import Pair, Parameter, parameters
 from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.gui.widgets.fields import ChoiceField, FlagField, PairField, make_field
+from cnnstudio.gui.widgets.fields.choices import ChoiceField, FlagField
+from cnnstudio.gui.widgets.fields.make_field import make_field
+from cnnstudio.gui.widgets.fields.sides import PairField
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.plain_text import plain_text, plain_tooltip
 

@@ -16,7 +16,7 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.interchange.onnx_dialog import OnnxDialog
 from cnnstudio.gui.training.start_from.choice import StartFrom
 from cnnstudio.gui.training.start_from.start_choice import StartChoice
-from cnnstudio.gui.widgets.fields import IntegerField
+from cnnstudio.gui.widgets.fields.numbers import IntegerField
 from cnnstudio.training.pretrained.start_weights import from_file
 from tests.interchange.onnx.graphs import Graph, layers
 

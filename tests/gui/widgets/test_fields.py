@@ -12,16 +12,10 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.numbers import parse_number
 from cnnstudio.core.parameters import Choice, Flag, Integer, Number, Pair, Parameter, Sides
-from cnnstudio.gui.widgets.fields import (
-    ChoiceField,
-    Field,
-    FlagField,
-    IntegerField,
-    NumberField,
-    PairField,
-    SidesField,
-    make_field,
-)
+from cnnstudio.gui.widgets.fields.choices import ChoiceField, FlagField
+from cnnstudio.gui.widgets.fields.make_field import Field, make_field
+from cnnstudio.gui.widgets.fields.numbers import IntegerField, NumberField
+from cnnstudio.gui.widgets.fields.sides import PairField, SidesField
 
 KEY = Qt.Key
 

@@ -15,7 +15,7 @@ from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.preflight.base_dialog import ComputeDialog
 from cnnstudio.gui.training.preflight.lr_range_plot import LrRangePlot
-from cnnstudio.gui.widgets.fields import NumberField
+from cnnstudio.gui.widgets.fields.numbers import NumberField
 from cnnstudio.gui.widgets.labels import Label, Panel
 from cnnstudio.training.preflight.lr_range import LrRangeTest
 from cnnstudio.training.recipe.recipe import UNNAMED, Recipe

@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QGridLayout, QStackedWidget, QTabBar, QVBoxLayout,
 from cnnstudio.core.parameters import Parameter, parameters
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.recipe.rate_curve import RateCurve
-from cnnstudio.gui.widgets.fields import Field, IntegerField, NumberField, make_field
+from cnnstudio.gui.widgets.fields.make_field import Field, make_field
+from cnnstudio.gui.widgets.fields.numbers import IntegerField, NumberField
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.training.recipe.files import with_known_name
 from cnnstudio.training.recipe.recipe import FIELD_GROUPS, Recipe
