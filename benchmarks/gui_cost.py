@@ -62,7 +62,7 @@ class StepClock:
     def __init__(self, window: MainWindow) -> None:
         self.steps: list[tuple[float, int]] = []
         self.epochs: list[float] = []
-        queue = window.session._queue
+        queue = window.session._runner.queue
         put = queue.put
 
         def record(event: Event) -> None:

@@ -12,7 +12,8 @@ from PySide6.QtCore import QObject, Signal
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import Progress
 from cnnstudio.gui.compute.io_task import IoTask
-from cnnstudio.gui.compute.session import Results, State, TrainingSession
+from cnnstudio.gui.compute.session import State, TrainingSession
+from cnnstudio.gui.compute.training_row import Results
 from cnnstudio.gui.compute.training_request import TrainingRequest
 from cnnstudio.gui.runs.status_text import RunStatusText
 from cnnstudio.runs.comparing.comparison import compare_trainings, in_turn

@@ -1,8 +1,7 @@
 """One training at a time, and other torch work, on the compute thread.
 
-Events and calls come out of that thread through a queue, which a timer drains in the main thread while tasks
-are pending. Stop and pause are flags that the training checks at each step, not queued calls: those would
-have to wait until it ends.
+Stop and pause are flags that the training checks at each step, not queued calls: those would have to wait
+until it ends.
 
 Which thread may touch what:
 
@@ -17,30 +16,26 @@ Which thread may touch what:
 from __future__ import annotations
 
 import dataclasses
-import logging
-import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.logs import describe_internal_error
-from cnnstudio.core.progress import Cancelled
-from cnnstudio.core.progress import Progress as DataProgress
+from cnnstudio.core.progress import Progress, ProgressFunction
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
 from cnnstudio.gui.compute.compute_task import ComputeFunction, ComputeTask
-from cnnstudio.gui.compute.compute_thread import ComputeThread
 from cnnstudio.gui.compute.dataset_cache import DatasetCache
-from cnnstudio.gui.compute.event_queue import EventQueue
 from cnnstudio.gui.compute.probe_target import ProbeTarget
+from cnnstudio.gui.compute.task_runner import TaskRunner
+from cnnstudio.gui.compute.torch_import import TorchImport
 from cnnstudio.gui.compute.training_request import TrainingRequest
-from cnnstudio.runs.comparing.seeds import SeedSweep, train_in_turn, with_consecutive_seeds
+from cnnstudio.gui.compute.training_row import EventFunction, Results, RowListener, TrainingRow
+from cnnstudio.runs.comparing.seeds import SeedSweep, with_consecutive_seeds
 from cnnstudio.training.control import BackgroundWork, Control
 from cnnstudio.training.events import Event, Finished, Paused, Resumed, Started
 from cnnstudio.training.recipe.live_changes import apply_changes
@@ -48,14 +43,6 @@ from cnnstudio.training.recipe.recipe import Recipe
 
 AUTO = "auto"
 """Stands for the fastest device, see `training.hardware.device`."""
-
-DRAIN_EVERY_MS = 80
-"""Waking the main thread takes a core from torch each time; and nobody reads faster than this."""
-
-Results = list[tuple[TrainingRequest, Finished]]
-"""The runs of a row that ended, each with its last event."""
-
-_log = logging.getLogger(__name__)
 
 
 class State(Enum):
@@ -91,8 +78,6 @@ class TrainingSession(QObject):
     devices_changed = Signal()
     """`devices` is known now."""
 
-    _torch_loaded = Signal()
-
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.run: Path | None = None
@@ -112,23 +97,15 @@ class TrainingSession(QObject):
         self.chosen_device = AUTO
         self.background: BackgroundWork | None = None
         """What a training does between its steps besides training; read when one starts."""
-        self._state = State.IDLE
-        self._control = Control()
-        self._queue = EventQueue()
-        self._tasks: set[ComputeTask] = set()
-        self._probe_target = ProbeTarget()
-        self._dataset_cache = DatasetCache()
-        self._preloaded = False
-        self._main_is_ready = threading.Event()
         self.is_loaded = False
         """Whether torch is there: until `devices_changed`, every task waits for it."""
-        self._working = threading.Event()
-        self._thread = ComputeThread(self)
-        self._thread.task_done.connect(self._on_task_done)
-        self._torch_loaded.connect(self._on_torch_loaded)
-        self._timer = QTimer(self)
-        self._timer.setInterval(DRAIN_EVERY_MS)
-        self._timer.timeout.connect(self.drain)
+        self._state = State.IDLE
+        self._control = Control()
+        self._probe_target = ProbeTarget()
+        self._datasets = DatasetCache()
+        self._runner = TaskRunner(self)
+        self._runner.delivered.connect(self._deliver)
+        self._torch = TorchImport(self._runner, self._on_torch_imported, self)
 
     @property
     def state(self) -> State:
@@ -142,12 +119,12 @@ class TrainingSession(QObject):
     @property
     def is_busy(self) -> bool:
         """Whether the compute thread has anything to do, trainings and other tasks alike."""
-        return self._thread.pending > 0
+        return self._runner.is_busy
 
     @property
     def has_waiting_tasks(self) -> bool:
         """Whether something is queued behind the running task. May be read from any thread."""
-        return self._thread.pending > 1
+        return self._runner.has_waiting_tasks
 
     @property
     def is_working(self) -> bool:
@@ -155,15 +132,13 @@ class TrainingSession(QObject):
 
         Importing torch is not: it cannot be interrupted, and leaves nothing behind.
         """
-        return self._working.is_set()
+        return self._runner.is_working
 
     # Called in the main thread
 
     def preload(self) -> None:
         """Imports torch on the compute thread, before anything else runs there. Later calls do nothing."""
-        if not self._preloaded:
-            self._preloaded = True
-            self._submit(self._import_torch)
+        self._torch.begin()
 
     def start(
         self,
@@ -223,17 +198,23 @@ class TrainingSession(QObject):
         if self._state is not State.IDLE and not replaces:
             return
         self.preload()
-        # Each training has its own control: a stop that the previous one has not seen yet stays with it.
-        self._control = Control()
+        listener = RowListener(
+            loading=self.loading.emit,
+            dataset_loaded=self.dataset_loaded.emit,
+            next_run=self._on_next_run,
+            done=on_done or _ignore,
+            failed=self.failed.emit,
+            fix_available=self.fix_available.emit,
+            ended=self._on_training_ended,
+        )
+        row = TrainingRow(requests, self._train, self._datasets, self._runner.queue, listener)
+        self._control = row.control
         self._show_request(requests[0])
         self.position = (1, len(requests)) if on_done is not None else None
-        # A local name for the closure: by the time the task runs, `self._control` may belong to a later
-        # training.
-        control = self._control
         self._set_state(State.LOADING)
         if self.is_busy:
-            self.loading.emit(DataProgress(0, None, "Preparing"))
-        self._submit(lambda: self._train(requests, control, on_done))
+            self.loading.emit(Progress(0, None, "Preparing"))
+        self._runner.submit(row.run)
 
     def _show_request(self, request: TrainingRequest) -> None:
         self.run = None
@@ -297,8 +278,7 @@ class TrainingSession(QObject):
         """
         self.preload()
         task = ComputeTask(function, on_done, on_error or self.failed.emit, on_progress or _ignore)
-        self._tasks.add(task)
-        self._submit(lambda: self._run_task(task))
+        self._runner.run(task)
         return task
 
     def call_in_main_thread(self, function: Callable[[], object], coalesce_key: object = None) -> None:
@@ -306,13 +286,13 @@ class TrainingSession(QObject):
 
         A later call with the same key replaces it.
         """
-        self._queue.call(function, coalesce_key)
+        self._runner.queue.call(function, coalesce_key)
 
     def fetch(
         self, name: str, on_done: Callable[[Dataset], object], on_error: Callable[[str], object]
     ) -> ComputeTask:
         """Loads a data set to display it, after a running training. The next training finds it in memory."""
-        return self.run_task(partial(self._dataset_cache.get, name), on_done, on_error)
+        return self.run_task(partial(self._datasets.get, name), on_done, on_error)
 
     def shutdown(self, seconds: float = 3.0) -> bool:
         """Stops everything and ends the thread; False if it did not end in time.
@@ -320,154 +300,30 @@ class TrainingSession(QObject):
         A run that is stopped this way still writes its checkpoint, so that it can be resumed.
         """
         self._control.request_stop()
-        for task in self._tasks:
-            task.cancel()
-        # The compute thread may be waiting for it in `_import_torch`, while this thread waits for the compute
-        # thread.
-        self._main_is_ready.set()
-        ended = self._thread.close(seconds)
-        self.drain()
-        self._timer.stop()
+        self._torch.release()
+        ended = self._runner.shutdown(seconds)
         self._set_state(State.IDLE)
         return ended
 
-    def _submit(self, task: Callable[[], None]) -> None:
-        # The timer runs only while something is pending, so that an idle window does not wake up.
-        self._thread.submit(task)
-        if not self._thread.is_closing:
-            self._timer.start()
-
     # Called in the compute thread
 
-    def _import_torch(self) -> None:
-        import torch
-
-        # Emitted from this thread to a slot of the main thread, so Qt queues it. Not through the event queue,
-        # whose next drain may be up to DRAIN_EVERY_MS away while this thread waits.
-        threads = torch.get_num_threads()
-        self._torch_loaded.emit()
-        # The main thread sets its own number of threads to 1. Some libraries under torch keep one number for
-        # the whole process, so that must happen before this thread sets its own.
-        self._main_is_ready.wait()
-        torch.set_num_threads(threads)
-        import cnnstudio.insight.feature_maps
-        import cnnstudio.insight.layer_statistics
-        import cnnstudio.insight.slices
-        import cnnstudio.runs.start  # noqa: F401  # imported ahead, so that Train starts at once
-        from cnnstudio.training.hardware.device import device_labels
-
-        self.devices = device_labels()
+    def _on_torch_imported(self, devices: dict[str, str]) -> None:
+        self.devices = devices
         self.is_loaded = True
-        self._queue.call(self.devices_changed.emit)
+        self.call_in_main_thread(self.devices_changed.emit)
 
     def _train(
         self,
-        requests: Sequence[TrainingRequest],
+        request: TrainingRequest,
+        dataset: Dataset,
+        progress: ProgressFunction,
         control: Control,
-        on_done: Callable[[Results], object] | None,
-    ) -> None:
-        started = False
-        results: Results = []
-        problem, remedy = "", None
-
-        def emit(event: Event) -> None:
-            nonlocal started
-            started = started or isinstance(event, Started)
-            self._queue.put(event)
-
-        self._working.set()
-        try:
-            for result in self._train_row(requests, control, emit):
-                started = False
-                results.append(result)
-        except Cancelled:
-            pass
-        except UserError as error:
-            problem, remedy = str(error), getattr(error, "remedy", None)
-        except Exception as error:
-            _log.exception("Training failed")
-            # After Started, the Finished event has reported the failure.
-            if not started:
-                problem = describe_internal_error(error)
-        finally:
-            # What ended before a run that could not start is a result as well.
-            if on_done is not None:
-                self._queue.call(lambda: on_done(results))
-            if problem:
-                self._report_error(problem)
-            if remedy is not None:
-                self._queue.call(lambda: self.fix_available.emit(remedy))
-            # Behind all events of the run in the same queue, so that the state becomes idle after the last of
-            # them.
-            self._queue.call(lambda: self._on_training_ended(control))
-            self._working.clear()
-
-    def _train_row(
-        self, requests: Sequence[TrainingRequest], control: Control, emit: Callable[[Event], None]
-    ) -> Iterator[tuple[TrainingRequest, Finished]]:
-        """Trains one run after the other; a stop ends them all."""
-        # Loaded once, even a folder, which the cache does not keep.
-        dataset = self._load(requests[0].dataset_name, control)
-        name = requests[0].dataset_name
-
-        def train(request: TrainingRequest) -> Finished:
-            nonlocal dataset, name
-            if request is not requests[0]:
-                number = requests.index(request) + 1
-                self._queue.call(lambda: self._on_next_run(request, number, control))
-                if request.dataset_name != name:
-                    dataset, name = self._load(request.dataset_name, control), request.dataset_name
-                else:
-                    self._announce(name, dataset)
-            return self._train_run(request, dataset, control, emit)
-
-        yield from train_in_turn((each for each in requests if not control.stop.is_set()), train)
-
-    def _train_run(
-        self, request: TrainingRequest, dataset: Dataset, control: Control, emit: Callable[[Event], None]
+        emit: EventFunction,
     ) -> Finished:
         with self._probe_target.probing() as probe:
-            return request.train(
-                self.device, dataset, control, emit, [probe], self._report_loading, self.background
-            )
+            return request.train(self.device, dataset, control, emit, [probe], progress, self.background)
 
-    def _load(self, name: str, control: Control) -> Dataset:
-        """The data set to train with; emits `dataset_loaded`."""
-        dataset = self._dataset_cache.get(name, self._report_loading, control.stop.is_set)
-        self._announce(name, dataset)
-        self._report_loading(DataProgress(0, None, "Preparing"))
-        return dataset
-
-    def _announce(self, name: str, dataset: Dataset) -> None:
-        self._queue.call(lambda: self.dataset_loaded.emit((name, dataset)))
-
-    def _run_task(self, task: ComputeTask) -> None:
-        # A task stays in `_tasks` until its callbacks have run, so that `shutdown` can cancel each one
-        # before.
-        self._working.set()
-        try:
-            task.run(self._queue, lambda: self._thread.is_closing)
-        finally:
-            self._queue.call(lambda: self._tasks.discard(task))
-            self._working.clear()
-
-    def _report_loading(self, progress: DataProgress) -> None:
-        self._queue.call(lambda: self.loading.emit(progress), coalesce_key="loading")
-
-    def _report_error(self, message: str) -> None:
-        self._queue.call(lambda: self.failed.emit(message))
-
-    # Called in the main thread, from signals and from the queue
-
-    def _on_torch_loaded(self) -> None:
-        # The main thread's only call into torch. With one thread of its own it takes no core from the compute
-        # thread.
-        sys.modules["torch"].set_num_threads(1)
-        self._main_is_ready.set()
-
-    def drain(self) -> None:
-        """Delivers everything that the compute thread has sent, in order, and updates the state."""
-        self._queue.drain(self._deliver)
+    # Called in the main thread, with what came through the queue
 
     def _deliver(self, events: tuple[Event, ...]) -> None:
         for event in events:
@@ -483,23 +339,20 @@ class TrainingSession(QObject):
             elif isinstance(event, Finished) and event.outcome == "failed":
                 self.failed.emit(event.reason)
 
-    def _on_next_run(self, request: TrainingRequest, number: int, control: Control) -> None:
+    def _on_next_run(self, row: TrainingRow, number: int) -> None:
         """The next run in a row begins; the window shows it like a new training."""
-        if control is self._control and self._state is not State.STOPPING and self.position is not None:
-            self._show_request(request)
+        if self._is_current(row) and self._state is not State.STOPPING and self.position is not None:
+            self._show_request(row.requests[number - 1])
             self.position = (number, self.position[1])
             self._set_state(State.LOADING)
 
-    def _on_training_ended(self, control: Control) -> None:
-        # With `continue_with` a run ends while the next one is already loading.
-        if control is self._control:
+    def _on_training_ended(self, row: TrainingRow) -> None:
+        if self._is_current(row):
             self._set_state(State.IDLE)
 
-    def _on_task_done(self) -> None:
-        # Without waiting for the timer, which may be stopped now: nothing would deliver the last events.
-        self.drain()
-        if not self.is_busy:
-            self._timer.stop()
+    def _is_current(self, row: TrainingRow) -> bool:
+        """False for a run that ends while the next one is already loading, see `continue_with`."""
+        return row.control is self._control
 
     def _set_state(self, state: State) -> None:
         if state is not self._state:

@@ -44,7 +44,7 @@ class ScriptedSession:
         session.state_changed.connect(self.states.append)
         session.events.connect(self._record)
         session.failed.connect(self.failures.append)
-        monkeypatch.setattr(session, "_import_torch", lambda: None)
+        monkeypatch.setattr(session._torch, "_import_torch", lambda: None)
         self._monkeypatch = monkeypatch
 
     def _record(self, events: tuple[Event, ...]) -> None:
@@ -54,12 +54,12 @@ class ScriptedSession:
     def script(self, act: Callable[[Callable[[Event], None], Control], None]) -> None:
         """Replaces the training by `act(emit, control)`, called in the compute thread."""
 
-        def train_run(*arguments: Any) -> Finished:
+        def train(*arguments: Any) -> Finished:
             act(arguments[-1], arguments[-2])
             return finished()
 
-        self._monkeypatch.setattr(self.session, "_load", lambda *arguments: None)
-        self._monkeypatch.setattr(self.session, "_train_run", train_run)
+        self._monkeypatch.setattr(self.session._datasets, "get", lambda *arguments: None)
+        self._monkeypatch.setattr(self.session, "_train", train)
 
     def start(self) -> None:
         self.session.start(TINY, "tiny", RECIPE)
@@ -145,12 +145,13 @@ def test_pause_resume_and_stop_reach_the_training(scripted: ScriptedSession, qtb
 def test_stop_while_loading_ends_without_a_run(
     scripted: ScriptedSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def load(name: str, control: Control) -> None:
-        assert control.stop.wait(60)
+    def load(name: str, progress: object, cancelled: Callable[[], bool]) -> None:
+        while not cancelled():
+            time.sleep(0.001)
         raise Cancelled
 
     scripted.script(lambda emit, control: pytest.fail("it trained"))
-    monkeypatch.setattr(scripted.session, "_load", load)
+    monkeypatch.setattr(scripted.session._datasets, "get", load)
     scripted.start()
     scripted.session.stop()
     until(qtbot, scripted, State.IDLE)
@@ -236,7 +237,7 @@ class Loader:
         self.texts: list[str] = []
         scripted.session.dataset_loaded.connect(self._loaded.append)
         scripted.session.loading.connect(lambda progress: self.texts.append(progress.text))
-        monkeypatch.setattr(scripted.session, "_train_run", lambda *arguments: None)
+        monkeypatch.setattr(scripted.session, "_train", lambda *arguments: None)
 
     def load(self, name: str) -> Dataset:
         self._scripted.session.start(TINY, name, RECIPE)
@@ -338,8 +339,8 @@ def test_the_last_watched_layer_wins_a_race_with_the_start_of_the_training(
                 proceed.wait(0.3)
             watched.append(node_id)
 
-    monkeypatch.setattr(session, "_import_torch", lambda: None)
-    monkeypatch.setattr(session, "_load", lambda *arguments: None)
+    monkeypatch.setattr(session._torch, "_import_torch", lambda: None)
+    monkeypatch.setattr(session._datasets, "get", lambda *arguments: None)
     monkeypatch.setattr("cnnstudio.insight.feature_maps.FeatureMapProbe", SlowProbe)
     # The run does not end before both calls of `watch`.
     monkeypatch.setattr("cnnstudio.runs.start.start_run", lambda *arguments, **options: both_watched.wait(60))
