@@ -13,8 +13,8 @@ from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import Progress
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.compute.session import State, TrainingSession
-from cnnstudio.gui.compute.training_row import Results
 from cnnstudio.gui.compute.training_request import TrainingRequest
+from cnnstudio.gui.compute.training_row import Results
 from cnnstudio.gui.runs.status_text import RunStatusText
 from cnnstudio.runs.comparing.comparison import compare_trainings, in_turn
 from cnnstudio.runs.comparing.seeds import PlannedRun, Training, find_seed_runs, plan_seeds

@@ -11,8 +11,8 @@ from cnnstudio.core.formatting import format_percent
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.compute.session import State, TrainingSession
-from cnnstudio.gui.compute.training_row import Results
 from cnnstudio.gui.compute.training_request import TrainingRequest
+from cnnstudio.gui.compute.training_row import Results
 from cnnstudio.gui.experiments.before_after import BeforeAfterDialog
 from cnnstudio.gui.experiments.run_job import RunJob
 from cnnstudio.gui.widgets.message_bar import Message

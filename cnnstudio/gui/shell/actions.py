@@ -168,7 +168,7 @@ WINDOW_ACTIONS: tuple[ActionSpec[Window], ...] = (
     ActionSpec(
         "actionTrainSeeds",
         "Train with m&ultiple seeds…",
-        lambda window: window.tool_bar.train_seeds(),
+        lambda window: window.tool_bar.training.train_seeds(),
         menu="Train",
         tooltip="Train the open design with different random seeds to see how much the result varies",
         separator_before=True,

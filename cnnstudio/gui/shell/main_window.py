@@ -196,9 +196,9 @@ class MainWindow(QMainWindow):
         self.dialogs.data_sets_changed.connect(self.pages.data.refresh_sets)
         self.pages.data.sets_changed.connect(self.tool_bar.refresh_sources)
         self.preflight.message.connect(self.message_bar.show_message)
-        self.preflight.estimated.connect(self.tool_bar.show_estimate)
+        self.preflight.estimated.connect(self.tool_bar.status.show_estimate)
         self.preflight.estimated.connect(self.pages.train.curves.show_estimate)
-        self.estimate.estimated.connect(self.tool_bar.show_estimate)
+        self.estimate.estimated.connect(self.tool_bar.status.show_estimate)
         self.estimate.estimated.connect(self.pages.train.curves.show_estimate)
         self.pages.turned.connect(self.estimate.consider)
         self.pages.explore.run_wanted.connect(self.show_runs)
@@ -219,7 +219,7 @@ class MainWindow(QMainWindow):
         self.runs.diagnosed.connect(partial(self.diagnosis_messages.handle_events, own=False))
         self._connect_runs_table()
         follower, cursor = self.shown_run.follower, self.shown_run.cursor
-        follower.changed.connect(lambda: self.tool_bar.show_followed(follower))
+        follower.changed.connect(lambda: self.tool_bar.status.show_followed(follower))
         follower.changed.connect(lambda: self.status.show_followed(follower))
         for signal in (cursor.run_changed, cursor.epoch_changed, cursor.live_changed, cursor.images_changed):
             signal.connect(self.clock.refresh)
@@ -251,7 +251,7 @@ class MainWindow(QMainWindow):
         deletion.pending_changed.connect(self.message_bar.refresh)
         deletion.hidden_changed.connect(lambda: shown.hide(deletion.hidden))
         deletion.deleted.connect(shown.forget)
-        deletion.deleted.connect(self.tool_bar.forget)
+        deletion.deleted.connect(self.tool_bar.status.forget)
         shown.next_wanted.connect(lambda record: self.runs.open_next(record, deletion.hidden))
         deletion.restored.connect(shown.unforget)
         shown.return_wanted.connect(self.runs.reopen)
@@ -320,7 +320,7 @@ class MainWindow(QMainWindow):
     def _on_tool_bar_status(self) -> None:
         bar = self.tool_bar
         self.timeline.set_narrow(bar.is_narrow)
-        texts = (bar.status_text, bar.short_status_text) if bar.is_narrow else ("", "")
+        texts = (bar.status.text, bar.status.short_text) if bar.is_narrow else ("", "")
         self.status.show_progress(*texts)
 
     def _on_failed(self, message: object) -> None:

@@ -274,7 +274,7 @@ def test_several_seeds_train_one_after_the_other_and_give_mean_and_deviation(
     studio.session.events.connect(lambda _: progress_texts.append(studio.tool_bar.status_label.full_text))
     studio.project.set_recipe(Recipe("quick", epochs=2, batch_size=4, seed=7))
 
-    studio.tool_bar.train_seeds()
+    studio.tool_bar.training.train_seeds()
     studio.until(State.IDLE)
 
     runs = list_runs()
@@ -310,7 +310,7 @@ def test_a_stop_ends_all_seeds(studio: Studio, monkeypatch: pytest.MonkeyPatch) 
             studio.session.stop()
 
     studio.session.events.connect(stop_in_the_second)
-    studio.tool_bar.train_seeds()
+    studio.tool_bar.training.train_seeds()
     studio.until(State.IDLE)
 
     assert len(list_runs()) == 2

@@ -85,8 +85,8 @@ def test_feature_maps_do_not_repaint_the_status(stage: Stage, monkeypatch: pytes
     """They arrive several times a second and do not change it."""
     stage.run()
     updates: list[str] = []
-    monkeypatch.setattr(stage.tool_bar, "_update", lambda: updates.append(stage.status))
-    monkeypatch.setattr(stage.tool_bar, "_is_update_due", lambda: False)
+    stage.tool_bar.status.changed.connect(lambda: updates.append(stage.status))
+    monkeypatch.setattr(stage.tool_bar.status, "_is_update_due", lambda: False)
 
     stage.session.events.emit((SnapshotTaken(41, 4.1, "feature_maps"),))
     assert not updates
@@ -232,11 +232,11 @@ def test_the_result_stays_visible_after_the_run(stage: Stage) -> None:
 
 def test_what_became_of_a_run_is_said_until_that_run_is_deleted(stage: Stage) -> None:
     stage.session.events.emit((finished(run="/runs/mine"),))
-    assert stage.tool_bar.status_text.startswith("Completed 8 epochs")
-    stage.tool_bar.forget((Path("/runs/another"),))
-    assert stage.tool_bar.status_text.startswith("Completed 8 epochs")
-    stage.tool_bar.forget((Path("/runs/mine"),))
-    assert stage.tool_bar.status_text.startswith("Ready to train")
+    assert stage.tool_bar.status.text.startswith("Completed 8 epochs")
+    stage.tool_bar.status.forget((Path("/runs/another"),))
+    assert stage.tool_bar.status.text.startswith("Completed 8 epochs")
+    stage.tool_bar.status.forget((Path("/runs/mine"),))
+    assert stage.tool_bar.status.text.startswith("Ready to train")
     assert stage.tool_bar.bar.value() == 0
 
 
@@ -298,7 +298,7 @@ def test_a_narrow_window_has_shorter_controls_and_its_sentence_elsewhere(stage: 
 
     assert changes[-1]
     assert not stage.tool_bar.status_label.isVisible()
-    assert stage.tool_bar.status_text.startswith("Epoch 5 of 8")
+    assert stage.tool_bar.status.text.startswith("Epoch 5 of 8")
     assert controls(stage)["data"][1] == 104
 
 

@@ -79,7 +79,7 @@ def test_the_dialogs_do_not_open_during_training_or_for_an_invalid_design(window
 
 def test_the_estimate_is_shown_until_something_changes(window: MainWindow) -> None:
     estimate = "takes about 2 m and 22 MB"
-    window.tool_bar.show_estimate(SimpleNamespace(summary=estimate))  # type: ignore[arg-type]  # all that is shown
+    window.tool_bar.status.show_estimate(SimpleNamespace(summary=estimate))  # type: ignore[arg-type]  # all that is shown
     assert estimate in window.tool_bar.status_label.full_text
     recipe = window.project.recipe
     window.project.set_recipe(recipe.replace(batch_size=64))

@@ -1,0 +1,56 @@
+"""What a training says besides its progress: warnings, what it started from, notes on its images, results."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable
+
+from PySide6.QtCore import QObject, Signal
+
+from cnnstudio.data.dataset import Dataset
+from cnnstudio.gui.compute.session import TrainingSession
+from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.training.start_from.unlock_offer import unlock_offer
+from cnnstudio.gui.widgets.message_bar import Message
+from cnnstudio.runs.comparing.seeds import SeedSweep
+from cnnstudio.training.events import Event, Started, Warned, WeightsLoaded, WeightsTransferred
+
+
+class RunMessages(QObject):
+    """Turns what the session reports into messages for the user."""
+
+    message = Signal(object)
+    """A Message."""
+
+    def __init__(self, project: Project, session: TrainingSession, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._project = project
+        self._session = session
+        self._fresh: tuple[str, ...] | None = None
+        """The layers of the run that started afresh; None for all of them."""
+        self._dataset_with_shown_notes: Callable[[], Dataset | None] = lambda: None
+        session.events.connect(self._on_events)
+        session.dataset_loaded.connect(self._on_dataset_loaded)
+        session.seeds_finished.connect(self._on_seeds_finished)
+
+    def _on_events(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if isinstance(event, Started):
+                self._fresh = None
+            elif isinstance(event, WeightsTransferred | WeightsLoaded):
+                self._fresh = event.fresh
+                self.message.emit(Message(". ".join(event.lines) + "."))
+            elif isinstance(event, Warned):
+                offer = unlock_offer(self._project, self._session.network, self._fresh, event.message)
+                self.message.emit(offer or Message(event.message, is_note=True))
+
+    def _on_dataset_loaded(self, loaded: tuple[str, Dataset]) -> None:
+        _, dataset = loaded
+        if dataset.notes and dataset is not self._dataset_with_shown_notes():
+            for note in dataset.notes:
+                self.message.emit(Message(note, is_note=True))
+        # The images may be many: they stay no longer than they are needed elsewhere.
+        self._dataset_with_shown_notes = weakref.ref(dataset)
+
+    def _on_seeds_finished(self, sweep: SeedSweep) -> None:
+        self.message.emit(Message(f"{sweep.summary}."))
