@@ -83,7 +83,7 @@ def added(panel: AddImages) -> list[object]:
 
 def test_images_are_added_with_the_chosen_way_of_resizing(panel: AddImages, qtbot: QtBot) -> None:
     found = added(panel)
-    panel.resize_mode.setCurrentIndex(1)
+    panel.settings.resize_mode.setCurrentIndex(1)
     qtbot.mouseClick(panel.add, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(found))
     assert found == [("pets", False)]
@@ -92,7 +92,7 @@ def test_images_are_added_with_the_chosen_way_of_resizing(panel: AddImages, qtbo
 
 def test_a_click_right_after_a_change_adds_the_changed_split(panel: AddImages, qtbot: QtBot) -> None:
     found = added(panel)
-    panel.split.share.setValue(50)
+    panel.settings.split.share.setValue(50)
     qtbot.mouseClick(panel.add_and_use, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(found))
     assert found == [("pets", True)]
@@ -101,11 +101,11 @@ def test_a_click_right_after_a_change_adds_the_changed_split(panel: AddImages, q
 
 def test_a_click_right_after_a_wrong_pattern_adds_nothing(panel: AddImages, qtbot: QtBot) -> None:
     found = added(panel)
-    panel.split.groups.setText("(")
+    panel.settings.split.groups.setText("(")
     qtbot.mouseClick(panel.add, Qt.MouseButton.LeftButton)
     assert not panel.add.isEnabled()
-    assert panel.split.problem.isVisible()
-    panel.split.groups.setText("")
+    assert panel.settings.split.problem.isVisible()
+    panel.settings.split.groups.setText("")
     qtbot.waitUntil(panel.add.isEnabled)
     assert (found, registered_sets()) == ([], {})
 
@@ -113,6 +113,6 @@ def test_a_click_right_after_a_wrong_pattern_adds_nothing(panel: AddImages, qtbo
 def test_the_next_images_are_not_resized_as_those_before(
     panel: AddImages, folder: Path, qtbot: QtBot
 ) -> None:
-    panel.resize_mode.setCurrentIndex(2)
+    panel.settings.resize_mode.setCurrentIndex(2)
     panel.look_at(folder)
-    assert panel.resize_mode.mode == "fill"
+    assert panel.settings.resize_mode.mode == "fill"
