@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
 from cnnstudio.data.dataset import DataError, Labels, Pixels, ResizeMode
-from cnnstudio.data.images.image_files import image_size, read_pixels
+from cnnstudio.data.images.image_files import image_size, read_channels_last
 from cnnstudio.data.images.parallel import ordered_map
 from cnnstudio.data.storage.previous import Keys, PreviousImages, file_key
 from cnnstudio.data.storage.writers import SplitWriter
@@ -88,7 +88,7 @@ def decode(
                 readable[start + row] = True
                 continue
             try:
-                pixels[row] = read_pixels(Path(path), shape, mode).transpose(1, 2, 0)
+                pixels[row] = read_channels_last(Path(path), shape, mode)
             except DataError:
                 continue  # stays marked as unreadable
             readable[start + row] = True
@@ -100,6 +100,8 @@ def decode(
     with closing(ordered_map(read, starts, cancelled)) as chunks:
         for start, (pixels, keys) in zip(starts, chunks, strict=True):
             kept = readable[start : start + _CHUNK]
-            split_writer.add(pixels[kept], labels[start : start + _CHUNK][kept], keys[kept])
+            # Indexing copies the pixels, which is not needed where all of them could be read.
+            whole = pixels if kept.all() else pixels[kept]
+            split_writer.add(whole, labels[start : start + _CHUNK][kept], keys[kept])
             on_chunk(len(pixels))
     return readable

@@ -47,13 +47,13 @@ def test_after_a_change_only_new_and_changed_files_are_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, decoded = fill(tmp_path / "pets", COMPLETE), list[str]()
-    read_pixels = decoding.read_pixels
+    read_channels_last = decoding.read_channels_last
 
     def read(path: Path, *arguments: Any) -> Pixels:
         decoded.append(path.relative_to(folder).as_posix())
-        return read_pixels(path, *arguments)
+        return read_channels_last(path, *arguments)
 
-    monkeypatch.setattr(decoding, "read_pixels", read)
+    monkeypatch.setattr(decoding, "read_channels_last", read)
     ImageFolder(folder).load()
     assert len(decoded) == 10
     decoded.clear()
@@ -79,14 +79,14 @@ def test_after_a_change_only_new_and_changed_files_are_decoded(
 def test_a_drive_that_disappears_meanwhile_leaves_no_copy_without_its_images(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, read_pixels = fill(tmp_path / "pets", COMPLETE), decoding.read_pixels
+    folder, read_channels_last = fill(tmp_path / "pets", COMPLETE), decoding.read_channels_last
 
     def read(path: Path, *arguments: Any) -> Pixels:
         if path.name == "003.png":
             path.unlink()
-        return read_pixels(path, *arguments)
+        return read_channels_last(path, *arguments)
 
-    monkeypatch.setattr(decoding, "read_pixels", read)
+    monkeypatch.setattr(decoding, "read_channels_last", read)
     with pytest.raises(DataError, match=r"1 file of pets disappeared .* train.dog.003\.png: connect"):
         ImageFolder(folder).load()
     assert not list(decoded_folder().rglob("*.pixels"))
@@ -276,7 +276,7 @@ def test_a_cancelled_reading_leaves_nothing(tmp_path: Path, home: Path) -> None:
 def test_the_second_load_uses_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = ImageFolder(fill(tmp_path / "pets", COMPLETE))
     first = source.load()
-    monkeypatch.setattr(decoding, "read_pixels", None)
+    monkeypatch.setattr(decoding, "read_channels_last", None)
     again = source.load()
     assert again.fingerprint == first.fingerprint
     assert again.classes == first.classes
