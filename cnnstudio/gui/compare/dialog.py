@@ -35,6 +35,7 @@ from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.svg_pixmap import svg_pixmap
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave_button
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.runs.comparing.comparison import (
@@ -120,22 +121,13 @@ class CompareDialog(QDialog):
         inside.addWidget(self._summary)
         inside.addWidget(Line())
         inside.addWidget(self._entries, 1)
-        close = QPushButton("Close")
-        close.clicked.connect(self.reject)
-        foot = QHBoxLayout()
-        foot.setSpacing(8)
-        foot.addWidget(self._copy)
-        foot.addStretch(1)
-        foot.addWidget(close)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 16, 16, 16)
-        column.setSpacing(12)
+        column = dialog_column(self)
         column.addLayout(head)
         column.addLayout(images)
         column.addWidget(self._costs)
         column.addWidget(self._seed_line)
         column.addWidget(panel, 1)
-        column.addLayout(foot)
+        column.addLayout(button_row(leave_button(self), left=[self._copy]))
 
     def _connect(self) -> None:
         self._later.setSingleShot(True)

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QGridLayout,
     QHBoxLayout,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -26,6 +25,7 @@ from cnnstudio.gui.compare.run_curves import RunCurves
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave_button
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.runs.comparing.pair import ComparedRun, Line, RunPair, read_pair
@@ -91,11 +91,6 @@ class RunComparison(QDialog):
         self._task.start()
 
     def _compose(self) -> None:
-        close = QPushButton("Close")
-        close.clicked.connect(self.reject)
-        foot = QHBoxLayout()
-        foot.addStretch(1)
-        foot.addWidget(close)
         left = QVBoxLayout()
         left.setSpacing(8)
         inside = QWidget()
@@ -150,13 +145,11 @@ class RunComparison(QDialog):
         content.addLayout(heads)
         content.addWidget(self._verdict)
         content.addLayout(columns, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 16, 16, 16)
-        column.setSpacing(12)
+        column = dialog_column(self)
         column.addWidget(self._state)
         column.addWidget(self._content, 1)
         column.addStretch(0)
-        column.addLayout(foot)
+        column.addLayout(button_row(leave_button(self)))
 
     def _on_failed(self, message: object) -> None:
         self._on_message(Message(str(message), is_error=True))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from cnnstudio.gui.data.adding.panel import AddImages
 from cnnstudio.gui.data.data_sets import DataSets
-from cnnstudio.gui.widgets.labels import Label
+from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave_button
 
 
 class DataDialog(QDialog):
@@ -29,18 +29,10 @@ class DataDialog(QDialog):
         self.adding = AddImages()
         self.adding.added.connect(self._on_added)
         self.adding.closed.connect(lambda: self._stack.setCurrentIndex(0))
-        close = QPushButton("Close")
-        close.clicked.connect(self.reject)
-        foot = QHBoxLayout()
-        foot.addStretch(1)
-        foot.addWidget(close)
         first = QWidget()
-        column = QVBoxLayout(first)
-        column.setContentsMargins(16, 16, 16, 16)
-        column.setSpacing(12)
-        column.addWidget(Label("Data sets", "title"))
+        column = dialog_column(first, "Data sets")
         column.addWidget(self.data_sets, 1)
-        column.addLayout(foot)
+        column.addLayout(button_row(leave_button(self)))
         self._stack: QStackedWidget = QStackedWidget(self)
         self._stack.addWidget(first)
         self._stack.addWidget(self.adding)

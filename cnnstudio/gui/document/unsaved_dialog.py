@@ -8,18 +8,16 @@ from datetime import datetime
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QDialog,
-    QHBoxLayout,
     QListWidget,
     QListWidgetItem,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from cnnstudio.core.formatting import clean_line, pluralize
 from cnnstudio.gui.document.autosave import UnsavedDesign
 from cnnstudio.gui.document.documents import Documents
-from cnnstudio.gui.widgets.labels import Label
+from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave_button
 
 _HELP = (
     "CNN Studio closed unexpectedly while these designs had unsaved changes. "
@@ -55,21 +53,9 @@ class UnsavedDialog(QDialog):
         self._fill()
 
     def _compose(self) -> None:
-        close = QPushButton("Close")
-        close.clicked.connect(self.reject)
-        foot = QHBoxLayout()
-        foot.setSpacing(8)
-        foot.addWidget(self._discard)
-        foot.addStretch(1)
-        foot.addWidget(close)
-        foot.addWidget(self._open)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 16, 16, 16)
-        column.setSpacing(12)
-        column.addWidget(Label("Unsaved designs", "title"))
-        column.addWidget(Label(_HELP, "help", "secondary", wrap=True))
+        column = dialog_column(self, "Unsaved designs", _HELP)
         column.addWidget(self._list, 1)
-        column.addLayout(foot)
+        column.addLayout(button_row(leave_button(self), self._open, left=[self._discard]))
 
     def _fill(self) -> None:
         self._list.clear()

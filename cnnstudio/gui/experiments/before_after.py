@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QGridLayout, QPushButton, QWidget
 
 from cnnstudio.core.formatting import format_count, format_percent
 from cnnstudio.gui.theme.theme import Role
+from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column
 from cnnstudio.gui.widgets.labels import Label, Line
 from cnnstudio.runs.retraining.before_after import BeforeAfter
 
@@ -27,19 +28,13 @@ class BeforeAfterDialog(QDialog):
         close.setObjectName("beforeAfterClose")
         close.setProperty("role", "primary")
         close.clicked.connect(self.accept)
-        foot = QHBoxLayout()
-        foot.addStretch(1)
-        foot.addWidget(close)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 16, 16, 16)
-        column.setSpacing(12)
-        column.addWidget(Label(_TITLE, "title"))
+        column = dialog_column(self, _TITLE)
         column.addLayout(_table(found))
         column.addWidget(Line())
         for line in (found.phrase, *found.remarks()):
             column.addWidget(Label(line, wrap=True))
         column.addStretch(1)
-        column.addLayout(foot)
+        column.addLayout(button_row(close))
 
 
 def _table(found: BeforeAfter) -> QGridLayout:

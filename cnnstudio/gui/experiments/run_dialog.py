@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QPushButton, QVBoxLayout, QWidget
 
 from cnnstudio.core.progress import Progress
 from cnnstudio.gui.compute.io_task import IoFunction
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.experiments.run_job import Compute, RunJob
+from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave_button
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.progress import ProgressLine
 
@@ -49,26 +50,16 @@ class RunDialog(QDialog):
         self._compose(title, help)
 
     def _compose(self, title: str, help: str) -> None:
-        close = QPushButton("Close")
+        close = leave_button(self)
         close.setObjectName("jobClose")
         close.setAutoDefault(False)
-        close.clicked.connect(self.reject)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
-        buttons.addStretch(1)
-        buttons.addWidget(close)
-        buttons.addWidget(self.act_button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 16, 16, 16)
-        column.setSpacing(12)
-        column.addWidget(Label(title, "title"))
-        column.addWidget(Label(help, "help", "secondary", wrap=True))
+        column = dialog_column(self, title, help)
         column.addLayout(self.content)
         column.addWidget(self.result_text)
         column.addStretch(1)
         column.addWidget(self.error)
         column.addWidget(self.progress)
-        column.addLayout(buttons)
+        column.addLayout(button_row(close, self.act_button))
         for widget in (self.result_text, self.error, self.act_button):
             widget.hide()
 

@@ -24,6 +24,7 @@ from cnnstudio.gui.templates.cards import IMAGE, Cards
 from cnnstudio.gui.templates.facts import template_facts
 from cnnstudio.gui.theme.svg_pixmap import svg_pixmap
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave_button
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
 from cnnstudio.training.pretrained.catalog import PRETRAINED
 
@@ -97,13 +98,6 @@ class TemplateDialog(QDialog):
         self._use.setProperty("role", "primary")
         self._use.setDefault(True)
         self._use.clicked.connect(lambda: self._on_chosen(self._cards.current_name))
-        cancel = QPushButton("Cancel")
-        cancel.clicked.connect(self.reject)
-        foot = QHBoxLayout()
-        foot.setSpacing(8)
-        foot.addStretch(1)
-        foot.addWidget(cancel)
-        foot.addWidget(self._use)
         frame = Panel()
         inside = QVBoxLayout(frame)
         inside.setContentsMargins(6, 6, 4, 6)
@@ -112,11 +106,9 @@ class TemplateDialog(QDialog):
         body.setSpacing(12)
         body.addWidget(frame, 1)
         body.addWidget(side)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(16, 16, 16, 16)
-        whole.setSpacing(12)
+        whole = dialog_column(self)
         whole.addLayout(body, 1)
-        whole.addLayout(foot)
+        whole.addLayout(button_row(leave_button(self, "Cancel"), self._use))
 
     def _facts_grid(self) -> QGridLayout:
         grid = QGridLayout()

@@ -13,10 +13,8 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
-    QPushButton,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -24,6 +22,7 @@ from cnnstudio.gui.shell.help.gestures import GESTURES
 from cnnstudio.gui.shell.menus import MENUS
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.actions import ActionSet
+from cnnstudio.gui.widgets.dialog_layout import dialog_column, leave_button
 from cnnstudio.gui.widgets.labels import Label
 
 _NOTHING = "Nothing is called that. Search for a word such as “epoch”, or for a key."
@@ -52,16 +51,13 @@ class ShortcutsDialog(QDialog):
         """What is searched in each row."""
         self._make_table()
         self._fill(sets)
-        close = QPushButton("&Close")
+        close = leave_button(self, "&Close")
         close.setAutoDefault(False)
-        close.clicked.connect(self.reject)
         foot = QHBoxLayout()
         foot.addWidget(self._nothing, 1)
         foot.addStretch(1)
         foot.addWidget(close)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 16, 16, 16)
-        layout.setSpacing(12)
+        layout = dialog_column(self)
         layout.addWidget(self.search)
         layout.addWidget(self._table, 1)
         layout.addLayout(foot)

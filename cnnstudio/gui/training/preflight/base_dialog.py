@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QPushButton, QVBoxLayout, QWidget
 
 from cnnstudio.core.progress import CancelFunction
 from cnnstudio.data.dataset import Dataset
@@ -13,6 +13,7 @@ from cnnstudio.design.network import Network
 from cnnstudio.gui.compute.compute_task import ComputeTask
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave_button
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.progress import ProgressLine
 from cnnstudio.training.recipe.recipe import Recipe
@@ -51,24 +52,13 @@ class ComputeDialog(QDialog):
         self._compose(title, help)
 
     def _compose(self, title: str, help: str) -> None:
-        close = QPushButton("Close")
+        close = leave_button(self)
         close.setAutoDefault(False)
-        close.clicked.connect(self.reject)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
-        buttons.addWidget(self._retry)
-        buttons.addStretch(1)
-        buttons.addWidget(close)
-        buttons.addWidget(self.use_button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 16, 16, 16)
-        column.setSpacing(12)
-        column.addWidget(Label(title, "title"))
-        column.addWidget(Label(help, "help", "secondary", wrap=True))
+        column = dialog_column(self, title, help)
         column.addLayout(self.content, 1)
         column.addWidget(self._error)
         column.addWidget(self._progress)
-        column.addLayout(buttons)
+        column.addLayout(button_row(close, self.use_button, left=[self._retry]))
         self._error.hide()
 
     @property

@@ -23,6 +23,7 @@ from cnnstudio.gui.training.start_from.fit_list import FitList
 from cnnstudio.gui.training.start_from.preview_job import Found, PreviewJob
 from cnnstudio.gui.training.start_from.sources import Entry, SourceList
 from cnnstudio.gui.training.start_from.start_choice import StartChoice
+from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave_button
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.runs.library.listing import RunListing, list_summaries
@@ -128,10 +129,9 @@ class StartDialog(QDialog):
         self.use_button.setObjectName("startUse")
         self.use_button.setProperty("role", "primary")
         self.use_button.setDefault(True)
-        cancel = QPushButton("Cancel")
+        cancel = leave_button(self, "Cancel")
         cancel.setObjectName("startCancel")
         cancel.setAutoDefault(False)
-        cancel.clicked.connect(self.reject)
         head = QHBoxLayout()
         head.setSpacing(8)
         head.addWidget(self._title, 1)
@@ -158,18 +158,9 @@ class StartDialog(QDialog):
         body.setSpacing(12)
         body.addLayout(left)
         body.addWidget(side, 1)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
-        buttons.addStretch(1)
-        buttons.addWidget(cancel)
-        buttons.addWidget(self.use_button)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(16, 16, 16, 16)
-        whole.setSpacing(12)
-        whole.addWidget(Label("Start from…", "title"))
-        whole.addWidget(Label(_HELP, "help", "secondary", wrap=True))
+        whole = dialog_column(self, "Start from…", _HELP)
         whole.addLayout(body, 1)
-        whole.addLayout(buttons)
+        whole.addLayout(button_row(cancel, self.use_button))
         self.sources.list.setFocus()
 
     def _connect(self) -> None:
