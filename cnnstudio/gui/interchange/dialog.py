@@ -2,50 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QCheckBox,
     QDialog,
     QFileDialog,
     QHBoxLayout,
     QMenu,
     QPushButton,
-    QRadioButton,
     QSplitter,
     QVBoxLayout,
     QWidget,
 )
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.core.resources import resources_folder
-from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import UNTITLED
 from cnnstudio.design.quick_fixes import apply_fix
 from cnnstudio.gui.compute.io_task import IoTask
-from cnnstudio.gui.designer.paste_code import insert_layers, recipe_from_code, replace_design
+from cnnstudio.gui.designer.paste_code import insert_layers, replace_design
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.interchange.code_field import CodeField
+from cnnstudio.gui.interchange.import_choice import ImportChoice, import_button
+from cnnstudio.gui.interchange.parsed_code import ParsedCode, parse_code
 from cnnstudio.gui.interchange.result_view import ResultView
+from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave_button
 from cnnstudio.gui.widgets.labels import Label, Panel
-from cnnstudio.gui.widgets.plain_text import plain_entry
-from cnnstudio.interchange.data_sets import FOLDER, NamedData
-from cnnstudio.interchange.reading import CodeError, ImportedDesign, read_code
+from cnnstudio.interchange.reading import CodeError
 from cnnstudio.interchange.source import ONNX_SUFFIX, read_text
 from cnnstudio.layers.base import Fix
-from cnnstudio.training.recipe.recipe import Recipe, split_valid_fields
-
-if TYPE_CHECKING:
-    from cnnstudio.data.sources import Source
 
 _DELAY = 250
 """Milliseconds from the last change to the parsing of the code."""
@@ -55,21 +45,7 @@ _FILTER = (
     "Code and ONNX files (*.py *.ipynb *.md *.onnx);;Python, notebooks and Markdown (*.py *.ipynb *.md);;"
     "ONNX files (*.onnx);;All files (*)"
 )
-_MAXIMUM_SETTINGS = 7
 _NO_CODE = "The layers, their output shapes and any problems appear here as you type."
-
-
-@dataclass(frozen=True)
-class _ParsedCode:
-    """The design and the recipe in the code, and the analysis of the design for the current data set."""
-
-    imported: ImportedDesign
-    analysis: Analysis
-    recipe: Recipe | None
-    recipe_errors: tuple[str, ...]
-    """The errors about training settings that are no valid recipe values."""
-    source: Source | None
-    """The data set that the code names, if the program knows it."""
 
 
 class ImportDialog(QDialog):
@@ -84,7 +60,7 @@ class ImportDialog(QDialog):
         self.setWindowTitle("Import")
         self.resize(1080, 660)
         self._project = project
-        self._parsed: _ParsedCode | None = None
+        self._parsed: ParsedCode | None = None
         self._task: IoTask | None = None
         self._opened_file = ("", "")
         """The text of the file that was opened last, and its name."""
@@ -92,12 +68,11 @@ class ImportDialog(QDialog):
         """The name of the network that was chosen among several in the code; empty for the default."""
         self._code = CodeField()
         self._result = ResultView()
-        self._replace = QRadioButton("Replace the current design")
-        self._insert = QRadioButton("Insert the layers after the selection")
         self._recipe = QCheckBox()
         self._data = QCheckBox()
         self._data_note = Label("", "help", "secondary", wrap=True)
-        self._import = QPushButton("Import")
+        self._choice = ImportChoice(self._recipe, self._data, self._data_note)
+        self._import = import_button()
         self._parse_timer = QTimer(self)
         self._slow_timer = QTimer(self)
         self._compose()
@@ -107,50 +82,19 @@ class ImportDialog(QDialog):
     # Composition
 
     def _compose(self) -> None:
-        self._import.setObjectName("importButton")
-        self._import.setProperty("role", "primary")
-        self._import.setDefault(True)
-        self._replace.setObjectName("importReplaces")
-        self._insert.setObjectName("importInserts")
         self._recipe.setObjectName("importRecipe")
         self._recipe.setToolTip("Settings that the code does not mention are those of the recipe “lesson”.")
         self._data.setObjectName("importData")
         self._data_note.setObjectName("importDataNote")
-        choice = QButtonGroup(self)
-        choice.addButton(self._replace)
-        choice.addButton(self._insert)
-        self._replace.setChecked(True)
         halves = QSplitter()
         halves.addWidget(self._code_panel())
         halves.addWidget(self._result)
         halves.setSizes([560, 500])
         halves.setHandleWidth(12)
         halves.setChildrenCollapsible(False)
-        options = QVBoxLayout()
-        options.setSpacing(2)
-        # Indented, because recipe and data set are options of the choice above them.
-        inner = QVBoxLayout()
-        inner.setContentsMargins(26, 0, 0, 0)
-        inner.setSpacing(2)
-        inner.addWidget(self._recipe)
-        inner.addWidget(self._data)
-        inner.addWidget(self._data_note)
-        options.addWidget(self._replace)
-        options.addLayout(inner)
-        options.addWidget(self._insert)
-        cancel = QPushButton("Cancel")
-        cancel.clicked.connect(self.reject)
-        foot = QHBoxLayout()
-        foot.setSpacing(8)
-        foot.addLayout(options)
-        foot.addStretch(1)
-        foot.addWidget(cancel)
-        foot.addWidget(self._import)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 16, 16, 16)
-        column.setSpacing(12)
+        column = dialog_column(self)
         column.addWidget(halves, 1)
-        column.addLayout(foot)
+        column.addLayout(button_row(leave_button(self, "Cancel"), self._import, left=[self._choice]))
 
     def _code_panel(self) -> Panel:
         open_button = QPushButton("Open file…")
@@ -193,7 +137,7 @@ class ImportDialog(QDialog):
         self._result.line_chosen.connect(self._code.go_to_line)
         self._result.fix_chosen.connect(self._on_fix)
         self._result.network_chosen.connect(self._on_network)
-        self._replace.toggled.connect(lambda _: self._update_options())
+        self._choice.replace.toggled.connect(lambda _: self._update_options())
         self._import.clicked.connect(self._on_import)
 
     # Code
@@ -245,10 +189,8 @@ class ImportDialog(QDialog):
         # A network without a name gets that of the file, unless the code was edited since.
         name = self._opened_file[1] if text == self._opened_file[0] else UNTITLED
 
-        def parse(_: ProgressFunction, __: CancelFunction) -> _ParsedCode:
-            imported = read_code(text, chosen).with_default_name(name)
-            analysis = analyze(imported.network, classes=classes)
-            return _ParsedCode(imported, analysis, *recipe_from_code(imported), _source(imported.data))
+        def parse(_: ProgressFunction, __: CancelFunction) -> ParsedCode:
+            return parse_code(text, chosen, name, classes)
 
         self._task = IoTask(parse, self)
         self._task.done.connect(self._show_parsed)
@@ -275,66 +217,46 @@ class ImportDialog(QDialog):
         self._import.setEnabled(False)
 
     def _show_parsed(self, parsed: object) -> None:
-        assert isinstance(parsed, _ParsedCode)
+        assert isinstance(parsed, ParsedCode)
         self._parsed = parsed
         self._slow_timer.stop()
         self._show_result(parsed)
         self._recipe.setVisible(parsed.recipe is not None)
         if parsed.recipe is not None:
-            given = split_valid_fields(parsed.imported.recipe)[0]
-            self._recipe.setText(
-                plain_entry(f"Use the training settings in the code: {describe_settings(given)}", 160)
-            )
+            self._recipe.setText(parsed.describe_recipe())
             self._recipe.setChecked(True)
         self._show_data(parsed)
         self._import.setEnabled(True)
         self._update_options()
 
-    def _show_result(self, parsed: _ParsedCode) -> None:
+    def _show_result(self, parsed: ParsedCode) -> None:
         self._code.highlight({note.line for note in parsed.imported.notes})
         self._result.show_imported(parsed.imported, parsed.analysis, parsed.recipe_errors)
 
-    def _show_data(self, parsed: _ParsedCode) -> None:
+    def _show_data(self, parsed: ParsedCode) -> None:
         """Offers the data set that the code names, or says that there is none of that name."""
-        data, source = parsed.imported.data, parsed.source
+        data, is_offered = parsed.imported.data, parsed.has_data
         is_new = data is not None and data.name != self._project.dataset_name
-        offered = source is not None and source.available()
-        self._data.setVisible(is_new and offered)
-        self._data.setChecked(is_new and offered)
-        self._data_note.setVisible(is_new and not offered)
-        if data is None:
-            return
-        place = f"(line {data.line})"
-        if source is not None and offered:
-            self._data.setText(plain_entry(f"Use the data set in the code: {source.title} {place}", 100))
-        elif source is not None:
-            text = f"The code trains on {source.title} {place}, which has not been downloaded yet."
-            self._data_note.setText(text)
-        elif data.name == FOLDER:
-            text = f"The code trains on a folder of images {place}: add it under Data sets."
-            self._data_note.setText(text)
-        else:
-            text = f"The code trains on {data.name} {place}, which is not one of your data sets."
-            self._data_note.setText(text)
+        self._data.setVisible(is_new and is_offered)
+        self._data.setChecked(is_new and is_offered)
+        self._data_note.setVisible(is_new and not is_offered)
+        (self._data if is_offered else self._data_note).setText(parsed.describe_data())
 
     def _update_options(self) -> None:
         """The recipe and the data set can only be taken over with the whole design."""
-        self._recipe.setEnabled(self._replace.isChecked())
-        self._data.setEnabled(self._replace.isChecked())
+        self._recipe.setEnabled(self._choice.is_replacing)
+        self._data.setEnabled(self._choice.is_replacing)
 
     def _on_fix(self, problem: Problem, fix: Fix) -> None:
         """Applies a fix to the imported network, before it is imported."""
         if self._parsed is None:
             return
-        imported = self._parsed.imported
         try:
-            network = apply_fix(imported.network, problem, fix)
+            network = apply_fix(self._parsed.imported.network, problem, fix)
         except UserError as error:
             self._result.show_text(str(error), is_error=True)
             return
-        analysis = analyze(network, self._parsed.analysis, classes=self._project.classes)
-        imported = replace(imported, network=network)
-        self._parsed = replace(self._parsed, imported=imported, analysis=analysis)
+        self._parsed = self._parsed.with_network(network, self._project.classes)
         self._show_result(self._parsed)
         # The button that was pressed is gone, and the focus would move to the top of the dialog.
         self._import.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -344,7 +266,7 @@ class ImportDialog(QDialog):
             return
         network = self._parsed.imported.network
         try:
-            if self._insert.isChecked():
+            if not self._choice.is_replacing:
                 insert_layers(self._project, network)
             else:
                 recipe = self._parsed.recipe if self._recipe.isChecked() else None
@@ -365,36 +287,3 @@ class ImportDialog(QDialog):
         self._slow_timer.stop()
         if self._task is not None:
             self._task.close()
-
-
-def describe_settings(values: Mapping[str, Any]) -> str:
-    """The training settings in the code, and no others: `adam, learning rate 0.001, 10 epochs`."""
-    first = ("optimizer", "learning_rate", "epochs", "batch_size")
-    texts = []
-    for name in [
-        *(name for name in first if name in values),
-        *(name for name in values if name not in first),
-    ]:
-        value = values[name]
-        if name == "optimizer":
-            texts.append(str(value))
-        elif name == "epochs":
-            texts.append(pluralize(int(value), "epoch"))
-        else:
-            number = (
-                f"{value:,}"
-                if isinstance(value, int)
-                else f"{value:g}"
-                if isinstance(value, float)
-                else value
-            )
-            texts.append(f"{name.replace('_', ' ')} {number}")
-    more = f" and {len(texts) - _MAXIMUM_SETTINGS} more" if len(texts) > _MAXIMUM_SETTINGS else ""
-    return ", ".join(texts[:_MAXIMUM_SETTINGS]) + more
-
-
-def _source(data: NamedData | None) -> Source | None:
-    """The data set of that name, None if the program does not know it."""
-    from cnnstudio.data.sources import sources
-
-    return next((each for each in sources() if data is not None and each.name == data.name), None)

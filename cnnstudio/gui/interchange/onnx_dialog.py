@@ -8,14 +8,11 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QUndoCommand
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QCheckBox,
     QDialog,
     QFileDialog,
     QHBoxLayout,
     QPushButton,
-    QRadioButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -30,9 +27,11 @@ from cnnstudio.design.quick_fixes import apply_fix
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.designer.paste_code import insert_layers
 from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.interchange.import_choice import ImportChoice, import_button
 from cnnstudio.gui.interchange.result_view import ResultView
 from cnnstudio.gui.training.start_from.choice import StartFrom
 from cnnstudio.gui.training.start_from.start_choice import StartChoice
+from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave_button
 from cnnstudio.gui.widgets.fields.numbers import IntegerField
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label
 from cnnstudio.gui.widgets.plain_text import plain_line
@@ -92,30 +91,20 @@ class OnnxDialog(QDialog):
         self._needs_size = False
         self._result = ResultView()
         self._progress = ProgressLine(self)
-        self._replace = QRadioButton("Replace the current design")
-        self._insert = QRadioButton("Insert the layers after the selection")
         self._weights = QCheckBox("Start training from the weights in the file")
-        self._import = QPushButton("Import")
+        self._choice = ImportChoice(self._weights)
+        self._import = import_button()
         self._compose()
         self._connect()
         self._show_message(_NOTHING)
 
     def _compose(self) -> None:
-        self._import.setObjectName("importButton")
-        self._import.setProperty("role", "primary")
-        self._import.setDefault(True)
-        self._replace.setObjectName("importReplaces")
-        self._insert.setObjectName("importInserts")
         self._weights.setObjectName("importWeights")
         self._weights.setChecked(True)
-        self._replace.setChecked(True)
         self._size.setObjectName("importSize")
         self._size.setAccessibleName("Image size in pixels")
         self._size.setFixedWidth(_FIELD_WIDTH)
         self._size.set_value(_USUAL_SIZE)
-        choice = QButtonGroup(self)
-        choice.addButton(self._replace)
-        choice.addButton(self._insert)
         size = QHBoxLayout(self._size_row)
         size.setContentsMargins(0, 0, 0, 0)
         size.setSpacing(8)
@@ -131,27 +120,12 @@ class OnnxDialog(QDialog):
         head.addWidget(self._name, 1)
         head.addWidget(self._size_row)
         head.addWidget(open_button)
-        options = QVBoxLayout()
-        options.setSpacing(2)
-        # Indented, because the weights are an option of the choice above them.
-        inner = QVBoxLayout()
-        inner.setContentsMargins(26, 0, 0, 0)
-        inner.addWidget(self._weights)
-        options.addWidget(self._replace)
-        options.addLayout(inner)
-        options.addWidget(self._insert)
-        cancel = QPushButton("Cancel")
+        cancel = leave_button(self, "Cancel")
         cancel.setAutoDefault(False)
-        cancel.clicked.connect(self.reject)
-        foot = QHBoxLayout()
-        foot.setSpacing(8)
-        foot.addLayout(options)
-        foot.addStretch(1)
-        foot.addWidget(cancel, 0, Qt.AlignmentFlag.AlignBottom)
-        foot.addWidget(self._import, 0, Qt.AlignmentFlag.AlignBottom)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 16, 16, 16)
-        column.setSpacing(12)
+        foot = button_row(cancel, self._import, left=[self._choice])
+        for button in (cancel, self._import):
+            foot.setAlignment(button, Qt.AlignmentFlag.AlignBottom)
+        column = dialog_column(self)
         column.addLayout(head)
         column.addWidget(self._result, 1)
         column.addWidget(self._progress)
@@ -162,7 +136,7 @@ class OnnxDialog(QDialog):
         self._result.network_chosen.connect(self._on_output)
         self._result.fix_chosen.connect(self._on_fix)
         self._size.finished.connect(lambda _: self._on_size())
-        self._replace.toggled.connect(self._weights.setEnabled)
+        self._choice.replace.toggled.connect(self._weights.setEnabled)
         self._import.clicked.connect(self._on_import)
 
     # Reading
@@ -256,7 +230,7 @@ class OnnxDialog(QDialog):
         self._result.show_imported(found.imported.design, found.analysis, ())
         size = sum(array.size * 4 for array in found.imported.weights.values())
         self._weights.setText(f"Start training from the weights in the file ({format_bytes(size)})")
-        self._weights.setEnabled(self._replace.isChecked() and size > 0)
+        self._weights.setEnabled(self._choice.is_replacing and size > 0)
         self._import.setEnabled(True)
 
     def _on_fix(self, problem: Problem, fix: Fix) -> None:
@@ -280,7 +254,7 @@ class OnnxDialog(QDialog):
         if self._read is None:
             return
         imported = self._read.imported
-        if self._insert.isChecked():
+        if not self._choice.is_replacing:
             try:
                 insert_layers(self._project, imported.design.network)
             except UserError as error:
