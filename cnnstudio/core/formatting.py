@@ -74,13 +74,15 @@ def format_percent(fraction: float) -> str:
 
 
 def format_bytes(size: int) -> str:
-    """A number of bytes in decimal units: `640 B`, `12 kB`, `45 MB`, `1.3 GB`."""
+    """A number of bytes in decimal units: `640 B`, `12 kB`, `1.3 MB`, `45 MB`, `1.3 GB`."""
     value, unit = float(size), "B"
     for larger in ("kB", "MB", "GB", "TB"):
         # 999.6 kB would round to "1000 kB".
         if value < 999.5:
             break
         value, unit = value / 1000, larger
+    if unit == "MB" and value < 9.95:
+        return f"{value:.2g} MB"
     return f"{value:,.1f} {unit}" if unit in ("GB", "TB") else f"{value:.0f} {unit}"
 
 

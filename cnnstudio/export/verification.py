@@ -14,7 +14,9 @@ import numpy.typing as npt
 import torch
 
 from cnnstudio.core.errors import UserError
+from cnnstudio.core.formatting import format_count
 from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
+from cnnstudio.data.dataset import Pixels
 from cnnstudio.data.images.resizing import resize
 from cnnstudio.data.sources import find_source
 from cnnstudio.export.errors import ExportFailed, ResultsDiffer
@@ -30,6 +32,14 @@ BATCHES = (1, 2, 13)
 
 Exports that fix the batch size, or squeeze it away when it is 1, fail with one of these.
 """
+
+LARGE_BATCH = 32
+"""The size of the batches after those, in which further images of the data set are compared."""
+_MAX_SAMPLES = 1_000
+_MAX_SAMPLE_BYTES = 24 * 2**20
+"""Of the images from the data set, which other programs get as float32, four times as large."""
+_SECONDS = 3.0
+"""For computing the original's logits; the exported model takes about as long once more."""
 
 TOLERANCE = 1e-4
 """Relative to the largest logit. float32 sums in another order differ by about a hundredth of this."""
@@ -51,9 +61,11 @@ class Verification:
         self._cancelled = cancelled
         # Real images reach the values that training has reached; random ones, black and white go beyond.
         samples = _dataset_images(run, cancelled)
-        self._sample_count = len(samples)
-        self.images = np.concatenate([samples, _random_images(run, sum(BATCHES) - len(samples))])
-        self._logits = compute_logits(model, self.images)
+        few, more = samples[: sum(BATCHES) // 2], samples[sum(BATCHES) // 2 :]
+        mixed = np.concatenate([few, _random_images(run, sum(BATCHES) - len(few))])
+        self.images, self._logits = _compute_within(_SECONDS, model, mixed, more, cancelled)
+        """uint8 (N, C, H, W), float32 (N, classes)."""
+        self._sample_count = len(few) + len(self.images) - len(mixed)
 
     @property
     def scratch_files(self) -> tuple[str, ...]:
@@ -69,9 +81,11 @@ class Verification:
     def summary(self) -> str:
         """The result of the comparison, in one sentence."""
         count = len(self.images)
-        origin = f"{self._sample_count} from the data set" if self._sample_count else "generated at random"
+        origin = "generated at random"
+        if self._sample_count:
+            origin = f"{format_count(self._sample_count)} from the data set"
         largest = f"{self.largest_difference:.1e}" if self.largest_difference else "0"
-        return f"Largest difference of any logit: {largest} ({count} images, {origin})."
+        return f"Largest difference of any logit: {largest} ({format_count(count)} images, {origin})."
 
     def compare(self, logits: Floats) -> None:
         """Compares logits float32 (N, classes) for `images` with those of the original model.
@@ -114,7 +128,7 @@ class Verification:
         np.save(self.folder / _IMAGES, self.pixels)
         program = f"import sys\nimport numpy\n{_LOAD_BATCHES}{script}\n{_SAVE_RESULTS}"
         # -P: do not import modules from the folder with the files; a file there may be called like a module.
-        command = [sys.executable, "-P", "-c", program, *map(str, BATCHES)]
+        command = [sys.executable, "-P", "-c", program, *map(str, _batch_sizes(len(self.images)))]
         process = subprocess.Popen(
             command,
             cwd=self.folder,
@@ -163,14 +177,40 @@ numpy.save({_LOGITS!r}, numpy.concatenate(results).astype(numpy.float32))
 """
 
 
-def compute_logits(model: Model, images: npt.NDArray[np.uint8]) -> Floats:
-    """The model's logits, float32 (N, classes), for images uint8 (N, C, H, W)."""
+def compute_logits(model: Model, images: Pixels) -> Floats:
+    """The model's logits, float32 (N, classes), for images uint8 (N, C, H, W), computed batch by batch."""
+    ends = np.cumsum(_batch_sizes(len(images)))[:-1]
+    return np.concatenate([_logits_of(model, batch) for batch in np.split(images, ends)])
+
+
+def _logits_of(model: Model, batch: Pixels) -> Floats:
     with torch.inference_mode():
-        logits: Floats = model(model.normalize(images)).float().cpu().numpy()
+        logits: Floats = model(model.normalize(batch)).float().cpu().numpy()
     return logits
 
 
-def _random_images(run: Run, count: int) -> npt.NDArray[np.uint8]:
+def _compute_within(
+    seconds: float, model: Model, first: Pixels, more: Pixels, cancelled: CancelFunction
+) -> tuple[Pixels, Floats]:
+    """The images whose logits were computed in about that time, and these: all of `first`, some of `more`."""
+    deadline = time.monotonic() + seconds
+    logits = [compute_logits(model, first)]
+    count = 0
+    while count < len(more) and time.monotonic() < deadline:
+        raise_if_cancelled(cancelled)
+        batch = more[count : count + LARGE_BATCH]
+        logits.append(_logits_of(model, batch))
+        count += len(batch)
+    return np.concatenate([first, more[:count]]), np.concatenate(logits)
+
+
+def _batch_sizes(count: int) -> list[int]:
+    """The sizes of the batches in which so many images are compared."""
+    left = count - sum(BATCHES)
+    return [*BATCHES, *(min(LARGE_BATCH, left - begin) for begin in range(0, left, LARGE_BATCH))]
+
+
+def _random_images(run: Run, count: int) -> Pixels:
     """uint8 (count, C, H, W): noise, and one black and one white image."""
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (count, *run.network.input.dims), np.uint8)
@@ -178,13 +218,17 @@ def _random_images(run: Run, count: int) -> npt.NDArray[np.uint8]:
     return images
 
 
-def _dataset_images(run: Run, cancelled: CancelFunction) -> npt.NDArray[np.uint8]:
-    """Up to half of the images, from the run's data set if it is available: uint8 (n, C, H, W)."""
+def _dataset_images(run: Run, cancelled: CancelFunction) -> Pixels:
+    """Test images of the run's data set, drawn at random, if it is available: uint8 (n, C, H, W)."""
     channels, height, width = shape = run.network.input.dims
     try:
         dataset = find_source(run.dataset_name).load(cancelled=cancelled)
-        few = dataset.test.select(np.arange(min(sum(BATCHES) // 2, len(dataset.test))))
-        sample = dataclasses.replace(dataset, train=few, test=few)
+        size = max(dataset.test.images[:1].nbytes, channels * height * width, 1)
+        count = min(len(dataset.test), _MAX_SAMPLES, _MAX_SAMPLE_BYTES // size)
+        # Not the first ones: in a folder they are all of one class.
+        rows = np.random.default_rng(0).permutation(len(dataset.test))[:count]
+        some = dataset.test.select(rows)
+        sample = dataclasses.replace(dataset, train=some, test=some)
         return np.ascontiguousarray(resize(sample, (channels, height, width)).test.images)
     # The data set may have been deleted since; random images are enough to compare.
     except UserError:

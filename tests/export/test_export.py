@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -18,6 +19,7 @@ import torch
 from safetensors import safe_open
 
 from cnnstudio.core.progress import Cancelled, Progress
+from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.file import read_design
 from cnnstudio.export import ExportError, ExportFailed, ExportResult, exporters, select_exporters
 from cnnstudio.export.onnx import Onnx
@@ -188,9 +190,43 @@ def test_images_of_the_runs_data_set_are_compared_too(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(run), "dataset_name", "shapes")
+    monkeypatch.setattr("cnnstudio.export.verification._SECONDS", 60.0)
     verification = Verification(run, run.model(), tmp_path, lambda: False)
     verification.compare(verification._logits)
-    assert "8 from the data set" in verification.summary
+    assert len(verification.images) == 1_008
+    assert "(1,008 images, 1,000 from the data set)" in verification.summary
+    # All of them reach the other program, batch by batch.
+    np.save(tmp_path / "expected.npy", verification._logits)
+    verification.compare_in_fresh_process(
+        "expected = numpy.load('expected.npy')\n"
+        "results = [expected[start:start + size] for start, size in zip(starts, map(len, batches))]"
+    )
+
+
+def test_a_slow_model_is_compared_on_fewer_images(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(run), "dataset_name", "shapes")
+    monkeypatch.setattr("cnnstudio.export.verification._SECONDS", 0.0)
+    verification = Verification(run, run.model(), tmp_path, lambda: False)
+    verification.compare(verification._logits)
+    assert "(16 images, 8 from the data set)" in verification.summary
+
+
+def test_the_compared_images_are_of_all_classes(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder of classes the first images are all of the first class."""
+    labels = np.repeat(np.arange(3), 400)
+    images = np.broadcast_to(labels.astype(np.uint8)[:, None, None, None], (1_200, 3, 12, 10))
+    split = Split(images, labels)
+    source = SimpleNamespace(
+        load=lambda cancelled: Dataset("sorted", "Sorted", ("a", "b", "c"), split, split)
+    )
+    monkeypatch.setattr("cnnstudio.export.verification.find_source", lambda name: source)
+    monkeypatch.setattr("cnnstudio.export.verification._SECONDS", 0.0)
+    verification = Verification(run, run.model(), tmp_path, lambda: False)
+    assert set(verification.images[:8, 0, 0, 0].tolist()) == {0, 1, 2}
 
 
 # Errors

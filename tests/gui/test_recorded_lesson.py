@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ def test_the_lesson_is_built_trained_and_exported_by_mouse_and_keyboard(
     )
     assert 0 < observed["points"][0] < observed["points"][1] <= observed["steps"]
     assert observed["maps_moved"]
-    assert observed["export"] == "✓ Verified: 16 of 16 images agree"
+    # As many as were compared in a few seconds.
+    assert re.fullmatch(r"✓ Verified: ([\d,]+) of \1 images agree", observed["export"])
     assert list((Path(observed["run"]) / "checkpoints").glob("*.safetensors"))
     assert list(exported.glob("*.onnx"))

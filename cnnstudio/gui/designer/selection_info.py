@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnstudio.core.formatting import at_least, format_compact, format_count, ordinal, pluralize
+from cnnstudio.core.formatting import at_least, format_bytes, format_compact, ordinal, pluralize
 from cnnstudio.core.parameters import choice, integer
 from cnnstudio.design import edits
 from cnnstudio.design.analysis.analysis import LayerReport
@@ -15,6 +15,8 @@ from cnnstudio.gui.theme.theme import family_token
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.catalog import snake_case
 
+_BYTES_PER_PARAMETER = 4
+"""In a file of the weights."""
 _NO_LAYERS = "No layers yet: drag some in from the palette, or start from a template."
 
 
@@ -141,8 +143,9 @@ def _input_info(project: Project) -> SelectionInfo:
 def _network_info(project: Project) -> SelectionInfo:
     network, analysis = project.network, project.analysis
     parts = [f"Output {analysis.output}"] if analysis.output else []
+    size = format_bytes(_BYTES_PER_PARAMETER * analysis.parameters)
     amounts = (
-        f"{pluralize(analysis.parameters, 'parameter')} ({_file_size(analysis.parameters)})",
+        f"{pluralize(analysis.parameters, 'parameter')} ({size})",
         f"{format_compact(analysis.macs)} multiply-adds",
     )
     parts += [
@@ -158,9 +161,3 @@ def _network_info(project: Project) -> SelectionInfo:
         " · ".join(parts),
         next(filter(project.is_error, analysis.problems), None),
     )
-
-
-def _file_size(parameters: int) -> str:
-    """The size of a file of the weights, at four bytes each."""
-    size = parameters * 4
-    return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{format_count(round(size / 1000))} kB"

@@ -10,6 +10,7 @@ from cnnstudio.core.formatting import format_count, format_percent
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.versions.evaluations import describe_evaluations, evaluation_count
 from cnnstudio.export import Exporter, ExportResult, ResultsDiffer
+from cnnstudio.gui.export.kept_exports import KeptExport, digests_of, keep_export
 from cnnstudio.runs.epochs.saved_best import describe_missing_best
 from cnnstudio.runs.epochs.untrained import describe_untrained
 from cnnstudio.runs.run import Run
@@ -49,6 +50,7 @@ def export_format(
     cancelled: CancelFunction,
 ) -> FormatOutcome:
     """Exports one format of the run in `run_folder`, on the compute thread. Raises Cancelled."""
+    weights = weights_state(run_folder)
     try:
         run = Run.open(run_folder)
         result = exporter.export(run, folder, verify, progress, cancelled)
@@ -60,7 +62,30 @@ def export_format(
         return FormatOutcome(error=describe_difference(error))
     except UserError as error:
         return FormatOutcome(error=str(error))
-    return FormatOutcome(result, notes=notes, stamp=stamp_of(folder, exporter), code=code)
+    outcome = FormatOutcome(result, notes=notes, stamp=stamp_of(folder, exporter), code=code)
+    digests = digests_of(folder, exporter.files)
+    if digests is not None and weights is not None:
+        figures = result.largest_difference, result.images, result.message
+        keep_export(run_folder, KeptExport(exporter.name, folder, weights, digests, *figures, notes))
+    return outcome
+
+
+def restore_outcome(run_folder: Path, exporter: Exporter, kept: KeptExport) -> FormatOutcome | None:
+    """What was found out by an earlier export; None if the files or the weights are others by now.
+
+    Reads the files, so it is called in a thread that may wait for drives.
+    """
+    stamp = stamp_of(kept.folder, exporter)
+    is_same = kept.weights == weights_state(run_folder)
+    if stamp is None or not is_same or digests_of(kept.folder, exporter.files) != kept.digests:
+        return None
+    try:
+        code = exporter.example(kept.folder, Run.open(run_folder))
+    except UserError:
+        return None
+    files = tuple(kept.folder / name for name in sorted(exporter.files))
+    result = ExportResult(files, kept.difference, kept.message, kept.images)
+    return FormatOutcome(result, notes=kept.notes, stamp=stamp, code=code)
 
 
 def stamp_of(folder: Path, exporter: Exporter) -> Stamp | None:

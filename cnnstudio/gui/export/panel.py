@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -19,14 +20,23 @@ from PySide6.QtWidgets import (
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import exists, expand_home
+from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.file import read_design
 from cnnstudio.export import exporters
 from cnnstudio.gui.compute.compute_task import ComputeTask
+from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.export.card import FormatCard
 from cnnstudio.gui.export.card_grid import CardGrid
-from cnnstudio.gui.export.outcomes import FormatOutcome, export_format, stamp_of, weights_state
+from cnnstudio.gui.export.kept_exports import KeptExport, read_exports
+from cnnstudio.gui.export.outcomes import (
+    FormatOutcome,
+    export_format,
+    restore_outcome,
+    stamp_of,
+    weights_state,
+)
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, NameLabel, Panel
 from cnnstudio.interchange.interpreter.names import class_name
 from cnnstudio.runs.run import DESIGN_FILE
@@ -54,6 +64,8 @@ class ExportPanel(Panel):
         self._parameters: int | None = None
         self._tasks: dict[str, ComputeTask] = {}
         self._outcomes: dict[Key, FormatOutcome] = {}
+        self._kept: dict[Key, KeptExport] = {}
+        """What earlier sessions exported of the run, as far as nobody has looked whether it is still so."""
         self._has_shown = False
         self._cards = {name: FormatCard(exporter) for name, exporter in exporters().items()}
         self._make_fields()
@@ -78,8 +90,10 @@ class ExportPanel(Panel):
             self._run = run
             title, self._parameters = _read(run) if run is not None else ("", None)
             self._title.set_full_text(f"Export {title}" if title else "Export")
+            exports = read_exports(run) if run is not None else ()
+            self._kept = {(run, each.weights, each.folder, each.format): each for each in exports}
             if run is not None:
-                self._folder.setText(str(_default_folder(title)))
+                self._folder.setText(str(exports[-1].folder if exports else _default_folder(title)))
         self.refresh()
 
     # Composition
@@ -195,6 +209,25 @@ class ExportPanel(Panel):
         self._note.setText(obstacle if obstacle and not self._tasks else _INCLUDED)
         self._facts.setText(self._facts_of_run())
         self._facts.setVisible(bool(self._facts.text()))
+        self._restore()
+
+    def _restore(self) -> None:
+        """Has the files read of which an earlier session said something."""
+        if self._run is None or not self._kept:
+            return
+        keys = [key for name in self._cards if (key := self._key(name)) in self._kept]
+        kept = {key: self._kept.pop(key) for key in keys if key not in self._outcomes}
+        if kept:
+            task = IoTask(partial(_restore_outcomes, self._run, kept), self)
+            task.done.connect(self._on_restored)
+            task.start()
+
+    def _on_restored(self, found: object) -> None:
+        assert isinstance(found, dict)
+        for key, outcome in found.items():
+            if key[-1] not in self._tasks:
+                self._outcomes.setdefault(key, outcome)
+        self.refresh()
 
     def _show_card(self, name: str, unchanged: frozenset[str], has_folder: bool) -> None:
         card, outcome = self._cards[name], self._outcomes.get(self._key(name))
@@ -289,6 +322,14 @@ class ExportPanel(Panel):
         if outcome is not None and outcome.code:
             QGuiApplication.clipboard().setText(outcome.code)
             self._note.setText(f"Python code for {self._cards[name].exporter.title} is on the clipboard.")
+
+
+def _restore_outcomes(
+    run: Path, kept: Mapping[Key, KeptExport], progress: ProgressFunction, cancelled: CancelFunction
+) -> dict[Key, FormatOutcome]:
+    """Those of the kept exports whose files and weights are the same as then."""
+    found = {key: restore_outcome(run, exporters()[each.format], each) for key, each in kept.items()}
+    return {key: outcome for key, outcome in found.items() if outcome is not None}
 
 
 def _read(run: Path) -> tuple[str, int | None]:

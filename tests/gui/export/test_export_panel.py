@@ -8,41 +8,27 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit, QPushButton
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.formatting import format_bytes
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, raise_if_cancelled
-from cnnstudio.data.dataset import Dataset, Split
-from cnnstudio.design.network import IdGenerator, Network
 from cnnstudio.export import Exporter, ExportFailed, ExportResult, ResultsDiffer, exporters
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.export.card import FormatCard
 from cnnstudio.gui.export.outcomes import FormatOutcome
 from cnnstudio.gui.export.panel import ExportPanel
-from cnnstudio.layers.base import Shape
-from cnnstudio.layers.basic.dense import Dense
-from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.runs.run import Run
-from cnnstudio.runs.start import RunOptions, start_run
-from cnnstudio.training.recipe.recipe import LESSON
+from tests.gui.export.exporting import button, field, press, shown, state, train_tiny
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a trained run."""
-    ids = IdGenerator()
-    network = Network(Shape.of(1, 4, 4), (ids.node(Flatten()), ids.node(Dense(2))), "Tiny net")
-    images = np.random.default_rng(0).integers(0, 256, (8, 1, 4, 4), np.uint8)
-    split = Split(images, np.arange(8, dtype=np.int64) % 2)
-    folder = tmp_path_factory.mktemp("run") / "tiny"
-    dataset = Dataset("noise", "Noise", ("a", "b"), split, split)
-    start_run(network, dataset, LESSON.replace(epochs=1), RunOptions(folder=folder, device="cpu"))
-    return folder
+    return train_tiny(tmp_path_factory.mktemp("run") / "tiny")
 
 
 @pytest.fixture
@@ -57,32 +43,6 @@ def panel(qtbot: QtBot, run: Path, tmp_path: Path) -> Iterator[ExportPanel]:
     yield panel
     panel.close()
     assert session.shutdown(60)
-
-
-def field(panel: ExportPanel) -> QLineEdit:
-    found = panel.findChild(QLineEdit, "exportFolder")
-    assert isinstance(found, QLineEdit)
-    return found
-
-
-def button(panel: ExportPanel, name: str) -> QPushButton:
-    found = panel.findChild(QPushButton, name)
-    assert isinstance(found, QPushButton)
-    return found
-
-
-def press(qtbot: QtBot, panel: ExportPanel, name: str) -> None:
-    qtbot.mouseClick(button(panel, name), Qt.MouseButton.LeftButton)
-
-
-def state(panel: ExportPanel, name: str) -> str:
-    """The state on the card of a format."""
-    return str(panel.findChild(QLabel, f"state_{name}").text())
-
-
-def shown(panel: ExportPanel) -> str:
-    """All visible texts of the panel."""
-    return "\n".join(label.text() for label in panel.findChildren(QLabel) if label.isVisible())
 
 
 def result(difference: float | None = 0.0) -> ExportResult:

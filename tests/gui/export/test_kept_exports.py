@@ -1,0 +1,136 @@
+"""What was exported and verified is still known after a restart, as long as it is true."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.core.paths import home
+from cnnstudio.gui.compute.session import TrainingSession
+from cnnstudio.gui.export.kept_exports import KeptExport, keep_export, read_exports
+from cnnstudio.gui.export.panel import ExportPanel
+from tests.gui.export.exporting import field, press, shown, state, train_tiny
+
+Start = Callable[[], ExportPanel]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return train_tiny(tmp_path / "tiny")
+
+
+@pytest.fixture
+def start(qtbot: QtBot, run: Path) -> Iterator[Start]:
+    """Opens the panel of a program that was just started."""
+    sessions = []
+
+    def start() -> ExportPanel:
+        session = TrainingSession()
+        sessions.append(session)
+        panel = ExportPanel(session)
+        qtbot.addWidget(panel)
+        panel.show_run(run)
+        panel.show()
+        return panel
+
+    yield start
+    for session in sessions:
+        assert session.shutdown(60)
+
+
+@pytest.fixture
+def exported(start: Start, qtbot: QtBot, tmp_path: Path) -> Path:
+    """The folder into which an earlier program exported the weights, and verified them."""
+    panel = start()
+    field(panel).setText(str(tmp_path / "model"))
+    press(qtbot, panel, "export_safetensors")
+    qtbot.waitUntil(lambda: "✓" in state(panel, "safetensors"), timeout=60_000)
+    panel.close()
+    return tmp_path / "model"
+
+
+def test_a_verified_export_is_still_verified_after_a_restart(
+    exported: Path, start: Start, qtbot: QtBot
+) -> None:
+    panel = start()
+    assert field(panel).text() == str(exported)
+    qtbot.waitUntil(lambda: "✓ Verified: 16 of 16 images agree" in state(panel, "safetensors"))
+    assert "largest difference 0\ndesign.cnn.json and model.safetensors" in shown(panel)
+    press(qtbot, panel, "copy_safetensors")
+    assert str(exported / "model.safetensors") in QGuiApplication.clipboard().text()
+    assert state(panel, "onnx") == "Not exported yet"
+    # In another folder nothing was exported.
+    field(panel).setText(str(exported.parent / "other"))
+    assert state(panel, "safetensors") == "Not exported yet"
+    field(panel).setText(str(exported))
+    assert "✓" in state(panel, "safetensors")
+
+
+def flip_a_bit(exported: Path, run: Path) -> None:
+    """As a failing drive does: neither the size nor the time changes."""
+    file = exported / "model.safetensors"
+    content, times = bytearray(file.read_bytes()), file.stat()
+    content[-1] ^= 1
+    file.write_bytes(content)
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def train_on(exported: Path, run: Path) -> None:
+    times = (run / "checkpoints").stat()
+    os.utime(run / "checkpoints", ns=(times.st_atime_ns, times.st_mtime_ns + 1_000_000))
+
+
+def delete(exported: Path, run: Path) -> None:
+    (exported / "design.cnn.json").unlink()
+
+
+def damage(exported: Path, run: Path) -> None:
+    (kept,) = (home() / "exports").glob("*.json")
+    kept.write_text(kept.read_text().replace('"digests"', '"digest"'))
+
+
+@pytest.mark.parametrize("change", [flip_a_bit, train_on, delete, damage])
+def test_what_has_changed_since_is_not_called_verified(
+    change: Callable[[Path, Path], None],
+    exported: Path,
+    run: Path,
+    start: Start,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    change(exported, run)
+    looked: list[object] = []
+    on_restored = ExportPanel._on_restored
+
+    def noting(panel: ExportPanel, found: object) -> None:
+        looked.append(found)
+        on_restored(panel, found)
+
+    monkeypatch.setattr(ExportPanel, "_on_restored", noting)
+    panel = start()
+    field(panel).setText(str(exported))
+    if change is flip_a_bit or change is delete:
+        qtbot.waitUntil(lambda: looked == [{}], timeout=60_000)
+    assert state(panel, "safetensors") == "Not exported yet"
+    assert "This will replace model.safetensors" in shown(panel)
+
+
+def test_a_later_export_of_a_format_replaces_the_earlier_one_and_their_number_is_bounded(
+    tmp_path: Path,
+) -> None:
+    def export(folder: str, images: int) -> KeptExport:
+        return KeptExport("onnx", tmp_path / folder, 1, ("0",), None, images, "Written.", ())
+
+    for number in range(50):
+        keep_export(tmp_path, export(f"folder {number}", 16))
+    keep_export(tmp_path, export("folder 40", 17))
+    found = read_exports(tmp_path)
+    assert len(found) == 30
+    assert found[-1] == export("folder 40", 17)
+    assert [each.folder for each in found].count(tmp_path / "folder 40") == 1
+    assert read_exports(tmp_path / "another run") == ()
