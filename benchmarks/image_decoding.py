@@ -48,7 +48,7 @@ def write_images(folder: Path, count: int, first: int = 0) -> None:
 def pillow_alone(folder: Path) -> None:
     """Decodes, crops and resizes all files on all cores."""
     paths = [str(path) for path in folder.rglob("*.jpg")]
-    (width, height), _ = choose_size(paths, lambda: False)
+    (height, width), _ = choose_size(paths, lambda: False)
 
     def read(path: str) -> None:
         with Image.open(path) as image:

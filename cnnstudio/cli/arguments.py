@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +139,24 @@ def _threads(text: str) -> int:
             f"must be an integer from 1 to {MAX_THREADS:,}, got “{text}”; {cores}"
         )
     return int(text)
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """An argparse type: height and width, as `224` or `224x320`."""
+    from cnnstudio.data.dataset import DataError
+    from cnnstudio.data.images.sizes import AUTOMATIC, MAXIMUM_SIDE, parse_size
+
+    with suppress(DataError):
+        if (size := parse_size(text)) != AUTOMATIC:
+            return size
+    raise argparse.ArgumentTypeError(f"must be an integer from 1 to {MAXIMUM_SIDE:,}, or HEIGHTxWIDTH")
+
+
+def image_size_or_auto(text: str) -> tuple[int, int]:
+    """The same, or sizes.AUTOMATIC for `auto`."""
+    from cnnstudio.data.images.sizes import AUTOMATIC
+
+    return AUTOMATIC if text.strip().lower() == "auto" else image_size(text)
 
 
 def option_type(parameter: Parameter) -> Callable[[str], Any]:

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnstudio.cli.arguments import image_size
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.commands.summary import summary, summary_text
-from cnnstudio.cli.imports.onnx import image_size, import_onnx, is_onnx
+from cnnstudio.cli.imports.onnx import import_onnx, is_onnx
 from cnnstudio.cli.output import echo, print_json
 from cnnstudio.core.files import exists, is_folder
 from cnnstudio.core.parameters import shorten

@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cnnstudio.cli.arguments import image_size_or_auto
 from cnnstudio.cli.command import Parser, UsageError
 from cnnstudio.cli.datasets.description import content_rows, notes_of
 from cnnstudio.cli.output import LiveLine, echo, print_json, two_columns
 from cnnstudio.core.formatting import as_printed
+from cnnstudio.core.progress import never_cancelled
 from cnnstudio.data.dataset import RESIZE_MODES
 from cnnstudio.data.sources.folder_layout import READINGS
 
@@ -50,9 +52,14 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--resize",
         choices=RESIZE_MODES,
-        default="fill",
         help="how images of another shape get the common size: cropped (fill), with black beside them (fit) "
         "or distorted (stretch); a run resizes new images in the same way (default: fill)",
+    )
+    parser.add_argument(
+        "--size",
+        type=image_size_or_auto,
+        metavar="N, HxW or auto",
+        help="height and width that all images get (default: auto, the most common or the median size)",
     )
 
 
@@ -66,16 +73,16 @@ def _path(text: str) -> Path:
 def run_add(options: argparse.Namespace) -> None:
     """Adds the images and says what they were understood to be. Raises UserError."""
     from cnnstudio.data.sources.adding import add_images
-    from cnnstudio.data.versions.split_plan import SplitPlan
 
     given = {"seed": options.split_seed, "share": options.test_share, "groups": options.groups}
-    plan = SplitPlan(**{name: value for name, value in given.items() if value is not None})
+    chosen = {name: value for name, value in given.items() if value is not None}
     if options.name and not options.name.strip():
         raise UsageError("--name must not be empty")
     line = LiveLine()
     try:
         source = add_images(
-            *(options.images, options.name, options.layout, plan, line.show_progress), resize=options.resize
+            *(options.images, options.name, options.layout, chosen),
+            *(line.show_progress, never_cancelled, options.resize, options.size),
         )
         entry = source.checked_info(line.show_progress)
     finally:

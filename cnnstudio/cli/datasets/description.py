@@ -52,10 +52,23 @@ def content_rows(entry: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield label, pluralize(entry[part], "image")
     if entry.get("sizes"):
         yield "Sizes", _sizes(entry["sizes"])
+    if "decoded" in entry or "size" in entry:
+        yield "Resized to", _decoded(entry)
     if "resize" in entry:
         yield "Resized by", f"{entry['resize']} ({_RESIZED[entry['resize']]})"
     if entry.get("unreadable"):
         yield "Unreadable", f"{pluralize(entry['unreadable'], 'file')}, not counted: {_skipped(entry)}"
+
+
+def _decoded(entry: dict[str, Any]) -> str:
+    """The size that all images get, and what they take then."""
+    decoded = entry.get("decoded", {})
+    height, width = decoded.get("size") or entry["size"]
+    # Of a size that is no square, the order has to be said.
+    order = "" if height == width else " (height × width)"
+    how = "as chosen" if "size" in entry else "the images decide"
+    takes = f", {format_bytes(decoded['bytes'])} in memory and in the image cache" if decoded else ""
+    return f"{height} × {width}{order}, {how}{takes}"
 
 
 def _sizes(sizes: Sequence[Sequence[int]]) -> str:

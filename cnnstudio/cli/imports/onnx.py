@@ -65,16 +65,6 @@ def import_onnx(options: argparse.Namespace) -> int:
     return DONE
 
 
-def image_size(text: str) -> tuple[int, int]:
-    """Height and width in `--size`: `224` or `224x320`."""
-    parts = text.lower().split("x")
-    if len(parts) > 2 or not all(
-        part.isascii() and part.isdigit() and 1 <= int(part[:9]) <= 1024 for part in parts
-    ):
-        raise argparse.ArgumentTypeError("must be an integer from 1 to 1,024, or HEIGHTxWIDTH")
-    return int(parts[0]), int(parts[-1])
-
-
 def _content(
     options: argparse.Namespace, imported: ImportedOnnx, analysis: Analysis, comparison: ScoreComparison
 ) -> dict[str, Any]:

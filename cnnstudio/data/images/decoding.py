@@ -14,6 +14,7 @@ from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
 from cnnstudio.data.dataset import DataError, Labels, Pixels, ResizeMode
 from cnnstudio.data.images.image_files import image_size, read_channels_last
 from cnnstudio.data.images.parallel import ordered_map
+from cnnstudio.data.images.sizes import AUTOMATIC, Size, common_size, require_decodable
 from cnnstudio.data.storage.previous import Keys, PreviousImages, file_key
 from cnnstudio.data.storage.writers import SplitWriter
 
@@ -22,18 +23,20 @@ VERSION = 1
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
-_MAX_SIDE = 224
-_MAX_BYTES = 32_000_000_000
 _SIZE_SAMPLES = 1_000
 _CHUNK = 16
 
 
-def choose_size(paths: Sequence[str], cancelled: CancelFunction) -> tuple[tuple[int, int], bool]:
-    """((width, height) for all images, whether all of them have that size already).
+def choose_size(
+    paths: Sequence[str], cancelled: CancelFunction, wanted: Size = AUTOMATIC
+) -> tuple[Size, bool]:
+    """((height, width) for all images, whether all of them have that size already).
 
-    The most common size if at least half of the images have it, else a square with the median of the shorter
-    sides; at most 224 pixels a side and 32 GB in total. In large sets, only an even sample is measured.
+    Without a size that is wanted, `common_size`. In large sets, only an even sample is measured. Raises
+    DataError if the images would be too large, Cancelled.
     """
+    if wanted != AUTOMATIC:
+        require_decodable(len(paths), wanted)
     sizes: Counter[tuple[int, int]] = Counter()
     for path in paths[:: max(1, len(paths) // _SIZE_SAMPLES)]:
         raise_if_cancelled(cancelled)
@@ -41,15 +44,8 @@ def choose_size(paths: Sequence[str], cancelled: CancelFunction) -> tuple[tuple[
             sizes[image_size(Path(path))] += 1
         except DataError:
             continue  # reported later, when all images are decoded
-    if not sizes:
-        return (1, 1), True
-    (size, count) = sizes.most_common(1)[0]
-    if count * 2 < sizes.total():
-        sides = sorted(min(each) for each in sizes.elements())
-        size = (sides[len(sides) // 2],) * 2
-    scale = min(1, _MAX_SIDE / max(size), (_MAX_BYTES / (len(paths) * 3 * size[0] * size[1])) ** 0.5)
-    chosen = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-    return chosen, set(sizes) == {chosen}
+    height, width = common_size(sizes, len(paths)) if wanted == AUTOMATIC else wanted
+    return (height, width), set(sizes) <= {(width, height)}
 
 
 def decode(

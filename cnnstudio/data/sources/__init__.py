@@ -127,10 +127,10 @@ def register(source: FileSource, name: str = "") -> FileSource:
     If its name is taken, a number is appended; a `name` that the user has chosen is refused instead. A set
     that was added before keeps its name, unless `name` is another one.
     """
-    from cnnstudio.data.sources.folder_list import register_set, registered_sets
+    from cnnstudio.data.sources.folder_list import register_set, registered_at
 
     entry = source.entry
-    known = next((each for each, old in registered_sets().items() if old.path == entry.path), None)
+    known, _ = registered_at(entry.path) or (None, None)
     if known is not None and name in ("", known):
         register_set(known, entry)
         return source.named(known)

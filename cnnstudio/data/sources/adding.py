@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from cnnstudio.core.files import exists, expand_home, is_folder
 from cnnstudio.core.formatting import clean_line
@@ -14,10 +18,11 @@ from cnnstudio.core.parameters import shorten
 from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress, never_cancelled
 from cnnstudio.core.temporary import temporary_folder
 from cnnstudio.data.dataset import DataError, ResizeMode
+from cnnstudio.data.images.sizes import Size
 from cnnstudio.data.sources import register
 from cnnstudio.data.sources.file_source import FileSource
 from cnnstudio.data.sources.folder_layout import Reading
-from cnnstudio.data.sources.folder_list import unpacked_folder
+from cnnstudio.data.sources.folder_list import RegisteredSet, registered_at, unpacked_folder
 from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.data.sources.image_table import ImageTable
 from cnnstudio.data.tables.label_table import is_table_name
@@ -35,14 +40,23 @@ class PreparedImages:
     unpacked: Path | None = None
     """The folder that was unpacked for it from a zip file."""
 
-    def read_as(self, reading: Reading | None, plan: SplitPlan | None) -> PreparedImages:
-        """The same images, understood or split in another way. Raises DataError."""
-        source = _source_at(self.source.path, reading, plan).resized_by(self.source.resize)
-        return PreparedImages(source.named(self.source.name), self.unpacked)
+    @property
+    def known_name(self) -> str:
+        """The name that they have in the user's list; empty if they are not in it."""
+        known = registered_at(self.source.path)
+        return known[0] if known else ""
 
-    def resized_by(self, mode: ResizeMode) -> PreparedImages:
-        """The same images, brought to one size in another way."""
-        return PreparedImages(self.source.resized_by(mode), self.unpacked)
+    def read_as(self, reading: Reading | None) -> PreparedImages:
+        """The same images, with their subfolders understood in another way. Raises DataError."""
+        now = self.source
+        source = _source_at(now.path, reading).changed(plan=now.plan, resize=now.resize, size=now.size)
+        return PreparedImages(source.named(now.name), self.unpacked)
+
+    def changed(
+        self, *, plan: SplitPlan | None = None, resize: ResizeMode | None = None, size: Size | None = None
+    ) -> PreparedImages:
+        """The same images, split or brought to one size in another way. What is None stays."""
+        return PreparedImages(self.source.changed(plan=plan, resize=resize, size=size), self.unpacked)
 
     def add(self, name: str = "") -> FileSource:
         """Adds them to the user's sources. Raises DataError or FileError; then `discard` or add again."""
@@ -58,19 +72,23 @@ def add_images(
     path: Path,
     name: str = "",
     reading: Reading | None = None,
-    plan: SplitPlan | None = None,
+    split: Mapping[str, Any] = MappingProxyType({}),
     progress: ProgressFunction = ignore_progress,
     cancelled: CancelFunction = never_cancelled,
-    resize: ResizeMode = "fill",
+    resize: ResizeMode | None = None,
+    size: Size | None = None,
 ) -> FileSource:
     """Adds a folder, a table or a zip file to the user's sources, named after it unless `name` is given.
 
-    Nothing is added or left behind if it is no data set. Raises DataError, FileError or Cancelled.
+    What is None is as it was when the same was added before, or else the usual way; so are the fields of
+    SplitPlan that `split` does not have. Nothing is added or left behind if it is no data set. Raises
+    DataError, FileError or Cancelled.
     """
-    name = _checked_name(name)
-    prepared = prepare_images(path, reading, plan, progress, cancelled).resized_by(resize)
+    name, _ = _checked_name(name), SplitPlan(**split)
+    prepared = prepare_images(path, reading, progress, cancelled)
     try:
-        return prepared.add(name)
+        plan = dataclasses.replace(prepared.source.plan, **split)
+        return prepared.changed(plan=plan, resize=resize, size=size).add(name)
     except BaseException:
         prepared.discard()
         raise
@@ -79,18 +97,18 @@ def add_images(
 def prepare_images(
     path: Path,
     reading: Reading | None = None,
-    plan: SplitPlan | None = None,
     progress: ProgressFunction = ignore_progress,
     cancelled: CancelFunction = never_cancelled,
 ) -> PreparedImages:
     """Finds the data set in a folder, a table or a zip file, which is unpacked for that.
 
+    Where it was added before, its settings are those of then, and so is `reading` if it is None.
     Raises DataError, FileError or Cancelled, and leaves nothing behind then.
     """
     path = Path(os.path.abspath(expand_home(path)))
     if path.suffix.lower() == ZIP_SUFFIX and not is_folder(path):
-        return _prepare_zip(path, reading, plan, progress, cancelled)
-    source = _source_at(path, reading, plan)
+        return _prepare_zip(path, reading, progress, cancelled)
+    source = _source_at(path, reading)
     source.listing(cancelled)
     return PreparedImages(source)
 
@@ -105,9 +123,11 @@ def _checked_name(name: str) -> str:
     return stripped
 
 
-def _source_at(path: Path, reading: Reading | None, plan: SplitPlan | None) -> FileSource:
+def _source_at(path: Path, reading: Reading | None) -> FileSource:
+    """What was added before comes with its name and its settings."""
+    name, entry = registered_at(path) or ("", RegisteredSet(path))
     if is_folder(path):
-        return ImageFolder(path, reading=reading, plan=plan)
+        return ImageFolder.registered(name, entry._replace(reading=reading or entry.reading))
     if not exists(path):
         raise DataError(f"There is no folder or file {path}.")
     if not is_table_name(path.name):
@@ -117,15 +137,11 @@ def _source_at(path: Path, reading: Reading | None, plan: SplitPlan | None) -> F
         )
     if reading is not None:
         raise DataError(f"{path} is a table: only folders have a layout.")
-    return ImageTable(path, plan=plan)
+    return ImageTable.registered(name, entry)
 
 
 def _prepare_zip(
-    path: Path,
-    reading: Reading | None,
-    plan: SplitPlan | None,
-    progress: ProgressFunction,
-    cancelled: CancelFunction,
+    path: Path, reading: Reading | None, progress: ProgressFunction, cancelled: CancelFunction
 ) -> PreparedImages:
     # Imported here, because few data sets come in zip files.
     from cnnstudio.data.transfer.zip_images import content_key, unpack_images
@@ -138,7 +154,7 @@ def _prepare_zip(
                 folder = temporary / "images"
                 folder.mkdir()
                 unpack_images(path, folder, progress, cancelled)
-            inside = _set_inside(folder, reading, plan, cancelled)
+            inside = _set_inside(folder, reading, cancelled)
             if folder != target:
                 os.replace(folder, target)
     except DataError as error:
@@ -146,13 +162,12 @@ def _prepare_zip(
         raise DataError(str(error).replace(str(folder), str(path))) from None
     except OSError as error:
         raise DataError(f"Cannot unpack {path}: {error.strerror or error}.") from None
-    source = _source_at(target / inside.relative_to(folder), reading, plan)
-    return PreparedImages(source.named(path.stem), target if folder != target else None)
+    source = _source_at(target / inside.relative_to(folder), reading)
+    named = source if registered_at(source.path) else source.named(path.stem)
+    return PreparedImages(named, target if folder != target else None)
 
 
-def _set_inside(
-    folder: Path, reading: Reading | None, plan: SplitPlan | None, cancelled: CancelFunction
-) -> Path:
+def _set_inside(folder: Path, reading: Reading | None, cancelled: CancelFunction) -> Path:
     """The data set in an unpacked folder: the folder itself, or a table of its images. Raises DataError.
 
     A table counts if it names most of the images, or if the images alone are no data set: there may be a list
@@ -160,21 +175,19 @@ def _set_inside(
     """
     table = None if reading is not None else _only_table(folder)
     if table is None:
-        _source_at(folder, reading, plan).listing(cancelled)
+        _source_at(folder, reading).listing(cancelled)
         return folder
-    in_table, problem = _image_count(table, plan, cancelled)
-    in_folder, _ = _image_count(folder, plan, cancelled)
+    in_table, problem = _image_count(table, cancelled)
+    in_folder, _ = _image_count(folder, cancelled)
     if problem is not None and not in_folder:
         raise problem
     return table if in_table * 2 >= in_folder else folder
 
 
-def _image_count(
-    path: Path, plan: SplitPlan | None, cancelled: CancelFunction
-) -> tuple[int, DataError | None]:
+def _image_count(path: Path, cancelled: CancelFunction) -> tuple[int, DataError | None]:
     """How many images the data set at that path has; 0 with the reason if it is none."""
     try:
-        return len(_source_at(path, None, plan).listing(cancelled).files), None
+        return len(_source_at(path, None).listing(cancelled).files), None
     except DataError as error:
         return 0, error
 

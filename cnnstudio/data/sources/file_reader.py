@@ -13,6 +13,7 @@ import numpy as np
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.data.dataset import DataError, Dataset, ResizeMode, Rows, Split
+from cnnstudio.data.images.sizes import AUTOMATIC, Size, format_size
 from cnnstudio.data.sources.listing import Listing
 from cnnstudio.data.storage.writers import DatasetWriter
 
@@ -36,6 +37,7 @@ class Files(Protocol):
     path: Path
     plan: SplitPlan
     resize: ResizeMode
+    size: Size
 
     @property
     def folder(self) -> Path: ...
@@ -69,7 +71,7 @@ class FileReader:
         readable = np.ones(len(paths), bool)
         self._require_images(readable)
         progress(Progress(0, len(paths), f"Scanning {source.title}"))
-        (width, height), same_size = choose_size(paths, cancelled)
+        (height, width), same_size = choose_size(paths, cancelled, source.size)
         shape = (3, height, width)
         writer.reserve(source.title, len(paths) * math.prod(shape))
         while True:
@@ -95,7 +97,7 @@ class FileReader:
                 raise DataError(f"{source.title}: some class has no images left to train or to test with.")
             # Every held-out image of some class turned out to be unreadable. Split again without those: each
             # round excludes at least one image, so this ends.
-        return self._dataset(splits, rows, readable, self._size_notes((width, height), same_size), cancelled)
+        return self._dataset(splits, rows, readable, self._size_notes((height, width), same_size), cancelled)
 
     def _dataset(
         self,
@@ -198,11 +200,13 @@ class FileReader:
         more = f" and {len(bad) - _MAX_NAMED:,} more" if len(bad) > _MAX_NAMED else ""
         return [f"{count} skipped: {', '.join(bad[:_MAX_NAMED])}{more}."]
 
-    def _size_notes(self, size: tuple[int, int], same_size: bool) -> list[str]:
+    def _size_notes(self, size: Size, same_size: bool) -> list[str]:
         if same_size:
             return []
         how = _HOW[self._source.resize]
-        return [f"The images differ in size; all were resized to {size[0]} × {size[1]}{how}."]
+        if self._source.size != AUTOMATIC:
+            return [f"All images were resized to {format_size(size)}, as you chose{how}."]
+        return [f"The images differ in size; all were resized to {size[1]} × {size[0]}{how}."]
 
     def _split_note(self) -> str:
         plan = self._source.plan

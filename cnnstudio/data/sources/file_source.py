@@ -24,6 +24,7 @@ from cnnstudio.core.progress import (
     throttled,
 )
 from cnnstudio.data.dataset import Dataset, ResizeMode
+from cnnstudio.data.images.sizes import AUTOMATIC, Size, common_size, decoded_bytes
 from cnnstudio.data.sources.base import Source
 from cnnstudio.data.sources.file_reader import FileReader
 from cnnstudio.data.sources.folder_list import RegisteredSet
@@ -51,9 +52,10 @@ class FileSource(Source):
 
     built_in: ClassVar[bool] = False
 
-    def __init__(self, path: Path, name: str, plan: SplitPlan, resize: ResizeMode) -> None:
+    def __init__(self, path: Path, name: str, plan: SplitPlan, resize: ResizeMode, size: Size) -> None:
         """`path` is what the user has added: a folder or a table."""
         self.resize: ResizeMode = resize
+        self.size = size
         self.path = Path(os.path.abspath(expand_home(path)))
         self.name = self.title = name or self.path.name
         self.plan = plan
@@ -78,11 +80,15 @@ class FileSource(Source):
         renamed.name = renamed.title = name
         return renamed
 
-    def resized_by(self, mode: ResizeMode) -> Self:
-        """The same images, brought to one size in another way."""
-        resized = copy.copy(self)
-        resized.resize = mode
-        return resized
+    def changed(
+        self, *, plan: SplitPlan | None = None, resize: ResizeMode | None = None, size: Size | None = None
+    ) -> Self:
+        """The same images, split or brought to one size in another way. What is None stays."""
+        changed = copy.copy(self)
+        changed.plan = self.plan if plan is None else plan
+        changed.resize = self.resize if resize is None else resize
+        changed.size = self.size if size is None else size
+        return changed
 
     def relative(self, path: str) -> str:
         """The name of one of its files: the path from `folder`, with / between its parts."""
@@ -106,14 +112,16 @@ class FileSource(Source):
         return dataclasses.replace(listing, notes=(*listing.notes, *valid.notes()))
 
     def _about(self, listing: Listing) -> dict[str, Any]:
+        asked = listing.question
         return {
             "classes": list(listing.classes),
             "train": len(listing.train),
             "test": None if listing.test is None else len(listing.test),
             **({} if listing.validation is None else {"validation": len(listing.validation)}),
             "resize": self.resize,
+            **({} if self.size == AUTOMATIC else {"size": list(self.size)}),
             "notes": [*listing.all_notes, *self._split_notes(listing), *listing.balance_notes()],
-            "layouts": dict(listing.question.answers) if listing.question else {},
+            "layouts": dict(asked.answers) if asked is not None and not asked.is_answered else {},
         }
 
     def _split_notes(self, listing: Listing) -> list[str]:
@@ -132,7 +140,8 @@ class FileSource(Source):
         # Imported here so that the window can list this source without loading Pillow.
         from cnnstudio.data.images.decoding import choose_size
 
-        (width, height), _ = choose_size([path for path, _ in self.listing(cancelled).files], cancelled)
+        paths = [path for path, _ in self.listing(cancelled).files]
+        (height, width), _ = choose_size(paths, cancelled, self.size)
         return 3, height, width
 
     def unequal_sizes(self, cancelled: CancelFunction = never_cancelled) -> str:
@@ -161,11 +170,14 @@ class FileSource(Source):
             for path, reason in list(problems.items())[:_MAX_LISTED]
         ]
         sizes = sum((check.sizes for check in checks.values()), start=Counter[tuple[int, int]]())
+        count = sum(counts.values())
+        size = common_size(sizes, count) if self.size == AUTOMATIC else self.size
         return {
             **about,
             **counts,
             "counts": _class_counts(listing, problems),
-            "sizes": [[*size, count] for size, count in sizes.most_common(_MAX_LISTED)],
+            "sizes": [[*each, number] for each, number in sizes.most_common(_MAX_LISTED)],
+            "decoded": {"size": list(size), "bytes": decoded_bytes(count, size)},
             "unreadable": len(problems),
             "skipped": skipped,
         }
@@ -300,6 +312,8 @@ class FileSource(Source):
             settings.append(self.plan.to_json())
         if self.resize != "fill":
             settings.append(self.resize)
+        if self.size != AUTOMATIC:
+            settings.append(self.size)
         digest = hashlib.sha256(json.dumps(settings).encode())
         for path, label in listing.files:
             try:

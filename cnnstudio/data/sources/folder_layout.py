@@ -48,6 +48,8 @@ class Question:
     assumed: Reading
     answers: tuple[tuple[Reading, str], ...]
     """Each possible reading with what it means, as a phrase."""
+    is_answered: bool = False
+    """Whether the user has chosen what is assumed."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,23 @@ def find_layout(scan: FolderScan, reading: Reading | None = None) -> Layout:
     if scan.own(base) and children:
         count = pluralize(scan.own(base), "image")
         notes.append(f"{count} outside of the class folders {_are(scan.own(base))} not used.")
-    if reading == "folders":
-        layout = Layout(scan.grouped(base))
-    elif reading == "subfolders":
-        layout = Layout(_by_subfolder(scan, base, children))
-    else:
-        layout = _named_splits(scan, base, children) or _unnamed_splits(scan, base, children, reading)
-    question = None if reading is not None else layout.question
+    layout = _layout_as(scan, base, children, reading)
+    question = layout.question
+    if reading is not None:
+        # The user may choose again.
+        asked = _layout_as(scan, base, children, None).question
+        question = asked and dataclasses.replace(asked, assumed=reading, is_answered=True)
     return dataclasses.replace(layout, notes=(*notes, *layout.notes), question=question)
+
+
+def _layout_as(
+    scan: FolderScan, base: Parts, children: Mapping[str, set[str]], reading: Reading | None
+) -> Layout:
+    if reading == "folders":
+        return Layout(scan.grouped(base))
+    if reading == "subfolders":
+        return Layout(_by_subfolder(scan, base, children))
+    return _named_splits(scan, base, children) or _unnamed_splits(scan, base, children, reading)
 
 
 def role_of(name: str) -> Role | None:

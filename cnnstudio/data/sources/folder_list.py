@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from cnnstudio.core.files import FileError, read_json, write_json
 from cnnstudio.core.paths import datasets_folder
 from cnnstudio.data.dataset import RESIZE_MODES, DataError, ResizeMode
+from cnnstudio.data.images.sizes import AUTOMATIC, Size, size_from_json
 from cnnstudio.data.sources.folder_layout import READINGS, Reading
 from cnnstudio.data.storage.decoded_cache import cache_key, discard
 from cnnstudio.data.versions.split_plan import SplitPlan
@@ -28,6 +29,8 @@ class RegisteredSet(NamedTuple):
     """How test images are held out, if there are none."""
     resize: ResizeMode = "fill"
     """How images of another shape are brought to one size."""
+    size: Size = AUTOMATIC
+    """The size that all images are brought to."""
 
 
 def registered_sets() -> dict[str, RegisteredSet]:
@@ -36,6 +39,11 @@ def registered_sets() -> dict[str, RegisteredSet]:
         return _read()
     except (FileError, DataError):
         return {}
+
+
+def registered_at(path: Path) -> tuple[str, RegisteredSet] | None:
+    """(name, set) of the folder or table at that absolute path; None if it is not in the list."""
+    return next((known for known in registered_sets().items() if known[1].path == path), None)
 
 
 def register_set(name: str, entry: RegisteredSet, replaces: str | None = None) -> None:
@@ -85,6 +93,7 @@ def _write(sets: dict[str, RegisteredSet]) -> None:
             **({"kind": _TABLE} if entry.is_table else {}),
             **({} if entry.plan.is_default else {"split": entry.plan.to_json()}),
             **({} if entry.resize == "fill" else {"resize": entry.resize}),
+            **({} if entry.size == AUTOMATIC else {"size": list(entry.size)}),
         }
         for name, entry in sets.items()
     ]
@@ -106,7 +115,8 @@ def _entry(entry: Any) -> RegisteredSet:
     reading = next((known for known in READINGS if known == entry.get("layout")), None)
     plan = SplitPlan.from_json(entry["split"]) if "split" in entry else SplitPlan()
     resize: ResizeMode = next((known for known in RESIZE_MODES if known == entry.get("resize")), "fill")
-    return RegisteredSet(Path(entry["path"]), reading, entry.get("kind") == _TABLE, plan, resize)
+    size = size_from_json(entry.get("size"))
+    return RegisteredSet(Path(entry["path"]), reading, entry.get("kind") == _TABLE, plan, resize, size)
 
 
 def _path() -> Path:

@@ -10,6 +10,7 @@ from cnnstudio.core.files import is_folder
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import CancelFunction, never_cancelled
 from cnnstudio.data.dataset import DataError, ResizeMode
+from cnnstudio.data.images.sizes import AUTOMATIC, Size
 from cnnstudio.data.sources.file_source import FileSource
 from cnnstudio.data.sources.folder_layout import Reading, find_layout
 from cnnstudio.data.sources.folder_list import RegisteredSet, registered_sets
@@ -42,19 +43,25 @@ class ImageFolder(FileSource):
         reading: Reading | None = None,
         plan: SplitPlan | None = None,
         resize: ResizeMode = "fill",
+        size: Size = AUTOMATIC,
     ) -> None:
         """`reading` is how the user wants the subfolders to be understood; None for the most likely way."""
-        super().__init__(folder, name, plan or SplitPlan(seed), resize)
+        super().__init__(folder, name, plan or SplitPlan(seed), resize, size)
         self.description = f"Images in {self.folder}"
         self.reading = reading
 
     @classmethod
     def discover(cls) -> list[Self]:
         return [
-            cls(entry.path, name, reading=entry.reading, plan=entry.plan, resize=entry.resize)
-            for name, entry in registered_sets().items()
-            if not entry.is_table
+            cls.registered(name, entry) for name, entry in registered_sets().items() if not entry.is_table
         ]
+
+    @classmethod
+    def registered(cls, name: str, entry: RegisteredSet) -> Self:
+        """The folder as it is in the user's list."""
+        return cls(
+            entry.path, name, reading=entry.reading, plan=entry.plan, resize=entry.resize, size=entry.size
+        )
 
     @property
     def folder(self) -> Path:
@@ -62,7 +69,7 @@ class ImageFolder(FileSource):
 
     @property
     def entry(self) -> RegisteredSet:
-        return RegisteredSet(self.path, self.reading, plan=self.plan, resize=self.resize)
+        return RegisteredSet(self.path, self.reading, plan=self.plan, resize=self.resize, size=self.size)
 
     def available(self) -> bool:
         return is_folder(self.folder)

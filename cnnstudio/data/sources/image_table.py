@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from cnnstudio.core.progress import CancelFunction, never_cancelled
 from cnnstudio.data.dataset import ResizeMode
+from cnnstudio.data.images.sizes import AUTOMATIC, Size
 from cnnstudio.data.sources.file_source import FileSource
 from cnnstudio.data.sources.folder_list import RegisteredSet, registered_sets
 from cnnstudio.data.sources.listing import Listing, make_listing
@@ -18,18 +19,24 @@ class ImageTable(FileSource):
     """A CSV file with the columns file, label and perhaps split; see `label_table`."""
 
     def __init__(
-        self, path: Path, name: str = "", plan: SplitPlan | None = None, resize: ResizeMode = "fill"
+        self,
+        path: Path,
+        name: str = "",
+        plan: SplitPlan | None = None,
+        resize: ResizeMode = "fill",
+        size: Size = AUTOMATIC,
     ) -> None:
-        super().__init__(path, name or path.stem, plan or SplitPlan(), resize)
+        super().__init__(path, name or path.stem, plan or SplitPlan(), resize, size)
         self.description = f"Images listed in {self.path}"
 
     @classmethod
     def discover(cls) -> list[Self]:
-        return [
-            cls(entry.path, name, entry.plan, entry.resize)
-            for name, entry in registered_sets().items()
-            if entry.is_table
-        ]
+        return [cls.registered(name, entry) for name, entry in registered_sets().items() if entry.is_table]
+
+    @classmethod
+    def registered(cls, name: str, entry: RegisteredSet) -> Self:
+        """The table as it is in the user's list."""
+        return cls(entry.path, name, entry.plan, entry.resize, entry.size)
 
     @property
     def folder(self) -> Path:
@@ -37,7 +44,7 @@ class ImageTable(FileSource):
 
     @property
     def entry(self) -> RegisteredSet:
-        return RegisteredSet(self.path, is_table=True, plan=self.plan, resize=self.resize)
+        return RegisteredSet(self.path, is_table=True, plan=self.plan, resize=self.resize, size=self.size)
 
     def available(self) -> bool:
         return os.path.isfile(self.path)

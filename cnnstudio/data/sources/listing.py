@@ -28,7 +28,7 @@ class Listing:
     notes: tuple[str, ...] = ()
     """Sentences about how the files were understood."""
     question: Question | None = None
-    """What their names do not tell for certain."""
+    """What their names do not tell for certain; the user may have answered it."""
     unlabeled: tuple[str, ...] = ()
     """The paths of folders whose images have no classes, and are in no split."""
 
@@ -96,7 +96,7 @@ def make_listing(where: str, layout: Layout, notes: tuple[str, ...], remedy: str
 
 def _question_notes(question: Question | None) -> Iterator[str]:
     """What was assumed."""
-    if question is not None:
+    if question is not None and not question.is_answered:
         yield (
             f"{question.text}. Assumed: {dict(question.answers)[question.assumed]}. "
             "If that is wrong, add the folder with another layout."

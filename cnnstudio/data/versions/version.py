@@ -80,6 +80,7 @@ def record_version(
         "images": images,
         **files(),
         **({} if dataset.resize == "fill" else {"resize": dataset.resize}),
+        "size": list(dataset.shape[1:]),
         "split": split,
         "corrections": dict(corrections),
     }
@@ -124,7 +125,10 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 
 def compare_versions(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """What differs between two versions: `same`, `files`, `labels`, `split`, `counts` and `corrections`."""
+    """What differs between two versions.
+
+    `same`, `files`, `labels`, `resize`, `size`, `pixels`, `split`, `counts` and `corrections`.
+    """
     old, new = before["corrections"], after["corrections"]
     changed = {
         file: [old.get(file, False), new.get(file, False)]
@@ -142,6 +146,8 @@ def compare_versions(before: Mapping[str, Any], after: Mapping[str, Any]) -> dic
         # Earlier versions did not note the labels: then they may be what differs.
         "labels": before.get("labels") != after.get("labels"),
         "resize": before.get("resize") != after.get("resize"),
+        # Earlier versions did not note the size either: it is then not said to differ.
+        "size": before.get("size", after.get("size")) != after.get("size", before.get("size")),
         "pixels": before["images"] != after["images"] and before.get("labels") == after.get("labels"),
         "split": before["split"] != after["split"],
         "counts": {part: changes for part, changes in counts.items() if changes},
@@ -163,11 +169,14 @@ def describe_difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> 
         lines.append("The image files differ.")
     elif found["labels"]:
         lines.append("The same files have other labels or classes.")
-    elif found["pixels"] and not found["split"] and not found["resize"]:
+    elif found["pixels"] and not (found["split"] or found["resize"] or found["size"]):
         lines.append("The files have the same names and sizes, but some of the images differ.")
     if found["resize"]:
         how = [str(each.get("resize", "fill")) for each in (before, after)]
         lines.append(f"Images are resized in another way: {how[0]} → {how[1]}.")
+    if found["size"]:
+        sizes = [" × ".join(map(str, each["size"])) for each in (before, after)]
+        lines.append(f"Images are resized to another size: {sizes[0]} → {sizes[1]}.")
     if found["split"]:
         lines.append("The test images were chosen in another way.")
     for part, changes in found["counts"].items():

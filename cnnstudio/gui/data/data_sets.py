@@ -21,6 +21,7 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import format_bytes
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.data.sources import Source, sources
+from cnnstudio.data.sources.file_source import FileSource
 from cnnstudio.data.sources.folder_list import unregister_set
 from cnnstudio.gui.compute.io_task import IoFunction, IoTask
 from cnnstudio.gui.data.source_row import SourceRow
@@ -38,7 +39,7 @@ class DataSets(QWidget):
     changed = Signal()
     """A data set was downloaded, added or removed."""
     folder_chosen = Signal(object)
-    """The folder with images that the user wants to add."""
+    """The folder or table of images that the user wants to add, or whose settings to change."""
     details_loaded = Signal(object)
     """What each source says of itself: name -> `Source.info()`."""
 
@@ -124,6 +125,7 @@ class DataSets(QWidget):
         row.use_requested.connect(self._on_use)
         row.download_requested.connect(self._on_download)
         row.archive_requested.connect(self._on_archive)
+        row.change_requested.connect(self._on_change)
         row.removal_requested.connect(self._on_removal)
         row.cancel_requested.connect(self._on_cancel)
         row.pause_requested.connect(self._on_pause)
@@ -213,6 +215,10 @@ class DataSets(QWidget):
         if name in self._rows:
             row = self._rows[name]
             row.show_message(f"{row.source.title} was added.", is_error=False)
+
+    def _on_change(self, source: object) -> None:
+        assert isinstance(source, FileSource)
+        self.folder_chosen.emit(source.path)
 
     def _on_removal(self, source: object) -> None:
         assert isinstance(source, Source)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QListWidget, QListWidgetItem, QStyle, QStyledItemD
 
 from cnnstudio.core.formatting import format_count, screen_reader_text
 from cnnstudio.data.sources import Source, sources
+from cnnstudio.data.sources.file_source import FileSource
 from cnnstudio.gui.theme.text_metrics import TextMetrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
@@ -24,7 +26,9 @@ class SourceList(QListWidget):
     """All data sets; the chosen one is looked at, which does not mean that it is trained on."""
 
     source_chosen = Signal(object)
-    """The name of the data set that is looked at now."""
+    """The name of the data set that is looked at now; of images that were used by their path, that path."""
+    unlisted_activated = Signal(object)
+    """The Path of such images was clicked or opened with Enter: the user may want to add them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,6 +40,10 @@ class SourceList(QListWidget):
         self._infos: Mapping[str, Mapping[str, Any]] = {}
         self._used = ""
         self._sources: dict[str, Source] = {}
+        self._unlisted: dict[str, Path] = {}
+        """Images that were used by their path, by that path as text."""
+        self.itemClicked.connect(self._on_activated)
+        self.itemActivated.connect(self._on_activated)
         self.currentItemChanged.connect(self._on_current_changed)
         theme().changed.connect(self._on_theme_changed)
 
@@ -50,11 +58,20 @@ class SourceList(QListWidget):
         self.blockSignals(True)
         self.clear()
         self._sources = {source.name: source for source in sources()}
-        for name in self._sources:
+        listed = {source.path for source in self._sources.values() if isinstance(source, FileSource)}
+        self._unlisted = {name: path for name, path in self._unlisted.items() if path not in listed}
+        for name in (*self._sources, *self._unlisted):
             QListWidgetItem(self).setData(_NAME, name)
         self._show_texts()
         self.blockSignals(False)
-        self.choose(chosen if chosen in self._sources else self._used)
+        self.choose(chosen if chosen in (*self._sources, *self._unlisted) else self._used)
+
+    def show_unlisted(self, paths: Sequence[Path]) -> None:
+        """Lists images that were used by their path, and chooses those in use if they were not listed yet."""
+        before, self._unlisted = self._unlisted, {str(path): path for path in paths}
+        self.refresh()
+        if self._used in self._unlisted and self._used not in before:
+            self.choose(self._used)
 
     @property
     def chosen(self) -> str:
@@ -81,12 +98,22 @@ class SourceList(QListWidget):
     def _show_texts(self) -> None:
         for row in range(self.count()):
             item = self.item(row)
-            source = self._sources[str(item.data(_NAME))]
-            title, state, details = self._describe(source)
+            name = str(item.data(_NAME))
+            if name in self._unlisted:
+                title, state, details = self._describe_unlisted(name)
+                tooltip = f"{name} was used, but is not in your list: click to add it"
+            else:
+                title, state, details = self._describe(self._sources[name])
+                tooltip = f"{title}. {self._sources[name].description}"
             item.setData(_TEXTS, (title, state, details))
             text = ", ".join(part for part in (title, state.lstrip("✓↓ "), details) if part)
             item.setData(Qt.ItemDataRole.AccessibleTextRole, screen_reader_text(text))
-            item.setToolTip(plain_tooltip(f"{title}. {source.description}"))
+            item.setToolTip(plain_tooltip(tooltip))
+
+    def _describe_unlisted(self, name: str) -> tuple[str, str, str]:
+        path = self._unlisted[name]
+        state = "✓ in use" if name == self._used else "not added"
+        return plain_line(path.name, 80), state, plain_line(f"used in {path.parent}", 200)
 
     def _describe(self, source: Source) -> tuple[str, str, str]:
         info = self._infos.get(source.name, {})
@@ -105,6 +132,15 @@ class SourceList(QListWidget):
     def _on_current_changed(self, *_: object) -> None:
         if self.chosen:
             self.source_chosen.emit(self.chosen)
+
+    def is_unlisted(self, name: str) -> bool:
+        """Whether this is the path of images that were used, but not added."""
+        return name in self._unlisted
+
+    def _on_activated(self, item: QListWidgetItem) -> None:
+        path = self._unlisted.get(str(item.data(_NAME)))
+        if path is not None:
+            self.unlisted_activated.emit(path)
 
     def _on_theme_changed(self, _: object) -> None:
         self.itemDelegate().deleteLater()

@@ -26,6 +26,7 @@ class SourceRow(Panel):
     use_requested = Signal(object)
     download_requested = Signal(object)
     archive_requested = Signal(object)
+    change_requested = Signal(object)
     removal_requested = Signal(object)
     cancel_requested = Signal(object)
     pause_requested = Signal(object)
@@ -73,6 +74,11 @@ class SourceRow(Panel):
                 self.archive_requested,
                 f"Import {title} from an archive on this computer",
             ),
+            "change": (
+                "Change…",
+                self.change_requested,
+                f"Change the name, layout, split or image size of {title}",
+            ),
             "remove": ("Remove", self.removal_requested, f"Remove {title} from the list (files are kept)"),
         }
         buttons = {}
@@ -94,7 +100,7 @@ class SourceRow(Panel):
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(8)
         line.addStretch(1)
-        for name in ("remove", "discard", "archive", "download", "use"):
+        for name in ("remove", "change", "discard", "archive", "download", "use"):
             line.addWidget(self._buttons[name])
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 14, 12)
@@ -119,6 +125,7 @@ class SourceRow(Panel):
             "download": self.source.can_download and not available,
             "archive": self.source.can_import and not available,
             "discard": self._has_part and not available,
+            "change": available and not self.source.built_in,
             "remove": not self.source.built_in,
         }
         for name, button in self._buttons.items():

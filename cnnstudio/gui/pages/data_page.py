@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.sources import Source, sources
 from cnnstudio.data.sources.file_source import FileSource
@@ -35,6 +36,7 @@ from cnnstudio.gui.pages.page import Page
 from cnnstudio.gui.widgets.message_bar import Message
 
 _IN_USE = "in use by the running training; changes apply to the next run"
+_UNLISTED = "These images were used, but are not in your list: press Enter to add them"
 _WAITS = "Shown when the training has ended"
 _THUMBNAILS = "thumbnails"
 
@@ -59,6 +61,7 @@ class DataPage(Page):
         self._project = project
         self._session = session
         self._task: ComputeTask | IoTask | None = None
+        self._unlisted_task: IoTask | None = None
         self._viewed: ViewedSet | None = None
         self._name = ""
         self._loaded: tuple[str, weakref.ref[Dataset]] | None = None
@@ -102,13 +105,16 @@ class DataPage(Page):
         self._used = self._project.dataset_name
         self._show_used()
         self.sets.list.refresh()
+        self._find_unlisted()
         parts = (self.sets, self._center, self._side)
         return self.splitter("columns", Qt.Orientation.Horizontal, parts, (212, 716, 312), hero=1)
 
     def _connect(self) -> None:
         self.sets.path_chosen.connect(self._on_path_chosen)
         self.sets.list.source_chosen.connect(self._on_source_chosen)
+        self.sets.list.unlisted_activated.connect(self._on_path_chosen)
         self.details.sets.chosen.connect(self._use)
+        self.details.sets.folder_chosen.connect(self._on_path_chosen)
         self.details.sets.changed.connect(self._on_sets_changed)
         self.details.sets.details_loaded.connect(self.sets.list.show_details)
         self.adding.added.connect(self._on_added)
@@ -137,6 +143,23 @@ class DataPage(Page):
         if self._is_built:
             self.details.sets.refresh()
             self._list_sets()
+            self._find_unlisted()
+
+    def _find_unlisted(self) -> None:
+        """Lists images that were used by their path, without being added."""
+
+        def find(progress: ProgressFunction, cancelled: CancelFunction) -> list[Path]:
+            # Imported here, because the window is shown before the runs are read.
+            from cnnstudio.runs.library.used_images import unlisted_images
+
+            return unlisted_images([used], cancelled)
+
+        if self._unlisted_task is not None:
+            self._unlisted_task.cancel()
+        used = self._used
+        self._unlisted_task = task = IoTask(find, self)
+        task.done.connect(self.sets.list.show_unlisted)
+        task.start()
 
     def offer(self, path: Path) -> None:
         """Says what a folder, table or zip file of images is understood to be, and offers to add it."""
@@ -192,6 +215,8 @@ class DataPage(Page):
             self._used = self._project.dataset_name
             self._show_used()
             self.sets.list.choose(self._used)
+            if self.sets.list.chosen != self._used:
+                self._find_unlisted()
 
     def _show_used(self) -> None:
         self.sets.list.show_used(self._used)
@@ -225,7 +250,9 @@ class DataPage(Page):
             return
         source = next((each for each in sources() if each.name == self._name), None)
         title = source.title if source is not None else ""
-        if source is None:
+        if self.sets.list.is_unlisted(self._name):
+            self._clear(Path(self._name).name, _UNLISTED)
+        elif source is None:
             self._clear(title, "Choose a data set")
         elif not source.available():
             what = "This data set is not on this computer yet." if source.built_in else "Folder not found."
@@ -338,8 +365,9 @@ class DataPage(Page):
     def close_tasks(self) -> None:
         """Cancels downloads, scans and checks; waits for corrections that are being written."""
         if self._is_built:
-            if isinstance(self._task, IoTask):
-                self._task.cancel()
+            for task in (self._task, self._unlisted_task):
+                if isinstance(task, IoTask):
+                    task.cancel()
             self.reviewing.close_tasks()
             self.adding.close_tasks()
             self.images.close_tasks()

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import stat
 import tracemalloc
 import zipfile
+from math import prod
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from cnnstudio.core.paths import datasets_folder
 from cnnstudio.core.progress import Cancelled, ignore_progress, never_cancelled
 from cnnstudio.core.zip_files import has_more_members
 from cnnstudio.data.dataset import RESIZE_MODES, DataError
+from cnnstudio.data.images import sizes
 from cnnstudio.data.images.resizing import resize
+from cnnstudio.data.images.sizes import AUTOMATIC
 from cnnstudio.data.sources import find_source, sources
 from cnnstudio.data.sources.adding import add_images
 from cnnstudio.data.sources.folder_list import registered_sets, unpacked_folder, unregister_set
@@ -314,7 +319,7 @@ def test_a_chosen_name_that_is_taken_is_refused(tmp_path: Path) -> None:
 def test_the_split_of_a_set_is_kept_with_it(tmp_path: Path) -> None:
     path = table(tmp_path, PLAIN)
     plan = SplitPlan(seed=3, share=0.4, groups="[0-9]")
-    add_images(path, plan=plan)
+    add_images(path, split={"seed": 3, "share": 0.4, "groups": "[0-9]"})
     found = find_source("birds")
     assert isinstance(found, ImageTable)
     assert found.plan == plan
@@ -364,3 +369,67 @@ def test_how_images_are_resized_is_kept_with_the_set_and_part_of_its_version(tmp
     assert not (resize(found["fill"], (3, 16, 8)).train.images[:, 0, 0] == 0).any()
     versions = [read_version(found[mode].version) for mode in ("fill", "fit")]
     assert describe_difference(*versions) == ["Images are resized in another way: fill → fit."]
+
+
+def pets_folder(folder: Path, side: int = 6) -> Path:
+    """Two classes of three images."""
+    for name in ("cat", "dog"):
+        (folder / name).mkdir(parents=True)
+        for number in range(3):
+            Image.new("RGB", (side, side), (200, 50, number)).save(folder / name / f"{number}.png")
+    return folder
+
+
+def test_the_chosen_size_of_images_is_kept_with_the_set_and_part_of_its_version(tmp_path: Path) -> None:
+    folder, found = pets_folder(tmp_path / "pets"), {}
+    for size in (AUTOMATIC, (8, 8), (4, 8)):
+        add_images(folder, size=size)
+        source = find_source("pets")
+        assert source.info().get("size") == (None if size == AUTOMATIC else list(size))
+        found[size] = data = source.load()
+        expected = (6, 6) if size == AUTOMATIC else size
+        assert data.shape == source.image_shape() == (3, *expected)
+        assert source.checked_info()["decoded"] == {"size": list(expected), "bytes": 6 * 3 * prod(expected)}
+        assert find_source("pets").load().fingerprint == data.fingerprint
+    assert len({data.version for data in found.values()}) == 3
+    versions = [read_version(data.version) for data in found.values()]
+    assert describe_difference(*versions[:2]) == ["Images are resized to another size: 6 × 6 → 8 × 8."]
+    assert "All images were resized to 8 × 8, as you chose." in found[8, 8].notes
+
+
+def test_what_is_added_again_keeps_what_was_chosen_before(tmp_path: Path) -> None:
+    folder = pets_folder(tmp_path / "pets")
+    add_images(folder, "my pets", "folders", {"seed": 3, "share": 0.4}, resize="fit", size=(8, 8))
+    known = registered_sets()["my pets"]
+    add_images(folder)
+    assert registered_sets() == {"my pets": known}
+    add_images(folder, split={"share": 0.5}, size=AUTOMATIC)
+    changed = registered_sets()["my pets"]
+    assert (changed.plan, changed.size) == (SplitPlan(seed=3, share=0.5), AUTOMATIC)
+    assert (changed.reading, changed.resize) == ("folders", "fit")
+
+
+def test_a_zip_file_added_again_keeps_its_name_and_settings(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "pets.zip", PETS)
+    add_images(path, "animals", size=(8, 8))
+    assert add_images(path).name == "animals"
+    assert registered_sets()["animals"].size == (8, 8)
+
+
+def test_a_size_that_takes_too_much_is_refused_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_images(pets_folder(tmp_path / "pets"), size=(1024, 1024))
+    monkeypatch.setattr(sizes, "_MAX_BYTES", 10_000_000)
+    with pytest.raises(DataError, match="6 images at 1024 × 1024 take 19 MB, but at most 10 MB are"):
+        find_source("pets").load()
+
+
+@pytest.mark.parametrize("size", [[0, 8], [8], [8, 8, 8], "8", [8, 1025], [True, 8], [8.0, 8]])
+def test_a_size_in_the_list_that_is_none_counts_as_automatic(tmp_path: Path, size: object) -> None:
+    add_images(pets_folder(tmp_path / "pets"), size=(8, 8))
+    path = datasets_folder() / "folders.json"
+    content = json.loads(path.read_text())
+    content["folders"][0]["size"] = size
+    path.write_text(json.dumps(content))
+    assert registered_sets()["pets"].size == AUTOMATIC

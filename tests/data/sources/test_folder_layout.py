@@ -112,7 +112,10 @@ def test_the_user_decides_what_the_folders_are(tmp_path: Path) -> None:
     folder = fill(tmp_path, {"part one/a": 5, "part one/b": 4, "part two/a": 1, "part two/b": 2})
     assert sizes(listed(folder, "folders")) == (("part one", "part two"), {"train": 12})
     assert sizes(listed(folder, "subfolders")) == (("a", "b"), {"train": 12})
-    assert listed(folder, "subfolders").question is None
+    assert listed(folder, "subfolders").all_notes == ()
+    asked = listed(folder, "subfolders").question
+    assert asked is not None
+    assert (asked.assumed, asked.is_answered) == ("subfolders", True)
 
 
 def test_what_the_user_decided_is_kept_with_the_folder(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import DataError, Pixels
 from cnnstudio.data.images import decoding
+from cnnstudio.data.images import sizes as image_sizes
 from cnnstudio.data.sources import add_folder, find_source, sources
 from cnnstudio.data.sources.folder_list import RegisteredSet, register_set, unregister_set
 from cnnstudio.data.sources.image_folder import ImageFolder
@@ -176,7 +177,7 @@ def test_large_images_of_one_size_keep_their_aspect_ratio(tmp_path: Path) -> Non
 
 
 def test_images_of_a_huge_data_set_are_made_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "_MAX_BYTES", 4 * 3 * 50 * 50)
+    monkeypatch.setattr(image_sizes, "_MAX_BYTES", 4 * 3 * 50 * 50)
     assert ImageFolder(fill(tmp_path, {"a": 2, "b": 2}, (100, 100))).load().shape == (3, 50, 50)
 
 

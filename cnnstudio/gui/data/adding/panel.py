@@ -21,6 +21,8 @@ from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.progress import ProgressLine
 
 _SIDE = 16
+_ADDING = "Add images", "Add"
+"""Title and verb."""
 
 
 class AddImages(Panel):
@@ -125,6 +127,7 @@ class AddImages(Panel):
     def _connect(self) -> None:
         self.settings.reading_chosen.connect(self._on_reading_chosen)
         self.settings.plan_changed.connect(self._on_plan_changed)
+        self.settings.size_changed.connect(self._refresh_ready)
         self.progress.cancelled.connect(self.cancel)
         self.predict.clicked.connect(self._on_predict)
         self.cancel_button.clicked.connect(self.cancel)
@@ -182,11 +185,24 @@ class AddImages(Panel):
             return
         self.found = found
         self.name.setText(plain_line(found.prepared.source.title))
+        self._show_chosen(found)
         if found.question is not None:
             self.settings.ask(found.question)
         self._show(found)
         self.add_and_use.setFocus(Qt.FocusReason.OtherFocusReason)
         self._look_into(found)
+
+    def _show_chosen(self, found: Understood) -> None:
+        """What was chosen when the images were added, if they were; then this page changes it."""
+        entry = found.prepared.source.entry
+        self._reading, self._plan = entry.reading, entry.plan
+        self.settings.show_chosen(entry.plan, entry.size, entry.resize)
+        self._show_verb(*(("Change data set", "Save") if found.known_name else _ADDING))
+
+    def _show_verb(self, title: str, verb: str) -> None:
+        self._title.setText(title)
+        self.add.setText(verb)
+        self.add_and_use.setText(f"{verb} and use")
 
     def _on_read_again(self, found: Understood) -> None:
         before, self.found = self.found, found
@@ -206,7 +222,7 @@ class AddImages(Panel):
         self.table.show_classes(found)
         self.table.show()
         self.settings.show_understood(found, self._plan)
-        self._show_ready(not found.problem)
+        self._refresh_ready()
 
     def _on_reading_chosen(self, reading: object) -> None:
         self._reading = reading  # type: ignore[assignment]  # one of Reading
@@ -226,7 +242,7 @@ class AddImages(Panel):
 
     def _on_looked_into(self, facts: FileFacts) -> None:
         self.sizes.setText(facts.describe_sizes() or "None of the files can be read as an image.")
-        self.settings.show_skipped(facts)
+        self.settings.show_facts(facts)
 
     # Adding
 
@@ -241,7 +257,7 @@ class AddImages(Panel):
             return
         if not self.add.isEnabled():
             return
-        prepared, name = found.prepared.resized_by(self.settings.resize_mode.mode), self.name.text().strip()
+        prepared, name = self.settings.changed(found.prepared), self.name.text().strip()
         if name == prepared.source.name:
             name = ""
 
@@ -283,8 +299,14 @@ class AddImages(Panel):
         self.settings.clear()
         self.table.show_classes(None)
         self.table.hide()
+        self._show_verb(*_ADDING)
         self._offer_prediction(None)
         self._show_ready(False)
+
+    def _refresh_ready(self) -> None:
+        """Whether what is chosen can be added."""
+        is_understood = self.found is not None and not self.found.problem
+        self._show_ready(is_understood and self.settings.is_valid and not self._tasks.is_running)
 
     def _show_ready(self, is_ready: bool) -> None:
         for button in (self.add, self.add_and_use):

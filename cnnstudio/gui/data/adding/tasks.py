@@ -66,7 +66,7 @@ class AddingTasks(QObject):
         """Calls `on_done` with the same images, Understood in another way."""
 
         def look(progress: ProgressFunction, cancelled: CancelFunction) -> Understood:
-            return understand(prepared.read_as(reading, plan), cancelled)
+            return understand(prepared.read_as(reading).changed(plan=plan), cancelled)
 
         self._run(look, "", on_done, self.failed.emit)
 

@@ -35,6 +35,8 @@ class Understood:
     """How many groups the pattern finds."""
     problem: str = ""
     """Why the images cannot be split as wanted; empty if they can."""
+    known_name: str = ""
+    """The name that they have in the user's list; empty if they are not in it."""
 
     @property
     def question(self) -> Question | None:
@@ -109,7 +111,7 @@ def understand(prepared: PreparedImages, cancelled: CancelFunction) -> Understoo
         (name, {part: each[number] for part, each in counts.items()})
         for number, name in enumerate(listing.classes)
     )
-    return Understood(prepared, listing, by_class, has_test, groups, problem)
+    return Understood(prepared, listing, by_class, has_test, groups, problem, prepared.known_name)
 
 
 def look_into_files(found: Understood, progress: ProgressFunction, cancelled: CancelFunction) -> FileFacts:

@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton, QRadioButton
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.data.sources import find_source
+from cnnstudio.data.sources.adding import add_images
 from cnnstudio.data.sources.folder_list import registered_sets
 from cnnstudio.gui.data.adding.panel import AddImages
+from cnnstudio.gui.data.source_row import SourceRow
+from cnnstudio.gui.shell.main_window import MainWindow
 
 
 @pytest.fixture
@@ -116,3 +121,101 @@ def test_the_next_images_are_not_resized_as_those_before(
     panel.settings.resize_mode.setCurrentIndex(2)
     panel.look_at(folder)
     assert panel.settings.resize_mode.mode == "fill"
+
+
+def test_images_are_added_at_the_typed_size_with_its_cost(panel: AddImages, qtbot: QtBot) -> None:
+    found = added(panel)
+    qtbot.waitUntil(
+        lambda: panel.settings.image_size.field.currentText() == "Automatic: 6 × 8 (height × width)"
+    )
+    assert panel.settings.image_size.cost.text() == "20 images take 3 kB in memory and in the image cache."
+    panel.settings.image_size.field.lineEdit().selectAll()
+    qtbot.keyClicks(panel.settings.image_size.field, "5000")
+    assert panel.settings.image_size.problem.isVisible()
+    assert not panel.add.isEnabled()
+    panel.settings.image_size.field.lineEdit().selectAll()
+    qtbot.keyClicks(panel.settings.image_size.field, "16x20")
+    assert panel.settings.image_size.cost.text() == "20 images take 19 kB in memory and in the image cache."
+    qtbot.mouseClick(panel.add, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(found))
+    assert registered_sets()["pets"].size == (16, 20)
+    assert find_source("pets").load().shape == (3, 16, 20)
+
+
+def test_a_folder_in_the_list_starts_with_its_own_settings(
+    panel: AddImages, folder: Path, qtbot: QtBot
+) -> None:
+    add_images(folder, "my pets", split={"seed": 3, "share": 0.4}, resize="fit", size=(16, 20))
+    known = registered_sets()
+    found = added(panel)
+    panel.look_at(folder)
+    qtbot.waitUntil(panel.add.isEnabled)
+    assert (panel.name.text(), panel.add.text()) == ("my pets", "Save")
+    assert (panel.settings.split.share.value(), panel.settings.split.seed.value()) == (40, 3)
+    assert panel.settings.resize_mode.mode == "fit"
+    qtbot.waitUntil(lambda: "sizes" in panel.sizes.text() or panel.sizes.text().startswith("All"))
+    assert panel.settings.image_size.chosen == (16, 20)
+    qtbot.mouseClick(panel.add, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(found))
+    assert (found, registered_sets()) == ([("my pets", False)], known)
+
+
+def test_the_layout_that_was_chosen_can_be_chosen_again(
+    panel: AddImages, tmp_path: Path, qtbot: QtBot
+) -> None:
+    for name in ("animals/cat", "animals/dog", "plants"):
+        (tmp_path / "things" / name).mkdir(parents=True)
+        for number in range(3):
+            Image.new("RGB", (8, 8)).save(tmp_path / "things" / name / f"{number}.png")
+    add_images(tmp_path / "things", reading="subfolders")
+    panel.look_at(tmp_path / "things")
+    qtbot.waitUntil(panel.add.isEnabled)
+    chosen = panel.findChild(QRadioButton, "layout_subfolders")
+    other = panel.findChild(QRadioButton, "layout_folders")
+    assert isinstance(chosen, QRadioButton)
+    assert isinstance(other, QRadioButton)
+    assert chosen.isChecked()
+    found = added(panel)
+    qtbot.mouseClick(other, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(panel.add.isEnabled)
+    qtbot.mouseClick(panel.add, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(found))
+    assert registered_sets()["things"].reading == "folders"
+
+
+def test_a_folder_that_was_used_by_its_path_is_listed_and_added_with_a_click(
+    window: MainWindow, folder: Path, qtbot: QtBot
+) -> None:
+    window.project.set_dataset(str(folder), None)
+    window.pages.turn_to(0)
+    page = window.pages.data
+    names = page.sets.list
+    qtbot.waitUntil(lambda: names.is_unlisted(str(folder)))
+    item = names.item(names.count() - 1)
+    assert item.data(Qt.ItemDataRole.AccessibleTextRole) == f"pets, in use, used in {folder.parent}"
+    assert "not in your list" in page.images.grid.hint
+    qtbot.mouseClick(names.viewport(), Qt.MouseButton.LeftButton, pos=names.visualItemRect(item).center())
+    qtbot.waitUntil(page.adding.add.isEnabled)
+    qtbot.mouseClick(page.adding.add, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "pets" in registered_sets())
+    qtbot.waitUntil(lambda: names.chosen == "pets")
+    assert not names.is_unlisted(str(folder))
+
+
+def test_the_size_of_a_set_is_changed_later(window: MainWindow, folder: Path, qtbot: QtBot) -> None:
+    add_images(folder)
+    window.pages.turn_to(0)
+    page = window.pages.data
+    page.refresh_sets()
+    page.sets.list.choose("pets")
+    qtbot.waitUntil(lambda: page.overlay is not None)
+    card = page.details.sets.findChild(SourceRow, "source_pets")
+    assert isinstance(card, SourceRow)
+    change = card.findChild(QPushButton, "change")
+    assert isinstance(change, QPushButton)
+    change.click()
+    qtbot.waitUntil(page.adding.add.isEnabled)
+    page.adding.settings.image_size.field.setCurrentText("32")
+    qtbot.mouseClick(page.adding.add, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: registered_sets()["pets"].size == (32, 32))
+    qtbot.waitUntil(lambda: page.overlay is not None and page.images.grid.isVisible())
