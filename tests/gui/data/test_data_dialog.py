@@ -264,7 +264,7 @@ def test_a_folder_of_images_is_added_and_can_be_used_and_removed(
         lambda: "2 classes · 6 images, some of them held out as the test set" in shown(dialog, "flowers")
     )
     qtbot.waitUntil(lambda: row(dialog, "flowers").findChild(QPushButton, "remove").isEnabled())
-    assert buttons(dialog, "flowers") == {"use", "remove"}
+    assert buttons(dialog, "flowers") == {"use", "change", "remove"}
     press(qtbot, dialog, "flowers", "remove")
     assert [source.name for source in sources()] == BUILT_IN
     assert len(list(folder.rglob("*.png"))) == 6
