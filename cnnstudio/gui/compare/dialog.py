@@ -35,6 +35,7 @@ from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.svg_pixmap import svg_pixmap
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.keys import is_enter
 from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave_button
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.gui.widgets.plain_text import plain_line
@@ -150,7 +151,7 @@ class CompareDialog(QDialog):
         self._compare()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        is_return = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        is_return = is_enter(event)
         if is_return and not isinstance(self.focusWidget(), QPushButton):
             # Otherwise the dialog would click its first button, which opens a file.
             self._on_chosen(self._choice.currentIndex())

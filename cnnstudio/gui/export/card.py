@@ -13,8 +13,8 @@ from cnnstudio.gui.export.outcomes import FormatOutcome
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Tone
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
+from cnnstudio.gui.widgets.progress import show_done
 
-_STEPS = 1000
 _TEXT_HEIGHT = 68
 """Four lines: the same in every state, so that nothing moves when it changes."""
 _PADDING = 12
@@ -153,9 +153,7 @@ class FormatCard(QFrame):
 
     def show_progress(self, progress: Progress) -> None:
         self._begin(progress.text)
-        self._bar.setRange(0, _STEPS if progress.total else 0)
-        if progress.total:
-            self._bar.setValue(_STEPS * min(progress.done, progress.total) // progress.total)
+        show_done(self._bar, progress.done, progress.total)
 
     def show_outcome(self, outcome: FormatOutcome) -> None:
         """Verified, written without a comparison, or not written and why."""
@@ -189,8 +187,7 @@ class FormatCard(QFrame):
 
     def _begin(self, text: str) -> None:
         self._show(text, "text", "")
-        self._bar.setRange(0, _STEPS)
-        self._bar.setValue(0)
+        show_done(self._bar, 0, 1)
         self._bar.show()
         self._export.setEnabled(False)
         self._show_acts(self._export, self._cancel)

@@ -13,6 +13,14 @@ from cnnstudio.gui.widgets.labels import Label
 _STEPS = 1000
 
 
+def show_done(bar: QProgressBar, done: int, total: int | None) -> None:
+    """Shows `done` of `total` in a bar; if `total` is None or 0, that something goes on."""
+    bar.setRange(0, _STEPS if total else 0)
+    if total:
+        # A bar counts in 32 bits, too few for the bytes of a data set.
+        bar.setValue(_STEPS * min(done, total) // total)
+
+
 class ProgressLine(QWidget):
     """Hidden until `begin`; the owner hides it again."""
 
@@ -84,11 +92,7 @@ class ProgressLine(QWidget):
 
     def show_progress(self, done: int, total: int | None, text: str) -> None:
         """Shows `done` of `total`; if `total` is None, a busy indicator."""
-        if total:
-            self._bar.setRange(0, _STEPS)
-            self._bar.setValue(_STEPS * min(done, total) // total)
-        else:
-            self._bar.setRange(0, 0)
+        show_done(self._bar, done, total)
         if self._cancel.isEnabled():
             self._text.setText(text)
 

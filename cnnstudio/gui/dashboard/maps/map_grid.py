@@ -24,7 +24,7 @@ from cnnstudio.gui.theme.colormaps import color_map
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.canvas import ScrollingCanvas
-from cnnstudio.gui.widgets.canvas.keys import is_plain, zoom_factor
+from cnnstudio.gui.widgets.canvas.keys import grid_step, is_enter, is_plain, zoom_factor
 from cnnstudio.gui.widgets.canvas.marks import paint_choice, paint_focus
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.insight.maps import FeatureMaps
@@ -340,18 +340,16 @@ class MapGrid(ScrollingCanvas):
             super().wheelEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = Qt.Key(event.key())
-        columns = 1 if self._grid is None else self._grid.columns
-        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Up: -columns, Qt.Key.Key_Down: columns}
+        step = grid_step(event, 1 if self._grid is None else self._grid.columns)
         if self._grid is None or not (is_plain(event) or zoom_factor(event)):
             super().keyPressEvent(event)
-        elif key in steps:
-            place = 0 if self.index is None else self.order.index(self.index) + steps[key]
+        elif step is not None:
+            place = 0 if self.index is None else self.order.index(self.index) + step
             if 0 <= place < len(self._order):
                 self._choose(int(self._order[place]))
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.index is not None:
+        elif is_enter(event) and self.index is not None:
             self.map_activated.emit(self.index)
-        elif key == Qt.Key.Key_Escape and self.index is not None:
+        elif event.key() == Qt.Key.Key_Escape and self.index is not None:
             self._choose(None)
         elif event.text() == "0":
             self.reset_zoom()

@@ -16,6 +16,7 @@ from cnnstudio.gui.data.adding.class_table import ClassTable
 from cnnstudio.gui.data.adding.settings import AddingSettings
 from cnnstudio.gui.data.adding.tasks import AddingTasks, Unlabeled
 from cnnstudio.gui.data.adding.understood import FileFacts, Understood
+from cnnstudio.gui.widgets.canvas.keys import is_enter
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.progress import ProgressLine
@@ -316,10 +317,10 @@ class AddImages(Panel):
         focused = self.focusWidget()
         if event.key() == Qt.Key.Key_Escape:
             self.cancel()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focused, QPushButton):
+        elif is_enter(event) and isinstance(focused, QPushButton):
             # Not every system's style lets Enter press the button that has the focus.
             focused.click()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.add_and_use.isEnabled():
+        elif is_enter(event) and self.add_and_use.isEnabled():
             self._on_add(True)
         else:
             super().keyPressEvent(event)

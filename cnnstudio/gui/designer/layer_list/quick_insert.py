@@ -19,6 +19,7 @@ from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.palette.type_list import ROW_HEIGHT, TYPE_ROLE, renew_delegate
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.keys import is_enter
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.layers.base import Layer, ShapeError
 
@@ -257,7 +258,7 @@ class _Field(QLineEdit):
         keys, card = Qt.Key, self._card
         with_control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         with_alt = bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
-        if event.key() in (keys.Key_Return, keys.Key_Enter):
+        if is_enter(event):
             card.add()
         elif event.key() == keys.Key_Escape:
             card.dismiss()

@@ -11,6 +11,7 @@ from cnnstudio.gui.designer.palette.family_buttons import FOLDABLE, FamilyButton
 from cnnstudio.gui.designer.palette.type_list import TypeList
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.keys import is_enter
 from cnnstudio.gui.widgets.icon_button import IconButton
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
 from cnnstudio.layers.catalog import layer_type
@@ -162,7 +163,7 @@ class _SearchField(QLineEdit):
         keys = Qt.Key
         if event.key() in (keys.Key_Up, keys.Key_Down, keys.Key_PageUp, keys.Key_PageDown):
             self._types.keyPressEvent(event)
-        elif event.key() in (keys.Key_Return, keys.Key_Enter):
+        elif is_enter(event):
             self._types.choose_current()
         elif event.key() == keys.Key_Escape and self.text():
             self.clear()

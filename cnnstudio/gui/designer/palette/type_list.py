@@ -21,6 +21,7 @@ from cnnstudio.gui.designer.drag_pixmap import start_drag
 from cnnstudio.gui.designer.layer_list.layer_model import Index
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import family_token, theme
+from cnnstudio.gui.widgets.canvas.keys import is_enter
 from cnnstudio.gui.widgets.plain_text import plain_tooltip
 from cnnstudio.layers.base import Family, Layer
 from cnnstudio.layers.catalog import layer_type, layer_types, snake_case
@@ -150,7 +151,7 @@ class TypeList(QListWidget):
             )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        if is_enter(event):
             self.choose_current()
         elif event.text().strip() and event.text().isprintable() and not _is_command(event):
             self.text_typed.emit(event.text())

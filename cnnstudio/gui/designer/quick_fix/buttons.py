@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QPushButton, QStyle, QStyleOptionButton, QStylePai
 from cnnstudio.gui.designer.quick_fix.apply import apply_fix
 from cnnstudio.gui.designer.quick_fix.preview_access import existing_preview_card, preview_card
 from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.widgets.canvas.keys import is_enter
 from cnnstudio.gui.widgets.flow import FlowLayout
 from cnnstudio.gui.widgets.labels import set_role
 from cnnstudio.gui.widgets.plain_text import plain_entry, plain_text
@@ -83,7 +84,7 @@ class FixButton(QPushButton):
         card = existing_preview_card(self)
         if event.key() == Qt.Key.Key_Escape and card is not None and card.isVisible():
             card.hide()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        elif is_enter(event):
             self._on_clicked()
         else:
             super().keyPressEvent(event)

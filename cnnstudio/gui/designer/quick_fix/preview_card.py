@@ -39,6 +39,7 @@ from cnnstudio.gui.designer.quick_fix.shape_table import ShapeRow, ShapeTable
 from cnnstudio.gui.designer.quick_fix.targets import PREVIEW_OBJECT_NAME
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.keys import is_enter
 from cnnstudio.gui.widgets.labels import Label, Line
 from cnnstudio.gui.widgets.overlay import Overlay
 from cnnstudio.gui.widgets.plain_text import plain_entry
@@ -188,7 +189,7 @@ class FixPreviewCard(Overlay):
         return [each for each in buttons if each is not None and not each.isHidden()]
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        if is_enter(event):
             (self._on_dismiss if self._dismiss.hasFocus() else self._on_apply)()
         else:
             super().keyPressEvent(event)

@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 from cnnstudio.gui.runs.table.row_painter import ROW_HEIGHT, SIDE, THUMBNAIL_WIDTH, CurveRange, RowPainter
 from cnnstudio.gui.runs.table.run_model import THUMBNAIL, Index, RunModel
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.keys import is_enter
 from cnnstudio.runs.library.arrangement import Row
 from cnnstudio.runs.library.columns import Column
 from cnnstudio.runs.library.label import MAX_TITLE
@@ -251,7 +252,7 @@ class RunView(QTreeView):
             self._model.choose(self._model.arrangement.runs)
         elif row is None:
             return False
-        elif key in (_KEYS.Key_Return, _KEYS.Key_Enter):
+        elif is_enter(event):
             self._open(row)
         elif key == _KEYS.Key_Space:
             self._model.choose([row.run] if row.run is not None else row.group.runs if row.group else [])

@@ -11,6 +11,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from cnnstudio.gui.training.controls import DETAILS_ROLE, TwoLineDelegate
+from cnnstudio.gui.widgets.canvas.keys import is_enter
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.runs.library.arrangement import Query, arrange
 from cnnstudio.runs.library.columns import data_name, started
@@ -149,7 +150,7 @@ class _List(QListWidget):
     """Typing letters does not move the selection: the field above searches."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.text().strip() and event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        if event.text().strip() and not is_enter(event):
             event.ignore()
         else:
             super().keyPressEvent(event)

@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPai
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.keys import arrow_step
 from cnnstudio.gui.widgets.canvas.marks import paint_focus
 from cnnstudio.layers.receptive_field import WHOLE_IMAGE, Pixels, ReceptiveField
 
@@ -16,12 +17,6 @@ _MAX_MARGIN = 0.12
 """Fraction of the image side: how much of the padding around the image is shown at most."""
 _MIN_DOT_SPACING = 6.0
 """Screen pixels between the dots of the grid; closer dots would merge into a gray area."""
-_MOVE_KEYS = {
-    Qt.Key.Key_Up: (-1, 0),
-    Qt.Key.Key_Down: (1, 0),
-    Qt.Key.Key_Left: (0, -1),
-    Qt.Key.Key_Right: (0, 1),
-}
 _IMAGE_KEYS = {Qt.Key.Key_PageUp: -1, Qt.Key.Key_PageDown: 1}
 
 
@@ -195,10 +190,9 @@ class ReceptiveFieldImage(QWidget):
         self.move_to(*nearest)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = event.key()
-        if key in _MOVE_KEYS:
-            down, right = _MOVE_KEYS[Qt.Key(key)]
-            self.move_to(self._position[0] + down, self._position[1] + right)
+        key, step = event.key(), arrow_step(event)
+        if step is not None:
+            self.move_to(self._position[0] + step[0], self._position[1] + step[1])
         elif key in _IMAGE_KEYS:
             self.image_step_requested.emit(_IMAGE_KEYS[Qt.Key(key)])
         else:

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QSizePolicy
 
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.canvas import Canvas
-from cnnstudio.gui.widgets.canvas.keys import is_plain
+from cnnstudio.gui.widgets.canvas.keys import grid_step, is_enter, is_plain
 from cnnstudio.gui.widgets.canvas.marks import paint_image
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.qimage import to_qimage
@@ -111,18 +111,13 @@ class ImageGrid(Canvas):
             self.activated.emit(index)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        steps = {
-            Qt.Key.Key_Left: -1,
-            Qt.Key.Key_Right: 1,
-            Qt.Key.Key_Up: -self._columns,
-            Qt.Key.Key_Down: self._columns,
-        }
+        step = grid_step(event, self._columns)
         if event.key() == Qt.Key.Key_Escape:
             self.left.emit()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and 0 <= self.index < self.shown:
+        elif is_enter(event) and 0 <= self.index < self.shown:
             self.activated.emit(self.index)
-        elif event.key() in steps and self.shown and is_plain(event):
-            target = self.index + steps[Qt.Key(event.key())] if self.index >= 0 else 0
+        elif step is not None and self.shown and is_plain(event):
+            target = self.index + step if self.index >= 0 else 0
             if 0 <= target < self.shown:
                 self._choose(target)
         else:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QFrame, QSizePolicy
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import diverging
 from cnnstudio.gui.widgets.canvas.canvas import ScrollingCanvas
-from cnnstudio.gui.widgets.canvas.keys import is_plain, zoom_factor
+from cnnstudio.gui.widgets.canvas.keys import grid_step, is_plain, zoom_factor
 from cnnstudio.gui.widgets.canvas.marks import paint_choice, paint_focus
 
 _GAP, _BAR, _MARGIN = 8, 4, 4
@@ -212,18 +212,12 @@ class KernelGrid(ScrollingCanvas):
             super().wheelEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        steps = {
-            Qt.Key.Key_Left: -1,
-            Qt.Key.Key_Right: 1,
-            Qt.Key.Key_Up: -self._columns(),
-            Qt.Key.Key_Down: self._columns(),
-        }
-        key = Qt.Key(event.key())
-        if key in steps and len(self._order) and is_plain(event):
-            place = self.order.index(self._index) + steps[key] if self._index is not None else 0
+        step = grid_step(event, self._columns())
+        if step is not None and len(self._order) and is_plain(event):
+            place = self.order.index(self._index) + step if self._index is not None else 0
             if 0 <= place < len(self._order):
                 self._choose(int(self._order[place]))
-        elif key == Qt.Key.Key_Escape and self._index is not None:
+        elif event.key() == Qt.Key.Key_Escape and self._index is not None:
             self._choose(None)
         elif event.text() == "0":
             self.reset_zoom()

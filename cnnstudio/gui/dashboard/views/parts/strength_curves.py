@@ -13,7 +13,7 @@ from cnnstudio.core.formatting import format_percent
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.canvas import Canvas
-from cnnstudio.gui.widgets.canvas.keys import is_plain
+from cnnstudio.gui.widgets.canvas.keys import arrow_step, is_plain
 from cnnstudio.gui.widgets.canvas.marks import paint_focus
 from cnnstudio.gui.widgets.plain_text import plain_line
 
@@ -149,16 +149,11 @@ class StrengthCurves(Canvas):
         self._choose(None)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        steps = {
-            Qt.Key.Key_Left: (0, -1),
-            Qt.Key.Key_Right: (0, 1),
-            Qt.Key.Key_Up: (-1, 0),
-            Qt.Key.Key_Down: (1, 0),
-        }
+        step = arrow_step(event)
         if event.key() == Qt.Key.Key_Escape and self._index is not None:
             self._choose(None)
-        elif event.key() in steps and self._curves and is_plain(event):
-            plot, strength = steps[Qt.Key(event.key())]
+        elif step is not None and self._curves and is_plain(event):
+            plot, strength = step
             if self._index is None:
                 self._choose((0, 0))
                 return

@@ -14,8 +14,7 @@ from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.flow import FlowLayout
 from cnnstudio.gui.widgets.labels import ElidedLabel
 from cnnstudio.gui.widgets.plain_text import plain_entry, plain_line, plain_tooltip
-
-_STEPS = 1_000
+from cnnstudio.gui.widgets.progress import show_done
 
 
 class CheckChips(QWidget):
@@ -147,8 +146,7 @@ class CheckChips(QWidget):
         if self._runner.is_resting:
             return
         if progress.total:
-            self._bar.setRange(0, _STEPS)
-            self._bar.setValue(_STEPS * min(progress.done, progress.total) // progress.total)
+            show_done(self._bar, progress.done, progress.total)
         self._state.set_full_text(progress.text)
 
     def _on_run(self) -> None:

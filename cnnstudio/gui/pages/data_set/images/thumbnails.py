@@ -14,7 +14,7 @@ from cnnstudio.data.dataset import Rows, Split
 from cnnstudio.gui.pages.data_set.images.thumbnail_painter import GAP, LEFT, NAMES, SIDES, TOP, paint
 from cnnstudio.gui.pages.data_set.images.tiles import Tiles
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.gui.widgets.canvas.keys import is_plain
+from cnnstudio.gui.widgets.canvas.keys import arrow_step, is_enter, is_plain
 from cnnstudio.gui.widgets.plain_text import plain_line
 
 _WHEEL_STEP = 120
@@ -269,18 +269,18 @@ class Thumbnails(QAbstractScrollArea):
         )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = Qt.Key(event.key())
+        step = arrow_step(event)
         if not is_plain(event):
             super().keyPressEvent(event)
-        elif key == Qt.Key.Key_Escape:
+        elif event.key() == Qt.Key.Key_Escape:
             if self.alone is not None:
                 self.show_class(None)
             else:
                 self.left.emit()
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.current is not None:
+        elif is_enter(event) and self.current is not None:
             self._open(self.current)
-        elif key in _STEPS and self._line_count:
-            self._move(*_STEPS[key])
+        elif step is not None and self._line_count:
+            self._move(*step)
         else:
             super().keyPressEvent(event)
 
@@ -351,11 +351,3 @@ class Thumbnails(QAbstractScrollArea):
 
     def _on_theme_changed(self, _: object) -> None:
         self.viewport().update()
-
-
-_STEPS = {
-    Qt.Key.Key_Left: (0, -1),
-    Qt.Key.Key_Right: (0, 1),
-    Qt.Key.Key_Up: (-1, 0),
-    Qt.Key.Key_Down: (1, 0),
-}

@@ -18,8 +18,7 @@ from cnnstudio.core.progress import Progress
 from cnnstudio.gui.pages.data_set.small_sets.offer import PretrainedOffer
 from cnnstudio.gui.pages.panel_parts import SIDE
 from cnnstudio.gui.widgets.labels import Label
-
-_STEPS = 1_000
+from cnnstudio.gui.widgets.progress import show_done
 
 
 class PretrainedCard(QWidget):
@@ -107,8 +106,7 @@ class PretrainedCard(QWidget):
         if self._offer.task.is_resting or not self._offer.task.is_running:
             return
         if progress.total:
-            self._bar.setRange(0, _STEPS)
-            self._bar.setValue(_STEPS * min(progress.done, progress.total) // progress.total)
+            show_done(self._bar, progress.done, progress.total)
         self.text.setText(progress.text)
 
     def _on_measure(self) -> None:

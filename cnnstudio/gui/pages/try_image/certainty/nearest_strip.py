@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolTip, QVBoxLayout, Q
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.canvas import Canvas
+from cnnstudio.gui.widgets.canvas.keys import is_enter
 from cnnstudio.gui.widgets.canvas.marks import paint_choice, paint_image
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
@@ -115,7 +116,7 @@ class SimilarImages(Canvas):
         if step is not None and self._pixmaps:
             self.index = min(max(self.index + step, 0), len(self._pixmaps) - 1)
             self.update()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._pixmaps:
+        elif is_enter(event) and self._pixmaps:
             self.opened.emit(self.index)
         else:
             super().keyPressEvent(event)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QListWidget, QListWidgetItem
 
 from cnnstudio.gui.dashboard.views.parts.image_map.groups import Groups, Style
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.keys import is_enter
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.insight.scatter import paint_points
 
@@ -101,7 +102,7 @@ class GroupLegend(QListWidget):
         item = self.currentItem()
         if event.key() == Qt.Key.Key_Space and self.currentRow() >= 0:
             self._toggle(self._number(item))
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentRow() >= 0:
+        elif is_enter(event) and self.currentRow() >= 0:
             self._isolate(self._number(item))
         else:
             super().keyPressEvent(event)

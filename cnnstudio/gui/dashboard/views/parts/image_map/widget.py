@@ -35,17 +35,11 @@ from cnnstudio.gui.dashboard.views.parts.image_map.viewport import MapViewport
 from cnnstudio.gui.theme.motion import MOVE_MS, animations_enabled
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.canvas import Canvas
-from cnnstudio.gui.widgets.canvas.keys import zoom_factor
+from cnnstudio.gui.widgets.canvas.keys import arrow_step, is_enter, zoom_factor
 from cnnstudio.gui.widgets.canvas.marks import paint_focus
 
 _REACH = 12.0
 """Pixels from a point within which the mouse means it."""
-_STEPS = {
-    Qt.Key.Key_Left: (-1, 0),
-    Qt.Key.Key_Right: (1, 0),
-    Qt.Key.Key_Up: (0, -1),
-    Qt.Key.Key_Down: (0, 1),
-}
 _NO_GROUPS = Groups("class", (), np.zeros(0, np.intp))
 
 Describe = Callable[[int], Sequence[str]]
@@ -278,19 +272,19 @@ class ImageMap(Canvas):
         return bool(super().event(event))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key, factor = Qt.Key(event.key()), zoom_factor(event)
+        key, factor, step = event.key(), zoom_factor(event), arrow_step(event)
         held = event.modifiers() & ~(Qt.KeyboardModifier.KeypadModifier | Qt.KeyboardModifier.ShiftModifier)
         if not self.count:
             super().keyPressEvent(event)
-        elif key in _STEPS and not held:
-            self._step(*_STEPS[key])
+        elif step is not None and not held:
+            self._step(*step)
             if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and self.current >= 0:
                 self._change(self._only(self.current), "add")
         elif key == Qt.Key.Key_Space and not held and self.current >= 0:
             self._change(self._only(self.current), "remove" if self._chosen[self.current] else "add")
         elif _is_all(event):
             self._change(np.ones(self.count, bool), "replace")
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not held:
+        elif is_enter(event) and not held:
             self._enter()
         elif key == Qt.Key.Key_Escape:
             self._escape()
@@ -302,7 +296,7 @@ class ImageMap(Canvas):
         else:
             super().keyPressEvent(event)
 
-    def _step(self, across: int, down: int) -> None:
+    def _step(self, down: int, across: int) -> None:
         if self.current < 0:
             middle = self.rect().center()
             row = nearest(self._places, middle.x(), middle.y(), self._visible, float("inf"))

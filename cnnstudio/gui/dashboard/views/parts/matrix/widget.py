@@ -20,15 +20,8 @@ from cnnstudio.gui.dashboard.views.parts.matrix.layout import MatrixLayout
 from cnnstudio.gui.dashboard.views.parts.matrix.painter import MatrixPainter
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.canvas import Canvas
-from cnnstudio.gui.widgets.canvas.keys import is_plain, zoom_factor
+from cnnstudio.gui.widgets.canvas.keys import arrow_step, is_enter, is_plain, zoom_factor
 from cnnstudio.gui.widgets.canvas.marks import paint_focus
-
-_STEPS = {
-    Qt.Key.Key_Left: (0, -1),
-    Qt.Key.Key_Right: (0, 1),
-    Qt.Key.Key_Up: (-1, 0),
-    Qt.Key.Key_Down: (1, 0),
-}
 
 
 class Matrix(Canvas):
@@ -172,12 +165,12 @@ class Matrix(Canvas):
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key, factor = Qt.Key(event.key()), zoom_factor(event)
+        key, factor, step = event.key(), zoom_factor(event), arrow_step(event)
         if not self._order:
             super().keyPressEvent(event)
-        elif key in _STEPS and is_plain(event):
-            self._step(*_STEPS[key])
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.cell is not None:
+        elif step is not None and is_plain(event):
+            self._step(*step)
+        elif is_enter(event) and self.cell is not None:
             self.entered.emit()
         elif key == Qt.Key.Key_Escape and self.cell is not None:
             self._choose(None)
