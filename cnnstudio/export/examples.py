@@ -19,21 +19,25 @@ import onnxruntime
 from PIL import Image, ImageOps
 
 session = onnxruntime.InferenceSession(FILE, providers=["CPUExecutionProvider"])
-classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+metadata = session.get_modelmeta().custom_metadata_map
+classes = json.loads(metadata["classes"])
+# What calibrates confidences, and the least confidence of an answer, where that is known.
+rule = json.loads(metadata.get("not_sure", '{"temperature": 1, "threshold": 0}'))
 _, channels, height, width = session.get_inputs()[0].shape
 
 
 def predict(path):
-    \"\"\"The most likely class of an image file, and its probability.\"\"\"
+    \"\"\"The class of an image file, or “not sure”, and the confidence.\"\"\"
     with Image.open(path) as image:
         image = ImageOps.exif_transpose(image).convert("RGB")
         image = RESIZED
         image = image.convert("L" if channels == 1 else "RGB")
     pixels = np.asarray(image, np.float32).reshape(1, height, width, channels).transpose(0, 3, 1, 2) / 255
     LOGITS
-    scores = np.exp(logits - logits.max())
+    scores = np.exp((logits - logits.max()) / rule["temperature"])
     best = int(scores.argmax())
-    return classes[best], float(scores[best] / scores.sum())
+    confidence = float(scores[best] / scores.sum())
+    return classes[best] if confidence >= rule["threshold"] else "not sure", confidence
 
 
 print(predict("image.png"))
@@ -53,10 +57,13 @@ model = network["load"]()
 
 
 def predict(path):
-    \"\"\"The most likely class of an image file, and its probability.\"\"\"
-    probabilities = network["classify"](model, network["read_image"](path))[0]
-    best = int(probabilities.argmax())
-    return network["CLASSES"][best], float(probabilities[best])
+    \"\"\"The class of an image file, or “not sure”, and the confidence.\"\"\"
+    confidences = network["classify"](model, network["read_image"](path))
+    if "THRESHOLD" in network:
+        confidences = network["calibrate"](confidences)
+    best = int(confidences[0].argmax())
+    confidence = float(confidences[0, best])
+    return network["CLASSES"][best] if confidence >= network.get("THRESHOLD", 0) else "not sure", confidence
 
 
 print(predict("image.png"))
@@ -81,7 +88,8 @@ for name, values in weights.items():
 def onnx_example(file: Path, resize: str, *, flip: bool = False) -> str:
     """Classifies an image with ONNX Runtime; `resize` is how images are brought to the input's size.
 
-    With `flip`, the logits of the image and its mirror image are averaged.
+    It answers “not sure” as the file says. With `flip`, the logits of the image and its mirror image
+    are averaged.
     """
     logits = _LOGITS_WITH_FLIP if flip else _LOGITS
     code = _ONNX.replace("RESIZED", _RESIZED[resize]).replace("LOGITS", logits)

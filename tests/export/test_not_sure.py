@@ -17,7 +17,7 @@ from safetensors import safe_open
 
 from cnnstudio.data.sources import find_source
 from cnnstudio.export import exporters
-from cnnstudio.export.examples import onnx_example
+from cnnstudio.export.examples import onnx_example, pytorch_example
 from cnnstudio.export.weights import model_metadata
 from cnnstudio.insight.predictions import predict
 from cnnstudio.interchange.reading import read_code
@@ -29,11 +29,11 @@ from tests.training.images import colors, image_folder
 from tests.training.networks import tiny
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """A run whose images can be found."""
+@pytest.fixture(params=[8, 6], ids=["as-large-as-the-input", "resized"])
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Run:
+    """A run whose images can be found, with files of the size of its input or of another one."""
     monkeypatch.setenv("CNNSTUDIO_HOME", str(tmp_path / "home"))
-    images = image_folder(tmp_path / "images")
+    images = image_folder(tmp_path / "images", side=request.param)
     options = RunOptions(folder=tmp_path / "run", threads=1, source=str(images))
     start_run(tiny(2), find_source(str(images)).load(), Recipe("quick", epochs=1, batch_size=8), options)
     return Run.open(tmp_path / "run")
@@ -67,6 +67,24 @@ def test_weights_and_code_say_when_the_network_is_not_sure(
     np.testing.assert_allclose(code["calibrate"](probabilities).sum(1), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+def test_the_example_for_pytorch_is_not_sure_where_the_run_is(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    threshold: float,
+) -> None:
+    choose_threshold(run.folder, run.created, threshold)
+    exporters()["pytorch"].export(run, tmp_path, verify=False)
+    Image.new("RGB", run.network.input.dims[:0:-1], (90, 90, 90)).save(tmp_path / "image.png")
+    monkeypatch.chdir(tmp_path)
+    exec(pytorch_example(tmp_path / "model.py"), {})
+    label, confidence = literal_eval(capsys.readouterr().out)
+    assert label in (["not sure"] if threshold else run.classes)
+    assert 0.5 <= confidence < 1
+
+
 def test_a_run_that_averages_mirror_images_is_exported_so(tmp_path: Path) -> None:
     recipe = Recipe("flip", epochs=1, batch_size=16, test_time_flip=True)
     start_run(tiny(), colors(), recipe, RunOptions(folder=tmp_path / "run", threads=1))
@@ -84,17 +102,20 @@ def test_a_run_that_averages_mirror_images_is_exported_so(tmp_path: Path) -> Non
     assert (imported.network.nodes, list(imported.notes)) == (run.network.nodes, [])
 
 
-@pytest.mark.parametrize("flip", [False, True])
-def test_the_example_for_onnx_averages_mirror_images_where_the_run_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], flip: bool
-) -> None:
-    """The scores of this network are the first and the last pixel of the first row."""
+def example_for_onnx(
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    flip: bool,
+    **about: str,
+) -> tuple[str, float]:
+    """What it prints for a network whose scores are two pixels, 1 and 0."""
 
     class Session:
         def __init__(self, *arguments: object, **options: object) -> None: ...
 
         def get_modelmeta(self) -> SimpleNamespace:
-            return SimpleNamespace(custom_metadata_map={"classes": '["left", "right"]'})
+            return SimpleNamespace(custom_metadata_map={"classes": '["left", "right"]', **about})
 
         def get_inputs(self) -> list[SimpleNamespace]:
             return [SimpleNamespace(shape=["batch", 3, 2, 2])]
@@ -103,11 +124,32 @@ def test_the_example_for_onnx_averages_mirror_images_where_the_run_does(
             return [inputs["pixels"][:, 0, 0, :]]
 
     monkeypatch.setitem(sys.modules, "onnxruntime", SimpleNamespace(InferenceSession=Session))
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(folder)
     Image.fromarray(np.full((2, 2, 3), [[[255], [0]]], np.uint8)).save("image.png")
-    exec(onnx_example(tmp_path / "model.onnx", "stretch", flip=flip), {})
-    label, probability = literal_eval(capsys.readouterr().out)
-    assert (label, probability) == ("left", pytest.approx(0.5 if flip else 1 / (1 + np.exp(-1))))
+    exec(onnx_example(folder / "model.onnx", "stretch", flip=flip), {})
+    label, confidence = literal_eval(capsys.readouterr().out)
+    return label, confidence
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_the_example_for_onnx_averages_mirror_images_where_the_run_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], flip: bool
+) -> None:
+    label, confidence = example_for_onnx(monkeypatch, tmp_path, capsys, flip)
+    assert (label, confidence) == ("left", pytest.approx(0.5 if flip else 1 / (1 + np.exp(-1))))
+
+
+@pytest.mark.parametrize(("threshold", "answer"), [(0.62, "left"), (0.63, "not sure")])
+def test_the_example_for_onnx_is_not_sure_where_the_run_is(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    threshold: float,
+    answer: str,
+) -> None:
+    rule = json.dumps({"temperature": 2.0, "threshold": threshold})
+    label, confidence = example_for_onnx(monkeypatch, tmp_path, capsys, False, not_sure=rule)
+    assert (label, confidence) == (answer, pytest.approx(1 / (1 + np.exp(-0.5))))
 
 
 def test_without_the_images_an_export_says_nothing_about_it(run: Run, tmp_path: Path) -> None:

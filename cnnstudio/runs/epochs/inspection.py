@@ -14,6 +14,7 @@ import numpy as np
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import format_count
 from cnnstudio.data.dataset import Dataset, Labels, Pixels, Split, Subset
+from cnnstudio.data.versions.version import version_of
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.insight.catalog import instrument
 from cnnstudio.insight.instrument import Need, Probabilities, Subject, Taking, part_of
@@ -229,8 +230,8 @@ class Inspector:
             return (yield from part_of(taking, 0.0 if reference is None else 0.5, 1.0))
         reading = yield from found.take(model, subject)
         if found.is_kept:
-            fingerprint = self._load_dataset(run).fingerprint
-            keep_reading(reading, run, request.epoch, found.name, request.split, fingerprint)
+            version = version_of(self._load_dataset(run))
+            keep_reading(reading, run, request.epoch, found.name, request.split, version)
         return reading
 
     def forget(self) -> None:

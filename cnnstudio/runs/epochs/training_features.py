@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnstudio.data.dataset import Dataset, Split, Subset
+from cnnstudio.data.versions.version import version_of
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.runs.epochs.kept_readings import identify
 from cnnstudio.runs.run import Run
@@ -56,7 +57,7 @@ class TrainingFeatures:
         places = choose_references(training, analyze(run.network).macs)
         chosen = hashlib.sha256(places.tobytes()).hexdigest()
         rows = hashlib.sha256(training.rows.tobytes()).hexdigest() if isinstance(training, Subset) else ""
-        key = repr(["references", identify(run, epoch, dataset.fingerprint), chosen, rows])
+        key = repr(["references", identify(run, epoch, version_of(dataset)), chosen, rows])
         if key in self._known:
             self._known.move_to_end(key)
             return self._known[key]
