@@ -12,7 +12,7 @@ from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources import find_source
 from cnnstudio.data.sources.published.cifar10 import OFFICIAL, Cifar10
-from cnnstudio.data.transfer.download import RetryPolicy
+from cnnstudio.data.transfer.response import RetryPolicy
 from tests.data.archives import small_cifar10, write_archive
 from tests.data.server import Behavior, Server
 

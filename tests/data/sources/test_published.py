@@ -19,7 +19,7 @@ from cnnstudio.data.sources.published.mnist import Mnist
 from cnnstudio.data.sources.published.published_set import PublishedSet
 from cnnstudio.data.sources.published.release import PublishedFile, Release
 from cnnstudio.data.sources.published.stl10 import Stl10
-from cnnstudio.data.transfer.download import RetryPolicy
+from cnnstudio.data.transfer.response import RetryPolicy
 from tests.data.archives import md5, small_cifar100, small_idx, small_stl10
 from tests.data.server import Behavior, Server
 

@@ -11,7 +11,8 @@ import pytest
 
 from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import DataError
-from cnnstudio.data.transfer.download import ExpectedFile, RetryPolicy, download
+from cnnstudio.data.transfer.download import ExpectedFile, download
+from cnnstudio.data.transfer.response import RetryPolicy
 from tests.data.server import Behavior, Server
 
 DATA = bytes(range(256)) * 2_000

@@ -10,7 +10,8 @@ import pytest
 
 from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import DataError
-from cnnstudio.data.transfer.download import ExpectedFile, RetryPolicy, download, part_file
+from cnnstudio.data.transfer.download import ExpectedFile, download, part_file
+from cnnstudio.data.transfer.response import RetryPolicy
 from tests.data.archives import md5
 from tests.data.server import Behavior, Server
 

@@ -13,15 +13,8 @@ from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources.published.release import PublishedFile, Release
 from cnnstudio.data.storage.free_space import require_space
 from cnnstudio.data.transfer.archive import extract_members
-from cnnstudio.data.transfer.download import (
-    ExpectedFile,
-    RetryPolicy,
-    ServerError,
-    download,
-    file_md5,
-    format_megabytes,
-    part_file,
-)
+from cnnstudio.data.transfer.download import ExpectedFile, download, file_md5, format_megabytes, part_file
+from cnnstudio.data.transfer.response import RetryPolicy, ServerError
 
 _COPY_BYTES = 2**20
 

@@ -30,7 +30,7 @@ from cnnstudio.data.sources.published.getting import (
 from cnnstudio.data.sources.published.release import Release
 from cnnstudio.data.storage.decoded_cache import get_or_create
 from cnnstudio.data.storage.writers import DatasetWriter
-from cnnstudio.data.transfer.download import DEFAULT_RETRY_POLICY, RetryPolicy
+from cnnstudio.data.transfer.response import DEFAULT_RETRY_POLICY, RetryPolicy
 
 
 class PublishedSet(Source):
