@@ -5,57 +5,47 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QFileDialog,
-    QGridLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
-from cnnstudio.core.colors import scheme_colors
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.formatting import at_least, format_compact, format_count, pluralize
-from cnnstudio.design.analysis.analysis import Analysis
-from cnnstudio.design.diagram.svg import draw_network, svg
+from cnnstudio.core.formatting import format_count, pluralize
 from cnnstudio.design.diff import Diff, Entry, diff
 from cnnstudio.design.file import SUFFIX
 from cnnstudio.design.network import Network
+from cnnstudio.gui.compare.costs import ComparedCosts
+from cnnstudio.gui.compare.design_side import DesignSide
 from cnnstudio.gui.compare.designs import Design, from_file, from_training
 from cnnstudio.gui.compare.entry_list import EntryList
 from cnnstudio.gui.compare.seed_comparison import WITH_MORE_SEEDS, SeedComparison, Side
 from cnnstudio.gui.compare.seed_line import SeedLine
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.theme.svg_pixmap import svg_pixmap
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.keys import is_enter
 from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave_button
-from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
+from cnnstudio.gui.widgets.labels import Label, Line, Panel
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.runs.comparing.comparison import (
     CompletedRuns,
-    TrainingComparison,
     compare_trainings,
-    same_recipe,
 )
 from cnnstudio.runs.comparing.seeds import Training
-from cnnstudio.runs.comparing.significance import SeedStatistics, format_accuracy
 from cnnstudio.runs.run import Run, list_runs
 
-_IMAGE = QSize(372, 108)
 _DELAY = 120
 """Milliseconds after an edit: the layer list updates first, and quick edits are compared once."""
 _FILTER = f"Designs (*{SUFFIX});;All files (*)"
 _MOST_RUNS = 12
-_ACCURACY = "Test accuracy"
-_ROWS = ("Layers", "Parameters", "Multiply-adds", "Output", "Problems", _ACCURACY)
 
 
 class CompareDialog(QDialog):
@@ -85,8 +75,8 @@ class CompareDialog(QDialog):
         self._is_reading = False
         self._choice = QComboBox()
         self._browse = QPushButton("Open file…")
-        self._sides = (_Side("other design"), _Side("open design"))
-        self._costs = _Costs()
+        self._sides = (DesignSide("other design"), DesignSide("open design"))
+        self._costs = ComparedCosts()
         self._seeds = seeds
         self._seed_line = SeedLine(seeds, self._compare)
         self._summary = Label("", "strong", wrap=True)
@@ -289,111 +279,6 @@ class CompareDialog(QDialog):
         self._summary.set_tone("wrong")
         self._entries.show_entries(())
         self._copy.setEnabled(False)
-
-
-class _Side(Panel):
-    """One of the two designs: its name and its diagram."""
-
-    def __init__(self, when: str) -> None:
-        super().__init__()
-        self._when = when
-        self._name = ElidedLabel("", "strong")
-        self._image = QLabel()
-        self._image.setMinimumSize(_IMAGE)
-        self._image.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        head = QHBoxLayout()
-        head.addWidget(self._name, 1)
-        head.addWidget(Label(when, "help", "secondary"))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(14, 10, 14, 10)
-        column.addLayout(head)
-        column.addWidget(self._image)
-
-    def show_design(self, analysis: Analysis) -> None:
-        text = svg(draw_network(analysis, labels=False), scheme_colors(theme().scheme), background=False)
-        self._name.set_full_text(analysis.network.name)
-        self._image.setPixmap(svg_pixmap(text, _IMAGE, self.devicePixelRatioF()))
-        self._image.setAccessibleName(plain_line(f"Diagram of {analysis.network.name}, {self._when}"))
-
-
-class _Costs(Panel):
-    """A table with the costs and results of both designs and how much they differ."""
-
-    def __init__(self) -> None:
-        super().__init__("compareCosts")
-        grid = QGridLayout(self)
-        grid.setContentsMargins(14, 10, 14, 10)
-        grid.setHorizontalSpacing(24)
-        grid.setVerticalSpacing(4)
-        for column in range(4):
-            grid.setColumnStretch(column, 1)
-        self._verdict = Label("", "help", wrap=True)
-        self._verdict.setContentsMargins(0, 6, 0, 0)
-        self._verdict.setObjectName("compareVerdict")
-        self._verdict.hide()
-        right = Qt.AlignmentFlag.AlignRight
-        for column, text in enumerate(("", "other", "open", "difference")):
-            grid.addWidget(Label(text, "help", "secondary"), 0, column, right)
-        self._values = {name: tuple(Label("", "help") for _ in range(3)) for name in _ROWS}
-        for row, (name, labels) in enumerate(self._values.items(), start=1):
-            grid.addWidget(Label(name, "help", "secondary"), row, 0)
-            for column, label in enumerate(labels, start=1):
-                label.setFont(theme().monospace())
-                label.setObjectName(f"compare_{name.lower().replace(' ', '_')}_{column}")
-                grid.addWidget(label, row, column, right)
-        grid.addWidget(self._verdict, len(self._values) + 1, 0, 1, 4)
-
-    @property
-    def verdict(self) -> str:
-        """Whether the test accuracies differ, as text; empty if that is unknown."""
-        return self._verdict.text()
-
-    def show_results(self, before: Sequence[Run], now: Sequence[Run], comparison: TrainingComparison) -> None:
-        """Shows the test accuracies of the two designs, if they were trained, and whether they differ."""
-        one, other = comparison.statistics
-        result = comparison.result
-        change = f"{100 * result.difference:+.1f} points" if result is not None else ""
-        self._show(_ACCURACY, _result(one), _result(other), change.replace("-", "\N{MINUS SIGN}"))
-        text = comparison.text
-        if result is not None and not same_recipe(before, now):
-            text += " They were trained with different recipes."
-        self._verdict.setText(text)
-        self._verdict.setVisible(bool(text))
-
-    def show_costs(self, found: Diff) -> None:
-        old, new = found.before, found.after
-        self._show("Layers", *(format_count(side.network.layer_count) for side in (old, new)))
-        exact = old.has_known_costs, new.has_known_costs
-        self._show("Parameters", *_amounts(old.parameters, new.parameters, exact))
-        self._show("Multiply-adds", *_amounts(old.macs, new.macs, exact))
-        self._show("Output", *(str(side.output or "unknown") for side in (old, new)))
-        self._show("Problems", *(format_count(len(side.problems)) for side in (old, new)))
-
-    def _show(self, name: str, before: str, now: str, change: str = "") -> None:
-        for label, text in zip(self._values[name], (before, now, change), strict=True):
-            label.setText(text)
-        self._values[name][1].set_tone("text" if before != now else "secondary")
-        self._values[name][0].set_tone("secondary")
-
-
-def _result(statistics: SeedStatistics | None) -> str:
-    """`65.2 ± 1.1% (5 seeds)`."""
-    if statistics is None:
-        return "not trained yet"
-    seeds = len(statistics.values)
-    return f"{format_accuracy(statistics)} ({seeds} seeds)" if seeds > 1 else format_accuracy(statistics)
-
-
-def _amounts(before: int, now: int, exact: tuple[bool, bool]) -> tuple[str, str, str]:
-    change = "" if before == now or not before or not all(exact) else f"{(now - before) / before:+,.1%}"
-    # The short form is only used if the difference is still visible in it.
-    is_compact = min(before, now) >= 10**6 and format_compact(before) != format_compact(now)
-    formatted = format_compact if is_compact else format_count
-    return (
-        at_least(formatted(before), is_exact=exact[0]),
-        at_least(formatted(now), is_exact=exact[1]),
-        change.replace("-", "\N{MINUS SIGN}"),
-    )
 
 
 def _summary(found: Diff) -> str:
