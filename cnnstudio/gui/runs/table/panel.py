@@ -6,30 +6,27 @@ import dataclasses
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, Qt, Signal
 from PySide6.QtGui import QHideEvent, QKeyEvent, QKeySequence, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from cnnstudio.core.progress import Progress
-from cnnstudio.gui.compute.io_task import IoTask
+from cnnstudio.gui.runs.table.act_bar import ActBar
 from cnnstudio.gui.runs.table.acts import ACTS, Act
 from cnnstudio.gui.runs.table.column_sets import choose_columns
 from cnnstudio.gui.runs.table.head import TableHead, describe_count
+from cnnstudio.gui.runs.table.reader import RunsReader
 from cnnstudio.gui.runs.table.run_commands import RunCommands
 from cnnstudio.gui.runs.table.run_model import RunModel
 from cnnstudio.gui.runs.table.run_view import RunView
-from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
+from cnnstudio.gui.widgets.labels import Label, Line, Panel
 from cnnstudio.runs.library.arrangement import Finder, Query, arrange
 from cnnstudio.runs.library.columns import Column, column, differing
-from cnnstudio.runs.library.listing import RunListing, list_summaries
+from cnnstudio.runs.library.listing import RunListing
 from cnnstudio.runs.library.summary import RunSummary
 
-_REFRESH_MS = 5000
-"""While a run of the list trains."""
 _EMPTY = "No runs yet. Press Train (F5), or open a run from File ▸ Open."
 _NOTHING_FOUND = "No run matches the filter. Press Esc to clear it."
-_HINT = "Enter shows the run · Esc closes"
-_HINT_FOR_ONE = "Choose another run to compare"
 _WIDE = 1150
 """The width from which the hint has room beside the buttons."""
 
@@ -53,7 +50,7 @@ class RunsTable(Panel):
         self._listing: RunListing | None = None
         self._query = Query()
         self._finder = Finder()
-        self._task: IoTask | None = None
+        self._reader = RunsReader(self)
         self._needs_reading = False
         self._waiting: RunListing | None = None
         """Listed while the user types a title, which a new list would interrupt."""
@@ -67,9 +64,7 @@ class RunsTable(Panel):
         self._rows = QStackedWidget()
         self.message_slot = QWidget()
         """Where messages are shown while the table is open: below the rows, of which they cover none."""
-        self._hint = ElidedLabel(_HINT, "help", "secondary")
-        self._buttons = {act: QPushButton(act.title) for act in ACTS}
-        self._refresh = QTimer(self)
+        self._acts = ActBar()
         self._compose()
         self._connect()
         self._update_acts()
@@ -82,24 +77,6 @@ class RunsTable(Panel):
         self._rows.addWidget(self.view)
         self._rows.addWidget(self._state_text)
         self.message_slot.hide()
-        foot = QHBoxLayout()
-        foot.setContentsMargins(16, 8, 16, 9)
-        foot.setSpacing(8)
-        for act, button in self._buttons.items():
-            button.setObjectName(act.name)
-            button.setProperty("role", "outlined" if act is ACTS[0] else "small")
-            button.setToolTip(act.tooltip)
-            button.setAutoDefault(False)
-            if act is ACTS[0]:
-                button.setText(f"{act.title} 2")
-                button.ensurePolished()
-                button.setMinimumWidth(button.sizeHint().width())
-                button.setText(act.title)
-            foot.addWidget(button)
-        self._hint.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        foot.addWidget(self._hint, 1)
-        # Without the hint the buttons keep their widths.
-        foot.addStretch()
         column_layout = QVBoxLayout(self)
         column_layout.setContentsMargins(1, 1, 1, 1)
         column_layout.setSpacing(0)
@@ -107,12 +84,13 @@ class RunsTable(Panel):
         column_layout.addWidget(self._rows, 1)
         column_layout.addWidget(self.message_slot)
         column_layout.addWidget(Line())
-        column_layout.addLayout(foot)
+        column_layout.addWidget(self._acts)
 
     def _connect(self) -> None:
-        self._refresh.setSingleShot(True)
-        self._refresh.setInterval(_REFRESH_MS)
-        self._refresh.timeout.connect(self.read)
+        self._reader.progressed.connect(self._on_progressed)
+        self._reader.listed.connect(self._on_listed)
+        self._reader.failed.connect(self._on_failed)
+        self._reader.due.connect(self.read)
         self.head.filtered.connect(self._on_filter)
         self.head.entered.connect(self._go_to_rows)
         self.head.grouped.connect(self._on_group_chosen)
@@ -124,12 +102,11 @@ class RunsTable(Panel):
         self.view.group_toggled.connect(self._on_group_toggled)
         self.view.sorted_by.connect(self._on_sorted)
         self.view.search_requested.connect(self.head.focus_filter)
-        self.view.deleted.connect(partial(self._do, ACTS[-1]))
+        self.view.deleted.connect(lambda: self._do(ACTS[-1]))
         self.view.menu_requested.connect(self._on_menu_requested)
         self.view.resized.connect(self._on_resized)
         self.view.selectionModel().currentRowChanged.connect(lambda *_: self._update_acts())
-        for act, button in self._buttons.items():
-            button.clicked.connect(partial(self._do, act))
+        self._acts.pressed.connect(self._do)
         self.view.editing_ended.connect(self._on_editing_ended)
         self._commands.changed.connect(self.read)
         self._commands.deletion.pending_changed.connect(self._on_pending_changed)
@@ -150,7 +127,7 @@ class RunsTable(Panel):
     def choose_alone(self, folder: Path) -> None:
         """Chooses one run and no other, as soon as it is listed."""
         self._to_choose = folder
-        if self._task is None:
+        if not self._reader.is_reading:
             self._choose_wanted()
 
     def _choose_wanted(self) -> None:
@@ -173,23 +150,15 @@ class RunsTable(Panel):
             self._needs_reading = True
             return
         self._needs_reading = False
-        self._refresh.stop()
-        self.close_tasks()
-        self._task = task = IoTask(list_summaries, self)
-        task.progressed.connect(self._on_progressed)
-        task.done.connect(self._on_listed)
-        task.failed.connect(self._on_failed)
-        task.start()
+        self.head.stop()
+        self._reader.read()
         if self._listing is None:
             self._show_state("Reading the runs…")
 
     def close_tasks(self) -> None:
         """Ends what is read in the background."""
-        self._refresh.stop()
         self.head.stop()
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        self._reader.stop()
 
     def _on_progressed(self, progress: object) -> None:
         assert isinstance(progress, Progress)
@@ -198,15 +167,11 @@ class RunsTable(Panel):
             self._show_state(f"{progress.text}…")
 
     def _on_failed(self, message: object) -> None:
-        self._task = None
         if self._listing is None:
             self._show_state(str(message))
-        # The folder may be there again.
-        self._refresh.start()
 
     def _on_listed(self, listing: object) -> None:
         assert isinstance(listing, RunListing)
-        self._task = None
         if self.view.is_editing:
             self._waiting = listing
             return
@@ -222,7 +187,7 @@ class RunsTable(Panel):
             self._go_to_rows()
         self._choose_wanted()
         if any(run.is_running for run in listing.runs) and self.isVisible():
-            self._refresh.start()
+            self._reader.be_due_later()
 
     def _on_editing_ended(self) -> None:
         waiting, self._waiting = self._waiting, None
@@ -265,7 +230,7 @@ class RunsTable(Panel):
         return choose_columns(self.head.column_set, runs, self._query.group, self.view.fitting_columns)
 
     def _on_resized(self) -> None:
-        self._hint.setVisible(self.width() >= _WIDE)
+        self._acts.show_hint(self.width() >= _WIDE)
         if not self._listing or self.view.is_editing:
             return
         columns = self._columns(self.model.arrangement.runs)
@@ -320,14 +285,9 @@ class RunsTable(Panel):
         return act.is_possible(self.targets) and (self._commands.can_train or not act.trains)
 
     def _update_acts(self) -> None:
-        for act, button in self._buttons.items():
-            button.setEnabled(self._can(act))
-        chosen = len(self.model.chosen)
-        # As many as there may be: the button has a place for the number.
-        self._buttons[ACTS[0]].setText(f"{ACTS[0].title} {chosen}" if chosen == 2 else ACTS[0].title)
-        self._hint.set_full_text(_HINT_FOR_ONE if len(self.model.chosen) == 1 else _HINT)
+        self._acts.show_possible(self._can, len(self.model.chosen))
 
-    def _do(self, act: Act, *_: object) -> None:
+    def _do(self, act: Act) -> None:
         if not self._can(act):
             return
         runs = self.targets

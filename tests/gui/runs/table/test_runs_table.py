@@ -28,7 +28,7 @@ from send2trash import TrashPermissionError
 
 from cnnstudio.core.locking import FileLock
 from cnnstudio.gui.compute.session import State
-from cnnstudio.gui.runs.table import column_sets, panel
+from cnnstudio.gui.runs.table import column_sets, reader
 from cnnstudio.gui.runs.table.label_box import LabelBox
 from cnnstudio.gui.runs.table.overlay import RunsOverlay
 from cnnstudio.gui.runs.table.panel import RunsTable
@@ -89,7 +89,7 @@ class Opened:
         self.wait_listed()
 
     def wait_listed(self) -> None:
-        self.qtbot.waitUntil(lambda: self.table._task is None, timeout=60_000)
+        self.qtbot.waitUntil(lambda: not self.table._reader.is_reading, timeout=60_000)
 
     def titles(self) -> list[str]:
         """The texts of the first column; groups in brackets."""
@@ -571,14 +571,11 @@ def test_curves_of_chosen_runs_are_laid_over(opened: Opened) -> None:
 
 
 @pytest.mark.usefixtures("three")
-def test_a_run_in_training_shows_its_progress_and_can_only_be_looked_at(
-    opened: Opened, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(panel, "_REFRESH_MS", 10)
+def test_a_run_in_training_shows_its_progress_and_can_only_be_looked_at(opened: Opened, qtbot: QtBot) -> None:
     run = WrittenRun(runs_folder() / "running")
     run.update_metadata(created="2026-11-24T08:00:00+00:00")
     run.append(progress(10, 2.0), ended(1, 2.0, 0.3, best=True))
-    opened.table._refresh.setInterval(10)
+    opened.table._reader._later.setInterval(10)
     with FileLock(run.folder / "lock"):
         opened.open()
         assert opened.titles()[0] == "running"
@@ -590,7 +587,7 @@ def test_a_run_in_training_shows_its_progress_and_can_only_be_looked_at(
         qtbot.waitUntil(lambda: opened.table.runs[0].last_epoch == 2, timeout=60_000)
         assert opened.table.view.current_run() == opened.table.runs[0]
         opened.press(KEY.Key_Escape)
-        assert not opened.table._refresh.isActive()
+        assert not opened.table._reader._later.isActive()
     assert (run.folder / "run.json").exists()
 
 
@@ -661,7 +658,7 @@ def test_without_runs_the_table_says_what_to_do(opened: Opened) -> None:
     assert isinstance(state, QLabel)
     assert state.isVisible()
     assert state.text().startswith("No runs yet. Press Train")
-    assert not any(button.isEnabled() for button in opened.table._buttons.values())
+    assert not any(button.isEnabled() for button in opened.table._acts._buttons.values())
     opened.press(KEY.Key_Escape)
     assert not opened.overlay.isVisible()
 
@@ -757,7 +754,7 @@ def test_ten_thousand_rows_are_made_only_where_they_are_seen(
     from tests.runs.library.listed import NOON, summary
 
     runs = tuple(summary(f"run-{number}", created=NOON + number) for number in range(10_000))
-    monkeypatch.setattr(panel, "list_summaries", lambda *_: RunListing(runs))
+    monkeypatch.setattr(reader, "list_summaries", lambda *_: RunListing(runs))
     opened.open()
     assert opened.table.model.rowCount() == 10_000
     asked = 0
