@@ -23,40 +23,25 @@ from cnnstudio.gui.dashboard.views.readings import MomentReadings, MomentSource
 from cnnstudio.gui.document.pinned_images import PinnedImage
 from cnnstudio.gui.pages.panel_parts import SIDE, PanelFoot, PanelHead, fill
 from cnnstudio.gui.pages.try_image.answer_view import AnswerView
-from cnnstudio.gui.pages.try_image.answers import Answers
+from cnnstudio.gui.pages.try_image.answers.asking import epoch_to_ask
+from cnnstudio.gui.pages.try_image.answers.presenter import AnswerPresenter
 from cnnstudio.gui.pages.try_image.certainty.rule import AnswerRule
 from cnnstudio.gui.pages.try_image.empty_state import EmptyState
 from cnnstudio.gui.pages.try_image.incoming import is_paste, paths_in, pixels_in
 from cnnstudio.gui.pages.try_image.previews import Previews
 from cnnstudio.gui.pages.try_image.saving import ScoresSaving
-from cnnstudio.gui.pages.try_image.score_bars import ROWS
-from cnnstudio.gui.pages.try_image.sources import ImageSource, Shape, TriedImage
-from cnnstudio.gui.pages.try_image.trials import (
-    BatchAnswer,
-    ask_alone,
-    ask_maps,
-    ask_nearest,
-    ask_not_sure,
-    describe_weights,
-    epoch_to_ask,
-    nearest_in,
-)
+from cnnstudio.gui.pages.try_image.sources import ImageSource, Shape
 from cnnstudio.gui.pages.try_image.tried_images import TriedImages
 from cnnstudio.gui.widgets.images.file_filters import image_filters
 from cnnstudio.gui.widgets.images.saving import choose_file
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.progress import ProgressLine
-from cnnstudio.insight.confidence.judging import Verdict
-from cnnstudio.insight.confidence.temperature import calibrated
-from cnnstudio.insight.instruments.not_sure import NotSureReading
 
 _EMPTY = "Drop an image here"
 _HOW = "Or open files or a folder, or paste with Ctrl+V. The network answers with the classes it knows."
 _NO_RUN = "Train a network, or open a run, to try it on an image"
 _LATER = "The images that you have opened are tried as soon as there is a run."
-_FIRST_EPOCH = "The network answers as soon as its first epoch has ended."
-_AFTER_TRAINING = "Available after training"
 _SHOWS_PROGRESS = 64
 """Images that wait to be read."""
 
@@ -75,10 +60,8 @@ class TryPanel(Panel):
         self.images = TriedImages(self)
         self.previews = Previews(self)
         self.saving = ScoresSaving(self)
-        self._answers = Answers(self)
         self.rule = AnswerRule(self)
         self._run: object = None
-        self._maps_of: object = None
         self._asked_pinned: object = None
         self._found_pinned: PinnedImage | None = None
         self._compose()
@@ -92,6 +75,8 @@ class TryPanel(Panel):
         self.head = PanelHead("Try an image", self._open, self._open_folder, self._paste)
         self.empty = EmptyState()
         self.body = AnswerView()
+        shown = self.images, self.previews, self.rule, self.body, self.head.secondary
+        self._answers = AnswerPresenter(*shown, self)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self.body)
@@ -220,7 +205,6 @@ class TryPanel(Panel):
         readings = self._source.readings()
         run = readings.moment.folder or readings.moment.record
         if run != self._run:
-            # What another network said must not be taken for the answer of this one.
             self._run = run
             self._answers.forget()
             record = readings.moment.record
@@ -241,7 +225,8 @@ class TryPanel(Panel):
         if is_empty:
             self._show_empty(readings)
         else:
-            self._show_answers(readings)
+            self._answers.show(readings, self._source.selection.layer)
+            self._show_foot()
 
     def _show_progress(self) -> None:
         """Of the file that is being saved, else of many images that are being read."""
@@ -276,99 +261,15 @@ class TryPanel(Panel):
         else:
             self.empty.show_texts(_NO_RUN, "" if self.images.is_empty else _LATER, self.images.note)
 
-    def _show_answers(self, readings: MomentReadings) -> None:
-        images = self.images.images
-        epoch, found = self._answers.ask(readings, self.images.batches)
-        certainty = self._ask_certainty(readings, epoch)
-        answers = []
-        for each in found:
-            answers += each.answers(self._verdicts(readings, each, epoch))
-        self.body.list.show_images(images, answers, self.images.index)
-        self._show_foot(images)
-        chosen = self.images.chosen
-        if chosen is None:
-            self.body.show_image(None, None)
-            self.body.show_waiting()
-            return
-        self.body.show_image(chosen, self.previews.get(chosen.source))
-        answer = next(each for each in found if chosen in each.batch.images)
-        if answer.answer.is_pending:
-            answer = ask_alone(readings, chosen, epoch)
-        self._show_answer(chosen, answer, readings, epoch)
-        self._show_nearest(chosen, readings, epoch)
-        self.body.threshold.show_rule(self.rule, certainty)
-        self._show_maps(chosen, readings, epoch)
-
-    def _ask_certainty(self, readings: MomentReadings, epoch: int) -> str:
-        """Takes over what is known of the confidence; says what is awaited or missing."""
-        if readings.moment.is_live:
-            # It would take the training's time again after each epoch.
-            self.rule.show_reading(None)
-            return _AFTER_TRAINING
-        answer = ask_not_sure(readings, epoch)
-        self.rule.show_reading(answer.reading if isinstance(answer.reading, NotSureReading) else None)
-        return answer.problem or _describe_progress("Evaluating", answer.progress)
-
-    def _verdicts(self, readings: MomentReadings, found: BatchAnswer, epoch: int) -> list[Verdict] | None:
-        scores = found.reading
-        if scores is None or self.rule.rule is None:
-            return None
-        nearest = nearest_in(ask_nearest(readings, found.batch.own_images, epoch))
-        return self.rule.verdicts(scores, nearest)
-
-    def _show_nearest(self, chosen: TriedImage, readings: MomentReadings, epoch: int) -> None:
-        if readings.moment.is_live:
-            self.body.nearest.show_nearest(None, 0, _AFTER_TRAINING)
-            return
-        answer = ask_nearest(readings, chosen.own_images, epoch)
-        hint = answer.problem or _describe_progress("Comparing", answer.progress)
-        self.body.nearest.show_nearest(nearest_in(answer), 0, hint)
-
     def _on_nearest_opened(self, place: object) -> None:
         reading = self.body.nearest.images.reading
         if reading is not None and isinstance(place, int):
             self._source.training_images_wanted.emit(training_images(reading, 0, place))
 
-    def _show_answer(
-        self, chosen: TriedImage, found: BatchAnswer, readings: MomentReadings, epoch: int
-    ) -> None:
-        answer, reading = found.answer, found.reading
-        if reading is not None and answer.epoch is not None:
-            row = found.batch.images.index(chosen)
-            verdicts = self._verdicts(readings, found, epoch)
-            rule = self.rule.rule
-            factor = 1.0 if rule is None or verdicts is None else rule.temperature
-            shown = calibrated(reading.probabilities[row : row + 1], factor)[0]
-            scores = tuple((reading.classes[at], float(shown[at])) for at, _ in reading.top(row, ROWS))
-            verdict = None if verdicts is None else verdicts[row]
-            self.body.show_scores(scores, chosen.source.actual, verdict, self.rule)
-            self.head.secondary.set_full_text(describe_weights(readings.moment, answer.epoch))
-        elif answer.problem and readings.moment.is_live and readings.moment.record.last_epoch == 0:
-            self.body.show_hint(_FIRST_EPOCH)
-            self.head.secondary.set_full_text(readings.moment.record.title)
-        elif answer.problem:
-            self.body.show_problem(answer.problem)
-            self.head.secondary.set_full_text(readings.moment.record.title)
-        else:
-            self.body.show_waiting()
-            self.head.secondary.set_full_text(f"Epoch {epoch_to_ask(readings.moment)}…")
-
-    def _show_maps(self, chosen: TriedImage, readings: MomentReadings, epoch: int) -> None:
-        layer, maps = self._source.selection.layer, self.body.maps
-        maps.show_layers(readings.network, layer)
-        if layer is None:
-            return
-        answer = ask_maps(readings, chosen.own_images, layer, epoch)
-        shown = (self._run, chosen, layer)
-        if not answer.is_pending:
-            self._maps_of = shown
-        elif shown == self._maps_of and self._answers.may_stay:
-            return
-        maps.show_answer(answer, readings.classes, f"Epoch {epoch}…")
-
     # What can be done with the images
 
-    def _show_foot(self, images: tuple[TriedImage, ...]) -> None:
+    def _show_foot(self) -> None:
+        images = self.images.images
         self._note.set_full_text(pluralize(len(images), "image"))
         self._problem.setText(self.images.note)
         self._save.setEnabled(bool(images) and not self.saving.is_active)
@@ -423,10 +324,6 @@ def _button(object_name: str, text: str, description: str) -> QPushButton:
     button.setProperty("role", "small")
     button.setToolTip(description)
     return button
-
-
-def _describe_progress(what: str, done: float | None) -> str:
-    return f"{what}…" if done is None else f"{what}… {100 * done:.0f}%"
 
 
 def _input_shape(readings: MomentReadings) -> Shape | None:

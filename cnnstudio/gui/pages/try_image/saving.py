@@ -15,8 +15,8 @@ from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.compute.questions import Answer
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
+from cnnstudio.gui.pages.try_image.answers.asking import ask_nearest, ask_scores, nearest_in
 from cnnstudio.gui.pages.try_image.scores_file import Part, scores_table
-from cnnstudio.gui.pages.try_image.trials import ask_nearest, ask_scores, nearest_in
 from cnnstudio.gui.pages.try_image.tried_images import Batch
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.insight.confidence.judging import Rule, Verdict, judge

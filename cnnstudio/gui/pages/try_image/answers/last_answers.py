@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
-from cnnstudio.gui.pages.try_image.trials import BatchAnswer, ask_scores, epoch_to_ask
+from cnnstudio.gui.pages.try_image.answers.asking import BatchAnswer, ask_scores, epoch_to_ask
 from cnnstudio.gui.pages.try_image.tried_images import Batch
 
 _GRACE_MS = 150
 """How long the answer of another epoch, which is named, stays while the next one is awaited."""
 
 
-class Answers(QObject):
+class LastAnswers(QObject):
     """Remembers the last answers of the run on show."""
 
     overdue = Signal()
