@@ -35,6 +35,7 @@ class FormatCard(QFrame):
         self.setObjectName(f"format_{exporter.name}")
         self.setProperty("role", "card")
         self._estimate: int | None = None
+        self._is_stopping = False
         self._name = ElidedLabel(exporter.title, "strong")
         self._size = Label("", "help", "secondary")
         self._size.setFont(theme().monospace("help"))
@@ -149,9 +150,18 @@ class FormatCard(QFrame):
 
     def show_waiting(self) -> None:
         """Others are exported first."""
+        self._is_stopping = False
         self._begin("Waiting…")
 
+    def show_stopping(self) -> None:
+        """It was asked to end, and has not yet."""
+        self._is_stopping = True
+        self._begin("Canceling…")
+        self._bar.setRange(0, 0)
+
     def show_progress(self, progress: Progress) -> None:
+        if self._is_stopping:
+            return
         self._begin(progress.text)
         show_done(self._bar, progress.done, progress.total)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import format_count, format_percent
-from cnnstudio.core.progress import CancelFunction, ProgressFunction
+from cnnstudio.core.progress import CancelFunction, Cancelled, ProgressFunction
 from cnnstudio.data.versions.evaluations import describe_evaluations, evaluation_count
 from cnnstudio.export import Exporter, ExportResult, ResultsDiffer
 from cnnstudio.gui.export.kept_exports import KeptExport, digests_of, keep_export
@@ -39,6 +40,9 @@ class FormatOutcome:
     def bytes(self) -> int:
         """The size of all files."""
         return sum(size for size, _ in self.stamp or ())
+
+
+CANCELLED = FormatOutcome(error="Canceled", is_cancelled=True)
 
 
 def export_format(
@@ -86,6 +90,27 @@ def restore_outcome(run_folder: Path, exporter: Exporter, kept: KeptExport) -> F
     files = tuple(kept.folder / name for name in sorted(exporter.files))
     result = ExportResult(files, kept.difference, kept.message, kept.images)
     return FormatOutcome(result, notes=kept.notes, stamp=stamp, code=code)
+
+
+class ExportJob:
+    """One export. A stop that comes when the files are written already has no effect, and is not claimed."""
+
+    def __init__(self, run_folder: Path, exporter: Exporter, folder: Path, verify: bool) -> None:
+        self._arguments = run_folder, exporter, folder, verify
+        self._stop = threading.Event()
+        self.has_begun = False
+
+    def stop(self) -> None:
+        """Asks it to end; what it returns then says whether it did."""
+        self._stop.set()
+
+    def __call__(self, progress: ProgressFunction, cancelled: CancelFunction) -> FormatOutcome:
+        """Runs it on the compute thread. Raises Cancelled if the task itself was cancelled."""
+        self.has_begun = True
+        try:
+            return export_format(*self._arguments, progress, lambda: self._stop.is_set() or cancelled())
+        except Cancelled:
+            return CANCELLED
 
 
 def stamp_of(folder: Path, exporter: Exporter) -> Stamp | None:

@@ -31,8 +31,9 @@ from cnnstudio.gui.export.card import FormatCard
 from cnnstudio.gui.export.card_grid import CardGrid
 from cnnstudio.gui.export.kept_exports import KeptExport, read_exports
 from cnnstudio.gui.export.outcomes import (
+    CANCELLED,
+    ExportJob,
     FormatOutcome,
-    export_format,
     restore_outcome,
     stamp_of,
     weights_state,
@@ -62,7 +63,7 @@ class ExportPanel(Panel):
         self._session = session
         self._run: Path | None = None
         self._parameters: int | None = None
-        self._tasks: dict[str, ComputeTask] = {}
+        self._tasks: dict[str, tuple[ComputeTask, ExportJob]] = {}
         self._outcomes: dict[Key, FormatOutcome] = {}
         self._kept: dict[Key, KeptExport] = {}
         """What earlier sessions exported of the run, as far as nobody has looked whether it is still so."""
@@ -283,12 +284,14 @@ class ExportPanel(Panel):
         had_focus = card.has_focus
         key = self._key(name)
         self._outcomes.pop(key, None)
-        self._tasks[name] = self._session.run_task(
-            partial(export_format, self._run, card.exporter, self.target, verify),
+        job = ExportJob(self._run, card.exporter, self.target, verify)
+        task = self._session.run_task(
+            job,
             partial(self._on_done, name, key),
             lambda message: self._on_done(name, key, FormatOutcome(error=message)),
             card.show_progress,
         )
+        self._tasks[name] = task, job
         card.show_waiting()
         if had_focus:
             card.take_focus()
@@ -304,10 +307,16 @@ class ExportPanel(Panel):
             card.take_focus()
 
     def _on_cancel(self, name: str) -> None:
-        task = self._tasks.get(name)
-        if task is not None:
+        task, job = self._tasks.get(name, (None, None))
+        if task is None or job is None:
+            return
+        if job.has_begun:
+            # It may be too late: only its end tells what was written.
+            job.stop()
+            self._cards[name].show_stopping()
+        else:
             task.cancel()
-            self._on_done(name, self._key(name), FormatOutcome(error="Canceled", is_cancelled=True))
+            self._on_done(name, self._key(name), CANCELLED)
 
     def _on_browse(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Export folder", str(self.target))

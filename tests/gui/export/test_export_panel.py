@@ -259,6 +259,7 @@ def test_another_run_does_not_disturb_an_export(panel: ExportPanel, qtbot: QtBot
     assert "Export Tiny net" in shown(panel)
 
     press(qtbot, panel, "cancel_onnx")
+    qtbot.waitUntil(lambda: state(panel, "onnx") == "Canceled")
     panel.show_run(None)
     assert "Tiny net" not in shown(panel)
 
@@ -293,9 +294,34 @@ def test_progress_is_shown_and_cancel_ends_it(panel: ExportPanel, qtbot: QtBot, 
     press(qtbot, panel, "export_onnx")
     qtbot.waitUntil(lambda: "Writing ONNX" in shown(panel), timeout=60_000)
     press(qtbot, panel, "cancel_onnx")
-    assert state(panel, "onnx") == "Canceled"
-    assert button(panel, "export_onnx").isEnabled()
+    assert state(panel, "onnx") == "Canceling…"
     assert slow.cancelled.wait(60)
+    qtbot.waitUntil(lambda: state(panel, "onnx") == "Canceled")
+    assert button(panel, "export_onnx").isEnabled()
+
+
+def test_an_export_canceled_too_late_is_shown_as_what_it_is(
+    panel: ExportPanel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, stopped = threading.Event(), threading.Event()
+
+    def export(
+        run: Run, folder: Path, verify: bool, progress: ProgressFunction, cancelled: CancelFunction
+    ) -> ExportResult:
+        started.set()
+        while not cancelled():
+            stopped.wait(0.01)
+        folder.mkdir(parents=True)
+        for name in exporters()["onnx"].files:
+            (folder / name).write_bytes(b"whole")
+        return result()
+
+    monkeypatch.setattr(exporters()["onnx"], "export", export)
+    press(qtbot, panel, "export_onnx")
+    qtbot.waitUntil(started.is_set, timeout=60_000)
+    press(qtbot, panel, "cancel_onnx")
+    qtbot.waitUntil(lambda: "Verified" in state(panel, "onnx"))
+    assert "Canceled" not in shown(panel)
 
 
 def test_a_format_that_waits_for_another_can_be_canceled_alone(
@@ -326,7 +352,7 @@ def test_keys_act_on_the_export_while_it_runs_and_after_it(
     assert button(panel, "cancel_onnx").hasFocus()
     qtbot.keyClick(button(panel, "cancel_onnx"), Qt.Key.Key_Space)
     assert slow.cancelled.wait(60)
-    assert button(panel, "export_onnx").hasFocus()
+    qtbot.waitUntil(button(panel, "export_onnx").hasFocus)
 
 
 def test_without_a_trained_model_the_panel_says_what_to_do(panel: ExportPanel) -> None:
