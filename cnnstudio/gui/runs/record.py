@@ -18,7 +18,8 @@ from cnnstudio.runs.library.label import read_label
 from cnnstudio.runs.library.starts import describe_start
 from cnnstudio.runs.run import RunError
 from cnnstudio.runs.watching import RunSnapshot
-from cnnstudio.training.events import Event, Finished, Started
+from cnnstudio.training.events import Event, Finished, Started, WeightsLoaded
+from cnnstudio.training.pretrained.catalog import PRETRAINED
 from cnnstudio.training.sample_images import DISPLAYED_COUNT, choose_sample_images
 
 _MAX_UNREAD = 200
@@ -42,6 +43,9 @@ class RunRecord:
         """The class of each image."""
         self.label = ""
         """The title that the user gave the run; empty for the name of its network."""
+        known = PRETRAINED.get(self.network.weights or "")
+        self.weights_notice = known.notice if known is not None else ""
+        """The terms of the weights that it started from; empty for random ones, or if nobody knows them."""
         self._folder: Path | None = None
         self._continued: RunRecord | None = None
         self._parts: tuple[tuple[int, Path], ...] = ()
@@ -54,6 +58,7 @@ class RunRecord:
         record = cls(snapshot.run.network, *_origin(snapshot))
         record._folder = snapshot.run.folder
         record.label = read_label(snapshot.run.folder).title
+        record.weights_notice = snapshot.run.weights_notice
         record.history.feed(snapshot.events)
         record.images, record.image_names = saved_images(snapshot)
         return record
@@ -121,6 +126,8 @@ class RunRecord:
             if isinstance(event, Started | Finished) and event.run is not None:
                 self._folder = Path(event.run)
                 self._take_over(event.first_epoch if isinstance(event, Started) else 1)
+            elif isinstance(event, WeightsLoaded) and event.notice:
+                self.weights_notice = event.notice
             self._unread.append(event)
         if len(self._unread) > _MAX_UNREAD:
             # Nobody may look for hours.
@@ -131,6 +138,7 @@ class RunRecord:
         self._continued = previous
         self._history = previous.history
         self.images, self.image_names = previous.images, previous.image_names
+        self.weights_notice = self.weights_notice or previous.weights_notice
 
     def _take_over(self, first_epoch: int) -> None:
         """A run that was resumed is the same one: it keeps its title and the time of its start."""

@@ -40,7 +40,7 @@ class ShownRun(QObject):
     network_changed = Signal()
     """`network` is another one: another run is shown, or the design was edited before there is any run."""
     renamed = Signal()
-    """The user gave the run on show another title."""
+    """The run on show has another title, or it became known where its weights are from."""
     next_wanted = Signal(object)
     """The RunRecord that is about to be deleted: another run is to be shown in its place, if there is one."""
     return_wanted = Signal(object)
@@ -244,7 +244,10 @@ class ShownRun(QObject):
             self._choose_layer()
 
     def _on_events(self, events: Iterable[Event]) -> None:
+        notice = self._live.weights_notice
         self._live.feed(events)
+        if self._live.weights_notice != notice and self.is_own:
+            self.renamed.emit()
         if any(isinstance(event, Started) for event in events):
             self._on_started()
         if self.is_own:

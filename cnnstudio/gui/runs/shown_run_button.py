@@ -11,7 +11,6 @@ from cnnstudio.gui.runs.shown_run import ShownRun
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import elided
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
-from cnnstudio.training.pretrained.catalog import PRETRAINED
 
 _NONE = "No run yet"
 _MAX_CHARACTERS = 200
@@ -90,11 +89,10 @@ class ShownRunButton(ElidedButton):
             self.set_full_text(_NONE)
             return
         details = [f"trained on {record.dataset_name}"] if record.dataset_name else []
+        if record.weights_notice:
+            details.append(record.weights_notice)
         if record.network.nodes != self._project.network.nodes:
             details.append("not the open design")
         if record.folder is not None:
             details.append(record.folder.name)
-        known = PRETRAINED.get(record.network.weights or "")
-        if known is not None:
-            details.append(known.notice)
         self.set_full_text(record.title, ", ".join(details), f" · {record.start}" if record.start else "")

@@ -24,7 +24,14 @@ from cnnstudio.design.network import Network, Node
 from cnnstudio.training.checkpoints.weight_transfer import plan_transfer, tensors_by_layer
 from cnnstudio.training.pretrained.catalog import PretrainedError, pretrained
 from cnnstudio.training.pretrained.loading import load_pretrained
-from cnnstudio.training.pretrained.metadata import MAX_BYTES, SUFFIX, Normalization, normalization_of
+from cnnstudio.training.pretrained.metadata import (
+    MAX_BYTES,
+    SUFFIX,
+    Normalization,
+    metadata_of,
+    normalization_in,
+    notice_in,
+)
 
 _COUNTERS = "num_batches_tracked"
 """BatchNormalization's count of batches, which other programs leave out."""
@@ -87,7 +94,7 @@ def from_network(
 
 def from_file(path: Path, network: Network) -> StartWeights:
     """The tensors of a safetensors file. Raises PretrainedError for any other file, or if nothing fits."""
-    found = read_tensors(path)
+    found, metadata = read_tensors(path), metadata_of(path)
     layers = tensors_by_layer(network)
     weights: dict[str, Tensor] = {}
     kept: set[str] = set()
@@ -119,7 +126,8 @@ def from_file(path: Path, network: Network) -> StartWeights:
         kept,
         reasons,
         kept - by_name,
-        normalization=normalization_of(path),
+        notice=notice_in(metadata),
+        normalization=normalization_in(metadata),
     )
 
 

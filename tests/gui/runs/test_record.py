@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cnnstudio.gui.runs.record import RunRecord
+from cnnstudio.training.events import WeightsLoaded
 from tests.gui.canned import started
 from tests.gui.fakes import TINY
 
@@ -40,3 +41,12 @@ def test_what_was_saved_of_an_epoch_is_in_the_folder_of_the_run_that_trained_it(
     resumed.feed([dataclasses.replace(started(run="c"), first_epoch=6)])
     assert [resumed.folder_at(epoch) for epoch in (1, 3, 5, 7)] == [Path(name) for name in "abcc"]
     assert RunRecord(TINY).folder_at(1) is None
+
+
+def test_the_terms_of_the_start_weights_are_known_also_of_a_run_that_goes_on_from_it() -> None:
+    first, second = RunRecord(TINY), RunRecord(TINY)
+    assert first.weights_notice == ""
+    first.feed([WeightsLoaded("run@3", ("conv2d_1",), (), (), "under Apache-2.0")])
+    assert first.weights_notice == "under Apache-2.0"
+    second.continue_from(first)
+    assert second.weights_notice == "under Apache-2.0"

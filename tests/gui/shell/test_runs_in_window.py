@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.runs.library import trash as system_trash
 from cnnstudio.runs.library.summary import RunSummary, SummaryReader
-from cnnstudio.runs.run import runs_folder
+from cnnstudio.runs.run import RUN_FILE, runs_folder
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.runs.written import trained
 from tests.training.networks import tiny
@@ -94,6 +95,20 @@ def test_the_button_shows_when_the_run_was_started_also_in_a_small_window(
     qtbot.waitUntil(lambda: window.shown_run_button.full_text.startswith("A title"), timeout=60_000)
     assert window.shown_run_button.shown_text.endswith(start)
     assert "mine-0" in window.shown_run_button.toolTip()
+
+
+def test_the_button_says_under_which_terms_the_start_weights_of_the_run_are(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    path = runs_folder() / "mine-0" / RUN_FILE
+    content = json.loads(path.read_text())
+    content["weights"] = {
+        "source": "/runs/other@3",
+        "notice": "pretrained <b>elsewhere</b>, under Apache-2.0",
+    }
+    path.write_text(json.dumps(content))
+    show(window, qtbot, "mine-0")
+    assert "elsewhere&lt;/b&gt;, under Apache-2.0" in window.shown_run_button.toolTip()
 
 
 def window_summary() -> RunSummary:

@@ -112,3 +112,33 @@ def test_locked_layers_take_weights_as_well(tmp_path: Path) -> None:
     state = build_model(tiny()).state_dict()
     locked = edits.set_trainable(tiny(), ["conv2d_1"], False)
     assert "conv2d_1" in from_file(_save(tmp_path / "w.safetensors", state), locked).kept
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"normalization": '{"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.1]}'},
+        # As an exported model has them.
+        {"mean": "[0.5, 0.4, 0.3]", "std": "[0.2, 0.2, 0.1]"},
+    ],
+)
+def test_a_file_says_how_images_are_normalized_and_under_which_terms_it_is(
+    tmp_path: Path, metadata: dict[str, str]
+) -> None:
+    path = tmp_path / "w.safetensors"
+    terms = {"notice": "pretrained on ImageNet,\nunder Apache-2.0\x1b[31m"}
+    safetensors.torch.save_file(build_model(tiny()).state_dict(), path, metadata | terms)
+    start = from_file(path, tiny())
+    assert start.normalization == ((0.5, 0.4, 0.3), (0.2, 0.2, 0.1))
+    assert start.notice.startswith("pretrained on ImageNet")
+    assert start.notice.isprintable()
+    assert start.lines[-1] == f"P{start.notice[1:]}"
+
+
+@pytest.mark.parametrize("mean", ["0.5", "[0.5, NaN, 0.5]", "[[0.5]]", "[0.5, 0.5]", "{}", "["])
+def test_a_normalization_in_a_file_that_is_none_does_not_count(tmp_path: Path, mean: str) -> None:
+    path = tmp_path / "w.safetensors"
+    safetensors.torch.save_file(
+        build_model(tiny()).state_dict(), path, {"mean": mean, "std": "[0.2, 0.2, 0.1]"}
+    )
+    assert from_file(path, tiny()).normalization is None
