@@ -20,8 +20,9 @@ from cnnstudio.gui.pages.data_set.images.images_panel import ImagesPanel
 from cnnstudio.gui.pages.data_set.images.label_overlay import LabelOverlay
 from cnnstudio.gui.pages.data_set.images.viewed_set import ViewedSet
 from cnnstudio.gui.pages.data_set.review.panel import ReviewQueue
-from cnnstudio.gui.pages.data_set.sets_panel import SetsPanel
+from cnnstudio.gui.pages.data_set.sets_panel import VERSION_DIGITS, SetsPanel
 from cnnstudio.gui.widgets.message_bar import Message
+from cnnstudio.gui.widgets.plain_text import plain_line
 
 _CORRECTED, _LEAKS, _GIVEN, _NEAR, _LABELS = "corrected", "leaks", "given", "near", "labels"
 _LABEL_ERRORS = "Suspected label errors"
@@ -71,6 +72,7 @@ class Reviewing(QObject):
         images.split_shown.connect(self._on_split_shown)
         queue.shown.connect(self._on_shown)
         queue.closed.connect(self.close)
+        queue.search_requested.connect(self._on_search_requested)
         details.image.review_requested.connect(self._on_review_of_details)
         sets.undo_all_requested.connect(self._on_undo_all)
         runner.changed.connect(self._on_report_changed)
@@ -196,7 +198,12 @@ class Reviewing(QObject):
         for each in found:
             hint = self._why_unknown(each.key)
             is_known = not hint
-            hint = hint or each.consequence or f"Show these images and review them: {each.title.lower()}"
+            hint = (
+                hint
+                or each.consequence
+                or self._origin(each.key)
+                or f"Show these images and review them: {each.title.lower()}"
+            )
             chips.append((each.key, each.title, len(each.items) if is_known else None, hint))
         if report is not None:
             chips.append((_LEAKS, "Leaks", len(report.leaks), describe_leaks(report)))
@@ -217,6 +224,18 @@ class Reviewing(QObject):
                 return "Label errors are being looked for"
             return "Press to look for labels that the features of a pretrained network contradict"
         return ""
+
+    def _origin(self, key: str) -> str:
+        """From which labels a finding is, if they have changed since; else empty."""
+        found, overlay = self._runner.label_errors.found, self.overlay
+        if key != _LABELS or found is None or overlay is None or found.version == overlay.version:
+            return ""
+        version = plain_line(found.version[:VERSION_DIGITS])
+        return f"Found with the labels of version {version}, which have changed since."
+
+    def _on_search_requested(self) -> None:
+        self.close()
+        self._runner.label_errors.start()
 
     def _corrected(self, viewed: ViewedSet, overlay: LabelOverlay) -> list[ReviewItem]:
         items = []
@@ -280,13 +299,15 @@ class Reviewing(QObject):
         items = self._located(finding.items)
         self._images.narrow(_rows_of(items))
         # What was corrected is looked at again from the beginning.
-        self._open(finding.title, items, resumes=key != _CORRECTED)
+        self._open(finding.title, items, resumes=key != _CORRECTED, origin=self._origin(finding.key))
 
     # The queue
 
-    def _open(self, title: str, items: Sequence[ReviewItem], *, resumes: bool = False) -> None:
+    def _open(
+        self, title: str, items: Sequence[ReviewItem], *, resumes: bool = False, origin: str = ""
+    ) -> None:
         self._set_open(True)
-        self._queue.review(title, items, resumes=resumes)
+        self._queue.review(title, items, resumes=resumes, origin=origin)
 
     def _set_open(self, is_open: bool) -> None:
         if is_open != self._reviews:

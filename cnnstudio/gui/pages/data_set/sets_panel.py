@@ -17,7 +17,7 @@ from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
 
 _FILES = "Tables and zip files (*.csv *.tsv *.txt *.zip);;All files (*)"
 _DROP = "Drop a folder with one subfolder per class, a zip or a CSV file"
-_VERSION_DIGITS = 8
+VERSION_DIGITS = 8
 
 
 class SetsPanel(Panel):
@@ -66,7 +66,7 @@ class SetsPanel(Panel):
         if overlay is None:
             return
         labels, excluded = overlay.counts
-        self.version.set_full_text(f"Version {overlay.version[:_VERSION_DIGITS]}")
+        self.version.set_full_text(f"Version {overlay.version[:VERSION_DIGITS]}")
         self.corrections.set_full_text(f"{pluralize(labels, 'label')} changed, {excluded:,} excluded")
         self.undo_all.setVisible(bool(labels or excluded))
 

@@ -107,6 +107,29 @@ def test_label_errors_are_looked_for_after_the_check_and_reviewed(
     qtbot.waitUntil(lambda: not page.runner.is_running)
 
 
+def test_label_errors_of_earlier_labels_say_so_and_are_searched_for_again(
+    window: MainWindow, network: FakeNetwork, balls: Path, qtbot: QtBot
+) -> None:
+    page = add(qtbot, window, balls)
+    qtbot.waitUntil(lambda: page.runner.label_errors.found is not None, timeout=_PATIENCE_MS)
+    click(qtbot, page, "check_labels")
+    assert not page.queue.origin.isVisible()
+    version = page.sets.version.full_text.lower()
+    qtbot.keyClick(page.queue, Qt.Key.Key_G)
+    qtbot.keyClick(page.queue, Qt.Key.Key_Escape)
+    said = f"Found with the labels of {version}, which have changed since."
+    qtbot.waitUntil(lambda: said in chip(page).toolTip())
+    click(qtbot, page, "check_labels")
+    assert page.queue.origin.isVisible()
+    assert page.queue.origin.text.text() == said
+    click(qtbot, page, "searchAgain")
+    qtbot.waitUntil(lambda: len(network.labels) == 2, timeout=_PATIENCE_MS)
+    qtbot.waitUntil(lambda: not page.runner.is_running)
+    click(qtbot, page, "check_labels")
+    assert page.queue.isVisible()
+    assert not page.queue.origin.isVisible()
+
+
 def test_large_sets_are_looked_through_only_when_somebody_asks(
     window: MainWindow, network: FakeNetwork, balls: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from cnnstudio.gui.pages.data_set.images.label_overlay import LabelOverlay
 from cnnstudio.gui.pages.data_set.images.viewed_set import ViewedSet
 from cnnstudio.gui.pages.data_set.review.item_view import ItemView
 from cnnstudio.gui.pages.data_set.review.label_grid import LabelGrid
+from cnnstudio.gui.pages.data_set.review.origin import Origin
 from cnnstudio.gui.pages.data_set.review.review_list import Answer, ReviewList
 from cnnstudio.gui.pages.panel_parts import SIDE, PanelHead, fill
 from cnnstudio.gui.theme.theme import theme
@@ -47,6 +48,8 @@ class ReviewQueue(Panel):
     """(split, row) of the image that is shown, or None at the end."""
     training_requested = Signal()
     """The user wants to train again with the corrections."""
+    search_requested = Signal()
+    """The user wants these images to be looked for again."""
 
     def __init__(self) -> None:
         super().__init__("reviewQueue")
@@ -75,11 +78,13 @@ class ReviewQueue(Panel):
         self.labels.chosen.connect(self._on_label_chosen)
         self._end = Label("", "content", wrap=True)
         self._end.setObjectName("reviewEnd")
+        self.origin = Origin()
+        self.origin.search_again.clicked.connect(self.search_requested)
         body = QWidget()
         column = QVBoxLayout(body)
         column.setContentsMargins(SIDE, 0, SIDE, 8)
         column.setSpacing(6)
-        for each in (self._bar, self.item_view, self.labels, self._end):
+        for each in (self._bar, self.origin, self.item_view, self.labels, self._end):
             column.addWidget(each)
         column.addStretch(1)
         scroll = QScrollArea()
@@ -152,10 +157,13 @@ class ReviewQueue(Panel):
             self.train_again.setEnabled(not obstacle)
             self.train_again.setToolTip(obstacle or _TRAINING_HELP)
 
-    def review(self, title: str, items: Sequence[ReviewItem], *, resumes: bool = False) -> None:
+    def review(
+        self, title: str, items: Sequence[ReviewItem], *, resumes: bool = False, origin: str = ""
+    ) -> None:
         """Shows the first of these images; those that are not in the data set are left out.
 
-        With `resumes`, what was answered before stays, and the first image without an answer is shown.
+        With `resumes`, what was answered before stays, and the first image without an answer is shown. If
+        `origin` says that they are of earlier labels, to look for them again is offered.
         """
         assert self._viewed is not None, "no data set is shown"
         self._ensure_built()
@@ -169,6 +177,7 @@ class ReviewQueue(Panel):
         for name in ("exclude", "undo"):
             self._acts[name].setEnabled(can_change)
         self._note.setText(_FILES if can_change else _BUILT_IN)
+        self.origin.show_text(origin)
         self.refresh()
 
     def _answers(self, items: Sequence[ReviewItem]) -> dict[str, Answer]:
