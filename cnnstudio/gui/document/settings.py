@@ -17,6 +17,8 @@ MAXIMUM_RECENT = 10
 _MAX_BYTES = 2**20
 """A larger file was not written by this program, whose settings have a few kilobytes."""
 _CHECKSUM = "_checksum"
+_PREFERENCES = frozenset({"scheme", "recent_files", "folder", "cifar10_offered"})
+"""What a start without the last session keeps: nothing of it is opened or drawn then."""
 SchemeChoice = Literal["light", "dark", "system"]
 
 
@@ -70,6 +72,10 @@ class Settings:
             self._store.remove(key)
             self._store.remove(key + _CHECKSUM)
         self.save()
+
+    def set_session_aside(self) -> None:
+        """The same for everything that a start restores."""
+        self.set_aside(*(key for key in self._store.allKeys() if key not in _PREFERENCES))
 
     def remove(self, key: str) -> None:
         self._store.remove(key)

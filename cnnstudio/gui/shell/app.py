@@ -29,6 +29,7 @@ from cnnstudio.gui.shell.excepthook import install_excepthook
 from cnnstudio.gui.shell.last_session import LastSession
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.shell.shutdown_signals import ShutdownSignalWatcher
+from cnnstudio.gui.shell.start_marker import StartMarker
 from cnnstudio.gui.theme.theme import theme
 
 _CIFAR10_OFFER = (
@@ -38,6 +39,10 @@ _CIFAR10_OFFER = (
 _NOT_WRITABLE = (
     "{} is not writable, so runs, settings and autosaves cannot be stored. "
     "Set CNNSTUDIO_HOME to a writable folder."
+)
+_PLAIN_START = (
+    "CNN Studio closed unexpectedly while it was starting, so nothing of the last session was opened. Its "
+    "settings are kept in {}."
 )
 _RESTORED = "CNN Studio closed unexpectedly. Your unsaved design was restored; save it to keep it."
 _SHUTDOWN_SECONDS = 60.0
@@ -56,16 +61,21 @@ def application() -> QApplication:
     return app
 
 
-def create_window(path: str | Path | None = None) -> MainWindow:
-    """Creates the window, with the design or run at `path` opened, without starting an event loop."""
+def create_window(path: str | Path | None = None, *, is_plain: bool = False) -> MainWindow:
+    """Creates the window, with the design or run at `path` opened, without starting an event loop.
+
+    If it `is_plain`, nothing of the last session is opened: doing so has ended the program.
+    """
     application()
     settings = Settings()
+    if is_plain:
+        settings.set_session_aside()
     theme().set_scheme(settings.scheme)
     project = Project()
     session = TrainingSession()
     last = LastSession(project, settings)
     # Before there is a window, so that it shows one design only.
-    if path is not None or not last.restore_design():
+    if path is not None or is_plain or not last.restore_design():
         project.open_network(templates()["lesson-32"].network, None)
     advice_service(project).use_settings(settings)
     window = MainWindow(project, session, settings, last)
@@ -77,6 +87,8 @@ def create_window(path: str | Path | None = None) -> MainWindow:
         _open(window, Path(path))
         if not window.message_bar.text:
             _offer_unsaved(window, "")
+    elif is_plain:
+        _offer_unsaved(window, _PLAIN_START.format(settings.damaged_path))
     elif window.documents.autosave.found:
         _restore(window)
     elif not window.documents.autosave.is_possible:
@@ -133,8 +145,9 @@ def _open(window: MainWindow, path: Path) -> None:
         window.open_run(path)
 
 
-def _shut_down(window: MainWindow, number: int) -> None:
+def _shut_down(window: MainWindow, marker: StartMarker, number: int) -> None:
     """Handles a shutdown signal: saves the training and exits without asking, since nobody may be there."""
+    marker.remove()
     window.documents.autosave.save()
     end_work_unattended(window, window.session, _SHUTDOWN_SECONDS)
     if is_unfinished(window.session):
@@ -153,14 +166,17 @@ def main(path: str | None = None) -> int:
     """Shows the window and runs until it is closed."""
     configure_logging(on_screen=True)
     app = application()
-    window = create_window(path)
+    marker = StartMarker()
+    window = create_window(path, is_plain=marker.last_start_died)
     install_excepthook(lambda message: window.message_bar.show_text(message, is_error=True))
     window.show()
-    watcher = ShutdownSignalWatcher(lambda number: _shut_down(window, number))
+    marker.remove_soon()
+    watcher = ShutdownSignalWatcher(lambda number: _shut_down(window, marker, number))
     # The session may end while the window still asks whether to save.
     app.commitDataRequest.connect(lambda manager: window.documents.autosave.save())
     status = app.exec()
     watcher.close()
+    marker.remove()
     if not window.has_closed:
         end_work_unattended(window, window.session, _SHUTDOWN_SECONDS)
     if has_running_threads() or is_unfinished(window.session):

@@ -325,8 +325,8 @@ def export(run, folder, verify, progress, cancelled):
         raise_if_cancelled(cancelled)
 
 
-def create_window(path=None):
-    window = create(path)
+def create_window(path=None, **options):
+    window = create(path, **options)
     first = window.project.network.nodes[0].id
     exporters()["onnx"].export = export
     panel = ExportPanel(window.session)

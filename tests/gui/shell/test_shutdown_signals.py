@@ -28,8 +28,8 @@ from tests.gui.fakes import TINY
 create = app.create_window
 
 
-def create_window(path=None):
-    window = create(path)
+def create_window(path=None, **options):
+    window = create(path, **options)
     window.project.edit("open", TINY)
     window.project.set_dataset(sys.argv[1], None)
     window.project.set_recipe(Recipe("long", epochs=10_000, batch_size=8))
