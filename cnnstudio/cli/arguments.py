@@ -14,7 +14,8 @@ from cnnstudio.cli.command import Parser, UsageError
 from cnnstudio.cli.output import LiveLine, echo
 from cnnstudio.core.errors import ParameterError
 from cnnstudio.core.files import exists, is_folder
-from cnnstudio.core.parameters import Parameter
+from cnnstudio.core.numbers import parse_number
+from cnnstudio.core.parameters import Parameter, describe_value
 from cnnstudio.design.network import Network
 from cnnstudio.training.hardware.thread_policy import MAX_THREADS
 
@@ -157,6 +158,30 @@ def image_size_or_auto(text: str) -> tuple[int, int]:
     from cnnstudio.data.images.sizes import AUTOMATIC
 
     return AUTOMATIC if text.strip().lower() == "auto" else image_size(text)
+
+
+def read_integer(text: str) -> int:
+    """An argparse type for an integer whose range is checked later."""
+    value = _parsed(text, whole=True)
+    if not isinstance(value, int):
+        raise argparse.ArgumentTypeError(f"must be an integer, got {describe_value(text)}")
+    return value
+
+
+def read_number(text: str) -> float:
+    """An argparse type for a finite number, with a decimal point or comma, whose range is checked later."""
+    value = _parsed(text, whole=False)
+    # An integer with 400 digits does not fit into a float.
+    if value is None or not abs(value) <= sys.float_info.max:
+        raise argparse.ArgumentTypeError(f"must be a number, got {describe_value(text)}")
+    return float(value)
+
+
+def _parsed(text: str, *, whole: bool) -> int | float | None:
+    try:
+        return parse_number(text, whole=whole)
+    except ParameterError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def option_type(parameter: Parameter) -> Callable[[str], Any]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from cnnstudio.core.errors import ParameterError
+from cnnstudio.core.numbers import parse_number
 from cnnstudio.core.parameters import shorten
 from cnnstudio.design.network import Network
 from cnnstudio.tuning.errors import SearchError
 from cnnstudio.tuning.space import Dimension, find_setting, make_choices, make_range
 
 _SCALES = ("log", "linear")
+_DECIMALS = re.compile(r"0\d+")
 _PAIR = re.compile(r"(\d{1,9})x(\d{1,9})")
 
 
@@ -42,11 +45,16 @@ def parse_vary(text: str, network: Network) -> Dimension:
 def _parse_value(word: str) -> Any:
     """A number, true or false, `3x5` as a pair, or the word itself, which the parameter then validates."""
     word = word.strip()
-    for kind in (int, float):
-        try:
-            return kind(word)
-        except ValueError:
-            continue
+    if _DECIMALS.fullmatch(word):
+        raise SearchError(
+            f"“{shorten(word)}” begins with 0: write decimals with a point, a comma separates values"
+        )
+    try:
+        number = parse_number(word)
+    except ParameterError as error:
+        raise SearchError(str(error)) from None
+    if number is not None:
+        return number
     if word in ("true", "false"):
         return word == "true"
     pair = _PAIR.fullmatch(word)

@@ -190,7 +190,7 @@ def test_without_optuna_the_error_says_what_to_install(
         (["--vary", "epochs=1,2", "--search", "none.json"], "not allowed with"),
         (["--trials", "0"], "trials: must be between 1 and 10,000, got 0"),
         (["--minutes", "0"], "--minutes: must be greater than 0, got 0"),
-        (["--minutes", "nan"], "--minutes: must be greater than 0, got nan"),
+        (["--minutes", "nan"], "--minutes: must be a number, got “nan”"),
         (["--epochs", "0"], "must be between 1 and 10,000, got 0"),
         (["--seeds", "-2"], "--seeds: must be an integer from 1"),
         (["--resume", "--vary", "epochs=1,2"], "--vary cannot be changed with --resume"),

@@ -92,6 +92,10 @@ def test_every_kind_of_parameter_can_be_varied(text: str, values: tuple[object, 
     assert tuple(parse_vary(text, tiny()).values()) == values
 
 
+def test_decimal_commas_are_read_in_a_range() -> None:
+    assert parse_vary("learning_rate=0,001..0,1", tiny()) == parse_vary("learning_rate=0.001..0.1", tiny())
+
+
 def test_a_layer_is_found_by_the_name_that_the_user_gave_it() -> None:
     named = replace(tiny(), "dense_1", name="head = a.b")
     assert parse_vary("head = a.b.units=3,4", named).setting.name == "dense_1.units"
@@ -110,7 +114,9 @@ def test_a_layer_is_found_by_the_name_that_the_user_gave_it() -> None:
         ("flatten_1.rate=1..2", "Flatten has no parameter “rate”; it has no parameters"),
         ("learning_rate=0.1..1000", "learning_rate: must be between 1e-08 and 100, got 1,000"),
         ("learning_rate=0.1,slow", "learning_rate: must be a number from 1e-08 to 100, got “slow”"),
-        ("learning_rate=0.1..nan", "learning_rate: must be between 1e-08 and 100, got NaN"),
+        ("learning_rate=0.1..nan", "learning_rate: must be a number from 1e-08 to 100, got “nan”"),
+        ("weight_decay=0,001", "weight_decay: “001” begins with 0: write decimals with a point"),
+        ("weight_decay=0..1,024", "weight_decay: 1,024 could be 1.024 or 1024"),
         ("conv2d_1.filters=16..64:0", "the step must be an integer from 1 to 48, got 0"),
         ("conv2d_1.filters=16..64:16:log", "a logarithmic range cannot have a step"),
         ("conv2d_1.filters=16..64:16:8", "a range can be followed by one step, or by log or linear"),

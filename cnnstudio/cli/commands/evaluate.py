@@ -6,7 +6,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING, Any
 
-from cnnstudio.cli.arguments import RUN_HELP, add_device_options
+from cnnstudio.cli.arguments import RUN_HELP, add_device_options, read_integer
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option
 from cnnstudio.cli.output import LiveLine, echo, print_json, table
 from cnnstudio.cli.run_data import load_run_dataset, open_run
@@ -37,7 +37,7 @@ class Evaluate(Command):
         )
         parser.add_argument(
             "--epoch",
-            type=int,
+            type=read_integer,
             metavar="N",
             help="the weights of an epoch that were kept (default: the best)",
         )

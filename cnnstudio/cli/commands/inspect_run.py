@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnstudio.cli.arguments import RUN_HELP, add_device_options
+from cnnstudio.cli.arguments import RUN_HELP, add_device_options, read_integer
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import LiveLine, echo, print_json
 from cnnstudio.core.files import is_folder, write_atomically
@@ -39,7 +39,7 @@ class Inspect(Command):
         )
         parser.add_argument(
             "--epoch",
-            type=int,
+            type=read_integer,
             metavar="N",
             help="the epoch to look at; 0 is before training (default: the best)",
         )
@@ -58,7 +58,7 @@ class Inspect(Command):
             help="labeled images to evaluate on (default: validation)",
         )
         parser.add_argument(
-            "--since", type=int, metavar="N", help="an earlier epoch to compare the filters with"
+            "--since", type=read_integer, metavar="N", help="an earlier epoch to compare the filters with"
         )
         parser.add_argument("--out", type=Path, metavar="FILE.png", help="draw it into this file")
         add_device_options(parser)

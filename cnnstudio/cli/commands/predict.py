@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnstudio.cli.answering import Judging, judged_to_json, similar_lines
-from cnnstudio.cli.arguments import RUN_HELP, add_device_options
+from cnnstudio.cli.arguments import RUN_HELP, add_device_options, option_type, read_integer
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import LiveLine, echo, print_json
 from cnnstudio.core.files import is_folder, write_atomically
 from cnnstudio.core.formatting import format_percent
-from cnnstudio.core.parameters import shorten
+from cnnstudio.core.parameters import Number
 
 if TYPE_CHECKING:
     from cnnstudio.core.progress import ProgressFunction
@@ -59,13 +59,13 @@ class Predict(Command):
         )
         parser.add_argument(
             "--threshold",
-            type=_threshold,
+            type=option_type(Number("threshold", None, minimum=0, maximum=1)),
             metavar="X",
             help="the least confidence of an answer, 0 to 1, in place of the run's; implies --not-sure",
         )
         parser.add_argument(
             "--nearest",
-            type=int,
+            type=read_integer,
             choices=range(1, 6),
             metavar="N",
             help="also the N most similar training images, 1 to 5",
@@ -108,16 +108,6 @@ class Predict(Command):
             names = ", ".join(list(reasons)[:_MAX_NAMED])
             echo(f"Left out, because they cannot be read: {len(reasons):,} ({names})", file=sys.stderr)
         return DONE
-
-
-def _threshold(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, got {shorten(text)}")
-    return value
 
 
 def _image_files(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:

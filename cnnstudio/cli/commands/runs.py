@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnstudio.cli.arguments import RUN_HELP, add_device_options
+from cnnstudio.cli.arguments import RUN_HELP, add_device_options, read_integer
 from cnnstudio.cli.command import (
     DONE,
     Command,
@@ -54,7 +54,7 @@ class Runs(Command):
         compare.add_argument("other", metavar="RUN", help=RUN_HELP)
         compare.add_argument(
             "--seeds",
-            type=int,
+            type=read_integer,
             metavar="N",
             help="first train more seeds of both, until each has N, with the device and threads of its run",
         )

@@ -17,6 +17,8 @@ from cnnstudio.cli.arguments import (
     load_dataset,
     option_type,
     read_design_argument,
+    read_integer,
+    read_number,
     require_trainable,
     source_reference,
 )
@@ -63,11 +65,13 @@ class Search(Command):
         )
         parser.add_argument(
             "--trials",
-            type=int,
+            type=read_integer,
             metavar="N",
             help="number of trials, including the first with unchanged settings (default: 20)",
         )
-        parser.add_argument("--minutes", type=float, metavar="M", help="start no new trial after M minutes")
+        parser.add_argument(
+            "--minutes", type=read_number, metavar="M", help="start no new trial after M minutes"
+        )
         parser.add_argument(
             "--epochs", type=_epochs, metavar="N", help="epochs per trial (default: the recipe's)"
         )
@@ -78,7 +82,7 @@ class Search(Command):
         )
         parser.add_argument(
             "--seeds",
-            type=int,
+            type=read_integer,
             metavar="K",
             help="at the end, retrain the best trial and the unchanged settings with K other seeds, to test "
             "whether the difference is significant",

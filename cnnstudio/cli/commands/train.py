@@ -15,6 +15,7 @@ from cnnstudio.cli.arguments import (
     load_dataset,
     option_type,
     read_design_argument,
+    read_integer,
     require_trainable,
     source_reference,
 )
@@ -63,7 +64,7 @@ class Train(Command):
         )
         parser.add_argument(
             "--seeds",
-            type=int,
+            type=read_integer,
             metavar="N",
             help="train with N consecutive seeds and report mean ± standard deviation; with --resume, finish "
             "the missing runs",

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cnnstudio.cli.arguments import image_size_or_auto
+from cnnstudio.cli.arguments import image_size_or_auto, read_integer, read_number
 from cnnstudio.cli.command import Parser, UsageError
 from cnnstudio.cli.datasets.description import content_rows, notes_of
 from cnnstudio.cli.output import LiveLine, echo, print_json, two_columns
@@ -36,12 +36,12 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--test-share",
-        type=float,
+        type=read_number,
         metavar="X",
         help="fraction of each class to hold out as the test set if there is none (default: 0.2)",
     )
     parser.add_argument(
-        "--split-seed", type=int, metavar="N", help="chooses which images are held out (default: 0)"
+        "--split-seed", type=read_integer, metavar="N", help="chooses which images are held out (default: 0)"
     )
     parser.add_argument(
         "--groups",
