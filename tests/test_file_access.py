@@ -44,7 +44,6 @@ OF_THE_PROGRAM = {
     "core/files.py": {"os.open", "open"},
     "design/templates.py": {"read_text"},
     "export/verification.py": {"np.load"},  # written a moment before into a folder of our own
-    "export/weights.py": {"safe_open"},  # likewise
     "insight/corruptions.py": {"Image.open"},  # written into memory a moment before
     "gui/theme/theme.py": {"read_text"},
     "training/hardware/device_memory.py": {"read_text"},  # /proc

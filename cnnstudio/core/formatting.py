@@ -102,7 +102,12 @@ def format_duration(seconds: float) -> str:
 
 def as_printed(name: str) -> str:
     """The name as the command line prints it: bytes that are not UTF-8 are escaped, such as \\udcff."""
-    return clean_line(name).encode("utf-8", "backslashreplace").decode()
+    return escape_bytes(clean_line(name))
+
+
+def escape_bytes(text: str) -> str:
+    """The text as UTF-8 can hold it: bytes of names that are not UTF-8 are escaped as in JSON, \\udcff."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def clean_text(text: str) -> str:

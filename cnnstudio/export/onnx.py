@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -13,10 +12,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cnnstudio import __version__
+from cnnstudio.core.formatting import escape_bytes
 from cnnstudio.export.base import Exporter
 from cnnstudio.export.errors import ExportFailed
 from cnnstudio.export.examples import onnx_example
-from cnnstudio.export.weights import model_metadata
+from cnnstudio.export.weights import metadata_texts, model_metadata
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -70,7 +70,7 @@ class Onnx(Exporter):
             # torch.onnx raises many types of errors, with messages of several pages.
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ExportFailed(f"torch cannot export this network to ONNX: {reason[:300]}") from error
-        _add_metadata(folder / ONNX_FILE, run, model)
+        _add_metadata(folder / ONNX_FILE, run, model, is_large=large)
 
     def verify(self, verification: Verification) -> None:
         verification.compare_in_fresh_process(_SCRIPT)
@@ -98,7 +98,7 @@ def _with_normalization(model: Model) -> nn.Module:
     return NormalizedModel().eval()
 
 
-def _add_metadata(path: Path, run: Run, model: Model) -> None:
+def _add_metadata(path: Path, run: Run, model: Model, *, is_large: bool) -> None:
     """Adds the model's documentation to the file and removes this computer's paths, which torch adds."""
     import onnx
 
@@ -111,16 +111,14 @@ def _add_metadata(path: Path, run: Run, model: Model) -> None:
     for initializer in graph.initializer:
         initializer.ClearField("metadata_props")
     graph.ClearField("metadata_props")
-    graph.name = run.network.name
+    graph.name = escape_bytes(run.network.name)
     proto.producer_name, proto.producer_version = "CNN Studio", __version__
     proto.doc_string = Onnx.usage
     metadata = {**model_metadata(run, model), "normalization": "included", "output": "logits"}
-    onnx.helper.set_model_props(
-        proto,
-        {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()},
-    )
+    onnx.helper.set_model_props(proto, metadata_texts(metadata))
     path.write_bytes(proto.SerializeToString())
-    onnx.checker.check_model(path)
+    # Not the path, which the checker takes only if it is UTF-8, unless the weights are in a second file.
+    onnx.checker.check_model(path if is_large else proto)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnstudio import __version__
-from cnnstudio.core.files import write_atomically
+from cnnstudio.core.files import open_regular, write_atomically
+from cnnstudio.core.formatting import escape_bytes
 from cnnstudio.design.file import design_from_json, design_to_json, write_design
 from cnnstudio.export.base import Exporter
 from cnnstudio.export.examples import weights_example
@@ -37,16 +38,17 @@ class Weights(Exporter):
 
     def verify(self, verification: Verification) -> None:
         """Rebuilds the model from the file alone: design, weights and normalization."""
-        from safetensors import safe_open
+        from safetensors.torch import load
 
         from cnnstudio.export.verification import compute_logits
         from cnnstudio.training.model import build_model
 
-        with safe_open(verification.folder / WEIGHTS_FILE, framework="pt") as file:
-            metadata = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
+        # The library opens only paths that are UTF-8.
+        with open_regular(verification.folder / WEIGHTS_FILE, None) as file:
+            data = file.read()
+        metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
         model = build_model(design_from_json(json.loads(metadata["design"]))).eval()
-        model.load_state_dict(tensors)
+        model.load_state_dict(load(data))
         model.set_normalization(json.loads(metadata["mean"]), json.loads(metadata["std"]))
         verification.compare(compute_logits(model, verification.images))
 
@@ -62,8 +64,7 @@ def write_weights(path: Path, run: Run, model: Model) -> None:
     from safetensors.torch import save
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    metadata = {key: _text(value) for key, value in model_metadata(run, model).items()}
-    write_atomically(path, save(tensors, metadata=metadata))
+    write_atomically(path, save(tensors, metadata=metadata_texts(model_metadata(run, model))))
 
 
 def model_metadata(run: Run, model: Model) -> dict[str, Any]:
@@ -89,5 +90,9 @@ def model_metadata(run: Run, model: Model) -> dict[str, Any]:
     }
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def metadata_texts(metadata: dict[str, Any]) -> dict[str, str]:
+    """The metadata as files hold it: what is no text is JSON."""
+    return {
+        key: escape_bytes(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for key, value in metadata.items()
+    }

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from cnnstudio.core.files import read_json, write_json
 from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.file import read_design
@@ -311,3 +314,22 @@ def test_the_error_for_an_unknown_format_lists_the_known_ones(wanted: Sequence[s
 def test_formats_are_case_insensitive_and_duplicates_are_dropped() -> None:
     chosen = select_exporters([" ONNX", "onnx", "pytorch"])
     assert [exporter.name for exporter in chosen] == ["onnx", "pytorch"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no names that are not Unicode")
+@pytest.mark.parametrize("name", exporters())
+def test_names_that_are_not_utf8_are_exported(name: str, run: Run, tmp_path: Path) -> None:
+    strange, folder = os.fsdecode(b"caf\xe9"), tmp_path / os.fsdecode(b"out\xff")
+    copy = tmp_path / os.fsdecode(b"run\xfe")
+    shutil.copytree(run.folder, copy)
+    classes = [strange, "two", "three"]
+    write_json(copy / "run.json", {**read_json(copy / "run.json"), "classes": classes})
+
+    result = exporters()[name].export(Run.open(copy), folder)
+    assert result.largest_difference is not None
+    if name == "onnx":
+        found = {entry.key: entry.value for entry in onnx.load(folder / "model.onnx").metadata_props}
+    else:
+        data = (folder / "model.safetensors").read_bytes()
+        found = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+    assert json.loads(found["classes"]) == classes
