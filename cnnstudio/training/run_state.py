@@ -326,6 +326,13 @@ class RunState:
         """The module that takes what `validation` and `test_batches` give."""
         return self.features.rest if self.features is not None else self.model
 
+    @property
+    def has_small_steps(self) -> bool:
+        """Whether a step is too small to be shared between threads of the CPU."""
+        is_on_cpu = self.prepared.device.type == "cpu"
+        features = self.features
+        return is_on_cpu and features is not None and features.are_steps_small(self.recipe.batch_size)
+
     def test_batches(self) -> Batches:
         """The test images, or this rank's shard of them. Raises Cancelled."""
         if self.features is not None:

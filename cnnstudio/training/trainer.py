@@ -20,6 +20,7 @@ from torch import Tensor
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import Cancelled, ProgressFunction, ignore_progress
+from cnnstudio.data.batches import Batches
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
 from cnnstudio.training import outcomes
@@ -35,7 +36,7 @@ from cnnstudio.training.events import EpochEnded, Event, FailureCause, Finished,
 from cnnstudio.training.hardware.adaptive_threads import AdaptiveThreads, ThreadRecord
 from cnnstudio.training.hardware.device import translate_device_errors
 from cnnstudio.training.hardware.device_memory import is_out_of_memory, retain_freed_memory
-from cnnstudio.training.hardware.torch_state import seed_step, torch_settings
+from cnnstudio.training.hardware.torch_state import one_thread, seed_step, torch_settings
 from cnnstudio.training.metrics import NO_SUMS, NotFiniteError
 from cnnstudio.training.model import Model
 from cnnstudio.training.optimization.optimizers import set_learning_rate
@@ -361,7 +362,7 @@ class _Training:
             and run.ranks.is_single_process
             and values <= _MAX_VALIDATION_LOGITS
         )
-        with run.training_step.use_ema_weights():
+        with run.training_step.use_ema_weights(), one_thread(run.has_small_steps):
             validation = mean_scores(
                 run.evaluated_model,
                 run.validation.epoch(0),
@@ -385,17 +386,23 @@ class _Training:
         run = self.run
         first = (epoch - 1) * len(run.batches)
         while run.step < first + len(run.batches):
-            batches = run.batches
-            for images, labels in batches.epoch(epoch, run.step - first):
-                began = time.perf_counter()
-                self._train_step(images, labels, batches.global_batch_size(run.step - first))
-                if self.threads is not None:
-                    self.threads.after_step(time.perf_counter() - began, len(labels))
-                self.hooks.after_step()
-                if run.batches is not batches:
-                    # The augmentation was changed: get the next batch from the new object. The order of the
-                    # images in the epoch stays the same.
-                    break
+            is_small = run.has_small_steps
+            with one_thread(is_small):
+                self._train_on(run.batches, epoch, first, None if is_small else self.threads)
+
+    def _train_on(self, batches: Batches, epoch: int, first: int, threads: AdaptiveThreads | None) -> None:
+        """Trains on the batches that are left of the epoch, which began at step `first`."""
+        run = self.run
+        for images, labels in batches.epoch(epoch, run.step - first):
+            began = time.perf_counter()
+            self._train_step(images, labels, batches.global_batch_size(run.step - first))
+            if threads is not None:
+                threads.after_step(time.perf_counter() - began, len(labels))
+            self.hooks.after_step()
+            if run.batches is not batches:
+                # The augmentation was changed: the next batch comes from the new object. The order of the
+                # images in the epoch stays the same.
+                break
 
     def _train_step(self, images: Tensor, labels: Tensor, count: int) -> None:
         """Trains on a batch of `count` images, or on this rank's shard of it."""

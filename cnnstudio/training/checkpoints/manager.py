@@ -375,9 +375,10 @@ def _copy_to_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def all_finite(model: Model) -> bool:
-    """Whether no weight or running statistic is NaN or infinite."""
+    """Whether no weight that learns and no running statistic is NaN or infinite."""
+    locked = {name for name, each in model.named_parameters() if not each.requires_grad}
     return all(
         bool(torch.isfinite(value).all())
-        for value in model.state_dict().values()
-        if value.is_floating_point()
+        for name, value in model.state_dict().items()
+        if value.is_floating_point() and name not in locked
     )

@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterator
 
 import torch
-from torch import nn
 
 from cnnstudio.core.progress import (
     CancelFunction,
@@ -31,6 +30,8 @@ __all__ = ["Cancelled", "FrozenFeatures", "can_use_features"]
 
 _BATCH = 32
 """Images at a time: more are not faster, and take more memory."""
+_SMALL_STEP = 20_000_000
+"""Multiplications of a step's forward pass: so few take less than a millisecond."""
 
 
 def can_use_features(recipe: Recipe) -> bool:
@@ -53,7 +54,7 @@ class FrozenFeatures:
         self, prepared: PreparedTraining, model: Model, progress: ProgressFunction, cancelled: CancelFunction
     ) -> None:
         length = frozen_length(model)
-        self.rest: nn.Module = RestOfModel(model, length)
+        self.rest = RestOfModel(model, length)
         self._prepared = prepared
         self._progress, self._cancelled = throttled(progress), cancelled
         # Figures are those of float32, as they are recomputed later; what is trained on may be less exact.
@@ -61,7 +62,7 @@ class FrozenFeatures:
         is_half = prepared.recipe.precision == "bfloat16"
         self._fast = FrozenPart(model, length, bfloat16=True) if is_half else self._exact
         pixels = torch.zeros(1, *prepared.network.input.dims, device=prepared.device)
-        self._shape = tuple(self._exact(pixels).shape[1:])
+        self._shape = tuple(self._fast(pixels).shape[1:])
 
     @classmethod
     def of(
@@ -73,6 +74,15 @@ class FrozenFeatures:
         found = cls(prepared, model, progress, cancelled)
         images = max(len(split) for split in (prepared.train, prepared.test))
         return found if 4 * images * math.prod(found._shape) <= MAX_FILE_BYTES else None
+
+    def are_steps_small(self, batch_size: int) -> bool:
+        """Whether steps of so many images are too small to be shared between threads.
+
+        As where a last layer is all that trains: of flat features, an image takes as many multiplications as
+        the rest has weights.
+        """
+        weights = sum(each.numel() for module in self.rest.layers() for each in module.parameters())
+        return len(self._shape) == 1 and weights * batch_size <= _SMALL_STEP
 
     def train_batches(self) -> FeatureBatches:
         """The training images in the recipe's batches, in the order of `PreparedTraining.batches`."""
@@ -124,7 +134,7 @@ class FrozenFeatures:
         source = [prepared.fingerprint, prepared.network.input.dims, name, chosen]
         key = repr([part.key, source, augmentation, number, seed])
 
-        def compute() -> Iterator[Features]:
+        def compute(first: int) -> Iterator[Features]:
             batches = Batches(
                 split,
                 prepared.device,
@@ -137,8 +147,9 @@ class FrozenFeatures:
                 rows=rows,
                 uploaded=False,
             )
-            done, copy = 0, f", copy {number} of {prepared.recipe.feature_copies}" if number else ""
-            for pixels, _ in batches.epoch(number):
+            done, copy = first, f", copy {number} of {prepared.recipe.feature_copies}" if number else ""
+            # Parts are batches, so that the first row is that of one.
+            for pixels, _ in batches.epoch(number, first // _BATCH):
                 raise_if_cancelled(self._cancelled)
                 yield part(pixels).flatten(1).cpu().numpy()
                 done += len(pixels)

@@ -6,7 +6,9 @@ that draws random numbers during training, or that keeps statistics of the batch
 
 from __future__ import annotations
 
+import functools
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -62,16 +64,23 @@ class FrozenPart:
     def __init__(self, model: Model, length: int, *, bfloat16: bool = False) -> None:
         self._device = model.device
         self._bfloat16 = bfloat16
-        entries = [NamedModule("", name, model.get_submodule(name)) for name in model.run_order[:length]]
-        # The copy keeps the order of this model; its modules are not to be moved again.
-        self._module = folded(LayerSequence(entries, reorder=False))
-        self._module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stub lacks it
-        self.key = self._key(model, entries)
+        self._entries = [
+            NamedModule("", name, model.get_submodule(name)) for name in model.run_order[:length]
+        ]
+        self.key = self._key(model)
         """Changes with everything that the output depends on besides the images."""
 
-    def _key(self, model: Model, entries: list[NamedModule]) -> str:
+    @functools.cached_property
+    def _module(self) -> nn.Module:
+        """Copied only when there is something to compute: what was kept is found by the key alone."""
+        # The copy keeps the order of this model; its modules are not to be moved again.
+        module = folded(LayerSequence(self._entries, reorder=False))
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stub lacks it
+        return module
+
+    def _key(self, model: Model) -> str:
         digest = hashlib.sha256(repr([VERSION, model.mean, model.std, self._bfloat16]).encode())
-        for entry in entries:
+        for entry in self._entries:
             digest.update(repr(entry.module).encode())
             digest.update(repr([_settings(each) for each in entry.module.modules()]).encode())
             for name, value in entry.module.state_dict().items():
@@ -106,8 +115,12 @@ class RestOfModel(nn.Module):
         self.model = model
         self._names = model.run_order[length:]
 
+    def layers(self) -> Iterator[nn.Module]:
+        """The modules of the rest, in the order in which they run."""
+        return map(self.model.get_submodule, self._names)
+
     def forward(self, features: Tensor) -> Tensor:
         """The output of the beginning, float (n, …) -> logits, float (n, classes)."""
-        for name in self._names:
-            features = self.model.get_submodule(name)(features)
+        for layer in self.layers():
+            features = layer(features)
         return features

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from cnnstudio.core.files import FileError, atomic_writer
 from cnnstudio.core.paths import home
+from cnnstudio.core.progress import Cancelled
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.storage.memmap import map_pixels
 
@@ -37,29 +38,57 @@ def features_folder() -> Path:
     return home() / "features"
 
 
-def load_or_compute(key: str, shape: tuple[int, int], compute: Callable[[], Iterator[Features]]) -> Features:
+def load_or_compute(
+    key: str, shape: tuple[int, int], compute: Callable[[int], Iterator[Features]]
+) -> Features:
     """The features of that key, float32 of `shape` (N, values), mapped read-only.
 
-    `compute` gives them in parts, in order; they are then kept for the next time. If they cannot be, because
-    the disk is full, they stay in memory.
+    `compute(first)` gives them in parts, in order, beginning with row `first`; they are then kept for the
+    next time. If they cannot be, because the disk is full, they stay in memory. When `compute` raises
+    Cancelled, what it has given until then is kept, and whoever asks next begins after it.
     """
     found = find_features(key, shape)
     if found is not None:
         return found
-    rest, parts = compute(), list[Features]()
+    begun = _begun_key(key, shape)
+    parts = _find_begun(begun, shape)
+    rest = compute(sum(map(len, parts)))
 
     def computed() -> Iterator[Features]:
+        yield from tuple(parts)
         for part in rest:
             parts.append(part)
             yield part
 
-    found = keep_features(key, shape, computed())
+    try:
+        found = keep_features(key, shape, computed())
+        if found is None:
+            parts.extend(rest)
+    except Cancelled:
+        if parts:
+            keep_features(begun, (sum(map(len, parts)), shape[1]), iter(parts))
+        raise
+    with contextlib.suppress(OSError):
+        _path(begun).unlink(missing_ok=True)
     if found is not None:
         return found
-    parts.extend(rest)
     if sum(map(len, parts)) != shape[0]:
         raise DataError("The images changed while they were read: load the data set again.")
     return np.concatenate(parts)
+
+
+def _begun_key(key: str, shape: tuple[int, int]) -> str:
+    """The key of the first rows of features that were not computed to the end."""
+    return repr(["begun", key, shape])
+
+
+def _find_begun(key: str, shape: tuple[int, int]) -> list[Features]:
+    """The first rows of features of `shape`, as a list of one part; empty if there are none."""
+    with contextlib.suppress(OSError):
+        rows = _path(key).stat().st_size // (4 * shape[1])
+        found = find_features(key, (rows, shape[1])) if 0 < rows < shape[0] else None
+        return [] if found is None else [found]
+    return []
 
 
 def find_features(key: str, shape: tuple[int, int]) -> Features | None:

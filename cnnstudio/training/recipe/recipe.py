@@ -400,10 +400,10 @@ All but the optimizer is from airbench94 (`FAST_GPU`): within few epochs Muon ge
 
 PRETRAINED = Recipe(
     "pretrained",
-    epochs=12,
-    batch_size=64,
+    epochs=8,
+    batch_size=128,
     optimizer="adamw",
-    learning_rate=0.002,
+    learning_rate=0.003,
     weight_decay=0.01,
     schedule="cosine",
     label_smoothing=0.1,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from cnnstudio.core.progress import Cancelled, Progress, ignore_progress, never_cancelled
 from cnnstudio.design import edits
@@ -23,9 +27,11 @@ from cnnstudio.training.frozen.store import features_folder, load_or_compute
 from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import LESSON, Recipe
 from cnnstudio.training.run_state import RunState
+from cnnstudio.training.train_step import TrainingStep
 from cnnstudio.training.trainer import train_prepared
 from tests.training.images import colors
 from tests.training.listeners import Listener
+from tests.training.networks import tiny
 
 RECIPE = LESSON.replace(epochs=3, batch_size=24, validation_share=0.2)
 AUGMENTED = RECIPE.replace(flip="random", shift=1, feature_copies=2)
@@ -37,8 +43,6 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def locked(network: Network | None = None) -> Network:
-    from tests.training.networks import tiny
-
     return edits.set_trainable(network or tiny(), ["conv2d_1", "batch_normalization_1"], False)
 
 
@@ -67,6 +71,34 @@ def test_the_second_run_computes_nothing_of_the_locked_layers(monkeypatch: pytes
     first = _train(RECIPE)
     monkeypatch.setattr("cnnstudio.training.frozen.store.atomic_writer", None)
     assert _train(RECIPE).losses() == first.losses()
+
+
+@pytest.mark.parametrize(
+    ("layers", "changes", "expected"),
+    [
+        (["conv2d_1", "batch_normalization_1", "conv2d_2"], {}, 1),
+        (["conv2d_1", "batch_normalization_1", "conv2d_2"], {"flip": "random"}, 2),
+        (["conv2d_1", "batch_normalization_1"], {}, 2),
+    ],
+    ids=["a last layer", "on images", "more than that"],
+)
+def test_steps_of_a_last_layer_are_not_shared_between_threads(
+    layers: list[str], changes: dict[str, object], expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = list[int]()
+    backward = TrainingStep.backward
+
+    def note(step: TrainingStep, *arguments: object) -> object:
+        threads.append(torch.get_num_threads())
+        return backward(step, *arguments)  # type: ignore[arg-type]  # handed on as they came
+
+    monkeypatch.setattr(TrainingStep, "backward", note)
+    network = edits.set_trainable(tiny(), layers, False)
+    recipe = RECIPE.replace(epochs=1, **changes)
+    before = torch.get_num_threads()
+    train_prepared(prepare(network, colors(), recipe, "cpu"), threads=2, emit=Listener())
+    assert set(threads) == {expected}
+    assert torch.get_num_threads() == before
 
 
 def test_augmented_copies_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +149,8 @@ def test_computing_them_reports_progress_and_can_be_stopped() -> None:
     assert finished.outcome == "stopped"
     assert seen[0].text == "Computing the locked layers: 32 of 96 training images"
     assert not listener.of(Trained)
-    assert not list(features_folder().glob("*"))
+    # What was computed is kept for the next time.
+    assert len(list(features_folder().iterdir())) == 1
 
 
 def test_a_change_of_augmentation_while_it_trains_goes_back_to_images() -> None:
@@ -166,7 +199,7 @@ def test_features_are_on_the_disk_before_they_have_their_name(monkeypatch: pytes
         fsync(descriptor)
 
     monkeypatch.setattr("os.fsync", note)
-    load_or_compute("key", (2, 3), lambda: iter([np.zeros((2, 3), np.float32)]))
+    load_or_compute("key", (2, 3), lambda first: iter([np.zeros((2, 3), np.float32)]))
     assert synced[:1] == [False]
 
 
@@ -177,7 +210,7 @@ def test_the_oldest_features_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
         return [np.ones((10, 10), np.float32)]
 
     for key in ("a", "b", "c"):
-        load_or_compute(key, (10, 10), lambda: iter(compute()))
+        load_or_compute(key, (10, 10), lambda first: iter(compute()))
     kept = list(features_folder().iterdir())
     assert len(kept) == 2
 
@@ -187,25 +220,67 @@ def test_a_full_disk_costs_only_the_next_time(
 ) -> None:
     caplog.set_level(logging.ERROR)
     monkeypatch.setattr(store, "_MIN_FREE_BYTES", 2**70)
-    found = load_or_compute("key", (2, 3), lambda: iter([np.ones((2, 3), np.float32)]))
+    found = load_or_compute("key", (2, 3), lambda first: iter([np.ones((2, 3), np.float32)]))
     assert found.tolist() == [[1, 1, 1], [1, 1, 1]]
     assert not list(features_folder().iterdir())
 
 
 def test_features_of_another_size_are_computed_again() -> None:
-    load_or_compute("key", (2, 3), lambda: iter([np.ones((2, 3), np.float32)]))
-    found = load_or_compute("key", (2, 4), lambda: iter([np.zeros((2, 4), np.float32)]))
+    load_or_compute("key", (2, 3), lambda first: iter([np.ones((2, 3), np.float32)]))
+    found = load_or_compute("key", (2, 4), lambda first: iter([np.zeros((2, 4), np.float32)]))
     assert found.shape == (2, 4)
 
 
-def test_a_stop_leaves_nothing_behind() -> None:
-    def compute() -> object:
-        yield np.ones((1, 3), np.float32)
+def test_what_was_computed_before_a_stop_is_not_computed_again() -> None:
+    begun = list[int]()
+
+    def compute(first: int) -> Iterator[np.ndarray]:
+        begun.append(first)
+        yield np.full((1, 3), first, np.float32)
+        if len(begun) < 3:
+            raise Cancelled
+        yield np.full((1, 3), first + 1, np.float32)
+
+    for _ in range(2):
+        with pytest.raises(Cancelled):
+            load_or_compute("key", (4, 3), compute)
+    assert load_or_compute("key", (4, 3), compute)[:, 0].tolist() == [0, 1, 2, 3]
+    assert begun == [0, 1, 2]
+    assert len(list(features_folder().iterdir())) == 1
+
+
+def test_a_stop_before_anything_was_computed_leaves_nothing_behind() -> None:
+    def compute(first: int) -> Iterator[np.ndarray]:
         raise Cancelled
+        yield
 
     with pytest.raises(Cancelled):
-        load_or_compute("key", (2, 3), compute)  # type: ignore[arg-type]  # a generator
-    assert not list(features_folder().iterdir())
+        load_or_compute("key", (2, 3), compute)
+    assert not features_folder().exists() or not list(features_folder().iterdir())
+
+
+def test_features_that_were_interrupted_are_those_of_one_go() -> None:
+    prepared = prepare(locked(), colors(), AUGMENTED, "cpu")
+
+    def find(stops: Iterator[bool]) -> FrozenFeatures:
+        model = prepared.fresh_model()
+        model.load_state_dict(weights)
+        found = FrozenFeatures.of(prepared, model, ignore_progress, lambda: next(stops))
+        assert found is not None
+        return found
+
+    def copies(found: FrozenFeatures) -> list[Tensor]:
+        batches = found.train_batches()
+        return [torch.cat([values for values, _ in batches.epoch(number)]) for number in (1, 2)]
+
+    weights = prepared.fresh_model().state_dict()
+    whole = copies(find(itertools.repeat(False)))
+    shutil.rmtree(features_folder())
+    for _ in range(2):
+        with pytest.raises(Cancelled):
+            copies(find(iter([False, False, True])))
+    again = copies(find(itertools.repeat(False)))
+    assert all(torch.equal(one, other) for one, other in zip(whole, again, strict=True))
 
 
 @pytest.mark.parametrize(("step", "recipe", "count"), [(0, RECIPE, 1), (5, RECIPE, 0)])
@@ -225,8 +300,6 @@ def test_several_processes_say_once_that_they_keep_no_features(
 def test_several_processes_say_nothing_where_no_features_would_be_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from tests.training.networks import tiny
-
     for network, recipe in ((tiny(), RECIPE), (locked(), RECIPE.replace(flip="random"))):
         with monkeypatch.context() as patch:
             run = RunState(prepare(network, colors(), recipe, "cpu"), Listener(), None, SINGLE_PROCESS)
