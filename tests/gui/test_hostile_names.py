@@ -381,7 +381,7 @@ def show_onnx(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
     graph.add("Mystery", graph.conv("image", 3, 2), name=stranger.text)
     path = stranger.root / f"{stranger.file_name}.onnx"
     path.write_bytes(graph.model(stranger.text, f"{stranger.text} 2").SerializeToString())
-    dialog = OnnxDialog(window.project, window.tool_bar.start, window)
+    dialog = OnnxDialog(window.project, window.tool_bar.start, window.session, window)
     dialog.open()
     dialog.open_file(path)
     yield dialog

@@ -25,10 +25,12 @@ from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import MAXIMUM_INPUT
 from cnnstudio.design.quick_fixes import apply_fix
 from cnnstudio.gui.compute.io_task import IoTask
+from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.designer.paste_code import insert_layers
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.interchange.import_choice import ImportChoice, import_button
 from cnnstudio.gui.interchange.result_view import ResultView
+from cnnstudio.gui.interchange.score_check import ScoreCheck
 from cnnstudio.gui.training.start_from.choice import StartFrom
 from cnnstudio.gui.training.start_from.start_choice import StartChoice
 from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave_button
@@ -48,7 +50,19 @@ _NOTHING = "Open an ONNX file to see its layers here. It is read, never run."
 
 
 @dataclass(frozen=True)
+class _Request:
+    """What is read, and how."""
+
+    path: Path
+    output: str = ""
+    """One of several outputs; empty for the first one."""
+    side: int | None = None
+    """Height and width of images, where the file leaves them open."""
+
+
+@dataclass(frozen=True)
 class _Read:
+    request: _Request
     imported: ImportedOnnx
     analysis: Analysis
 
@@ -73,23 +87,26 @@ class _ChooseWeights(QUndoCommand):
 class OnnxDialog(QDialog):
     """Reads a file in a thread, shows the result, and imports design and weights as one undo step."""
 
-    def __init__(self, project: Project, start: StartFrom, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, project: Project, start: StartFrom, session: TrainingSession, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("onnxDialog")
         self.setWindowTitle("Import ONNX file")
         self.resize(760, 660)
         self._project, self._start = project, start
-        self._path: Path | None = None
-        self._output = ""
+        self._request: _Request | None = None
+        """What is read, or was read last."""
         self._read: _Read | None = None
         self._task: IoTask | None = None
         self._name = ElidedLabel("", "title")
+        self._name.setObjectName("onnxName")
         self._size_row = QWidget()
         self._size = IntegerField(
             Integer("size", _USUAL_SIZE, label="Image size", minimum=1, maximum=MAXIMUM_INPUT)
         )
-        self._needs_size = False
         self._result = ResultView()
+        self._scores = ScoreCheck(session)
         self._progress = ProgressLine(self)
         self._weights = QCheckBox("Start training from the weights in the file")
         self._choice = ImportChoice(self._weights)
@@ -128,6 +145,7 @@ class OnnxDialog(QDialog):
         column = dialog_column(self)
         column.addLayout(head)
         column.addWidget(self._result, 1)
+        column.addWidget(self._scores)
         column.addWidget(self._progress)
         column.addLayout(foot)
 
@@ -143,10 +161,7 @@ class OnnxDialog(QDialog):
 
     def open_file(self, path: Path) -> None:
         """Reads the file and shows what was read, or why it cannot be."""
-        self._path, self._output, self._needs_size = path, "", False
-        self._size_row.hide()
-        self._name.set_full_text(plain_line(path.name))
-        self._start_reading()
+        self._start_reading(_Request(path))
 
     def _on_open(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Open ONNX file", "", FILTER)
@@ -154,25 +169,31 @@ class OnnxDialog(QDialog):
             self.open_file(Path(name))
 
     def _on_output(self, name: object) -> None:
-        self._output = str(name)
-        self._start_reading()
+        if self._request is not None:
+            self._start_reading(replace(self._request, output=str(name)))
 
     def _on_size(self) -> None:
-        if self._needs_size:
-            self._start_reading()
+        if self._request is not None and self._request.side is not None:
+            self._start_reading(replace(self._request, side=self._size.value()))
 
-    def _start_reading(self) -> None:
-        path, output, classes = self._path, self._output, self._project.classes
-        size = (self._size.value(), self._size.value()) if self._needs_size else None
-        if path is None:
-            return
+    def _show_request(self, request: _Request) -> None:
+        self._request = request
+        self._name.set_full_text(plain_line(request.path.name))
+        self._size_row.setVisible(request.side is not None)
+        if request.side is not None:
+            self._size.set_value(request.side)
+
+    def _start_reading(self, request: _Request) -> None:
+        self._show_request(request)
+        path, output, classes = request.path, request.output, self._project.classes
+        size = None if request.side is None else (request.side, request.side)
 
         def read(progress: ProgressFunction, cancelled: CancelFunction) -> _Read | SizeNeededError:
             try:
                 imported = read_onnx(path, output=output, size=size, progress=progress, cancelled=cancelled)
             except SizeNeededError as error:
                 return error
-            return _Read(imported, analyze(imported.design.network, classes=classes))
+            return _Read(request, imported, analyze(imported.design.network, classes=classes))
 
         self._run(IoTask(read, self), "Reading the file…")
         if self._task is not None:
@@ -205,16 +226,17 @@ class OnnxDialog(QDialog):
         if self._read is None:
             self._show_message("Reading was canceled.")
         else:
-            self._import.setEnabled(True)
+            # What was read before is what would be imported.
+            self._show_request(self._read.request)
+            self._show_read(self._read)
 
     def _on_read(self, found: object) -> None:
         self._progress.hide()
-        if isinstance(found, SizeNeededError):
-            self._needs_size = True
-            self._size_row.show()
-            self._start_reading()
+        if isinstance(found, SizeNeededError) and self._request is not None:
+            self._start_reading(replace(self._request, side=self._size.value()))
         elif isinstance(found, _Read):
             self._show_read(found)
+            self._scores.compare(found.imported)
             self._import.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # The result
@@ -223,6 +245,7 @@ class OnnxDialog(QDialog):
         self._read = None
         self._import.setEnabled(False)
         self._weights.setEnabled(False)
+        self._scores.clear()
         self._result.show_text(text, is_error=is_error)
 
     def _show_read(self, found: _Read) -> None:
@@ -245,7 +268,8 @@ class OnnxDialog(QDialog):
             return
         analysis = analyze(network, self._read.analysis, classes=self._project.classes)
         imported = replace(self._read.imported, design=replace(design, network=network))
-        self._show_read(_Read(imported, analysis))
+        self._show_read(_Read(self._read.request, imported, analysis))
+        self._scores.compare(imported)
         self._import.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # The import
@@ -287,5 +311,6 @@ class OnnxDialog(QDialog):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
+        self._scores.close_task()
         if self._task is not None:
             self._task.close()

@@ -120,7 +120,7 @@ class Dialogs(QObject):
         """Shows the import dialog for the ONNX file at `path`."""
         from cnnstudio.gui.interchange.onnx_dialog import OnnxDialog
 
-        dialog = OnnxDialog(self._project, self._start(), self._window)
+        dialog = OnnxDialog(self._project, self._start(), self._session, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(self._documents.opened)
         self._open(dialog)
