@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _RUNNING = "Comparing the scores with those of the file, computed by ONNX Runtime…"
 _WAITING = "The scores are compared with those of the file when the training has ended."
-_CANCELLED = "The scores were not compared with the file."
+_SKIPPED = "The scores were not compared with the file."
 
 
 class ScoreCheck(QWidget):
@@ -28,17 +28,17 @@ class ScoreCheck(QWidget):
         self._task: ComputeTask | None = None
         self.text = Label("", "help", "secondary", wrap=True)
         self.text.setObjectName("scoreComparison")
-        self._cancel = QPushButton("Cancel")
-        self._cancel.setObjectName("cancelComparison")
-        self._cancel.setAccessibleName("Cancel the comparison")
-        self._cancel.setProperty("role", "small")
-        self._cancel.setAutoDefault(False)
-        self._cancel.clicked.connect(self._on_cancel)
+        self._skip = QPushButton("Skip")
+        self._skip.setObjectName("skipComparison")
+        self._skip.setAccessibleName("Skip the comparison")
+        self._skip.setProperty("role", "small")
+        self._skip.setAutoDefault(False)
+        self._skip.clicked.connect(self._on_skip)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         row.addWidget(self.text, 1)
-        row.addWidget(self._cancel)
+        row.addWidget(self._skip)
         self.hide()
 
     def compare(self, imported: ImportedOnnx) -> None:
@@ -52,7 +52,7 @@ class ScoreCheck(QWidget):
 
         self.close_task()
         self._show(_RUNNING if self._session.state is State.IDLE else _WAITING)
-        self._cancel.show()
+        self._skip.show()
         self._task = self._session.run_task(compare, self._on_compared, self._on_failed)
 
     def clear(self) -> None:
@@ -71,15 +71,15 @@ class ScoreCheck(QWidget):
         self._end(f"{found.text}.", is_wrong=differs)
 
     def _on_failed(self, reason: str) -> None:
-        self._end(f"{_CANCELLED.removesuffix('.')}: {reason}")
+        self._end(f"{_SKIPPED.removesuffix('.')}: {reason}")
 
-    def _on_cancel(self) -> None:
+    def _on_skip(self) -> None:
         self.close_task()
-        self._end(_CANCELLED)
+        self._end(_SKIPPED)
 
     def _end(self, text: str, *, is_wrong: bool = False) -> None:
         self._task = None
-        self._cancel.hide()
+        self._skip.hide()
         self._show(text, is_wrong=is_wrong)
 
     def _show(self, text: str, *, is_wrong: bool = False) -> None:
