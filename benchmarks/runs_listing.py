@@ -2,7 +2,9 @@
 
 The runs are written by hand in a temporary home: 30 epochs each, of five designs and recipes. The first time
 reads every run's files; later ones read the kept summaries and only check whether a file has changed.
-`list_runs`, which reads each `run.json` and nothing else, takes turns with it.
+`list_runs`, which reads each `run.json` and nothing else, takes turns with it. At last the runs are sorted
+and grouped in the window's table, drawn offscreen: the CPU time of the window's thread for each click, in
+milliseconds, and as a multiple of what a plain list of as many rows takes to be laid out.
 
     python benchmarks/runs_listing.py [--runs 1000 10000] [--rounds 5] [--json FILE]
 """
@@ -17,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from cnnstudio.design.file import design_text
@@ -30,6 +33,8 @@ from cnnstudio.training.recipe.recipe import STUDIO
 
 GOALS = {1_000: 0.3, 10_000: 2.0}
 """Seconds for that many runs, each time but the first."""
+GOAL_CLICK = 50.0
+"""Milliseconds for which the window stops, with each number of runs."""
 EPOCHS, STEPS = 30, 40
 
 
@@ -98,6 +103,43 @@ def measure(count: int, rounds: int) -> dict[str, float]:
     }
 
 
+def measure_clicks(rounds: int) -> dict[str, float]:
+    """Medians for the runs in the temporary home, in ms of the window's thread, and as a ratio."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from PySide6.QtCore import QStringListModel
+    from PySide6.QtWidgets import QTreeView
+
+    from cnnstudio.gui.shell.app import application, create_window
+
+    app = application()
+    window = create_window()
+    window.show()
+    window.show_runs()
+    table = window.runs_overlay.table
+    while not table.runs:
+        app.processEvents()
+        time.sleep(0.01)
+    app.processEvents()
+
+    def click(call: Callable[[], object]) -> float:
+        began = time.thread_time()
+        call()
+        app.processEvents()
+        return 1000 * (time.thread_time() - began)
+
+    sorts = [click(partial(table.view.sorted_by.emit, key)) for key in ("best", "run", "started") * rounds]
+    keys = ("network", "", SAME_TRAINING, "")
+    groups = [click(partial(table.head.grouped.emit, key)) for key in keys * rounds]
+    plain, model = QTreeView(), QStringListModel(["run"] * len(table.runs))
+    plain.setUniformRowHeights(True)
+    plain.show()
+    layouts = [click(lambda: (plain.setModel(None), plain.setModel(model))) for _ in range(rounds)]
+    window.session.shutdown()
+    window.close()
+    found = {"sort": statistics.median(sorts), "group": statistics.median(groups)}
+    return {**found, "click_ratio": statistics.median(sorts) / statistics.median(layouts)}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -107,21 +149,27 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     found = {}
-    print(f"{'runs':>8} {'first':>9} {'later':>9} {'goal':>7} {'list_runs':>10} {'ratio':>6} {'arranged':>9}")
+    print(
+        f"{'runs':>8} {'first':>9} {'later':>9} {'goal':>7} {'list_runs':>10} {'ratio':>6} {'arranged':>9} "
+        f"{'sort':>7} {'group':>7} {'goal':>7} {'ratio':>6}"
+    )
     for count in options.runs:
         with tempfile.TemporaryDirectory() as home:
             os.environ["CNNSTUDIO_HOME"] = home
-            times = measure(count, options.rounds)
+            times = measure(count, options.rounds) | measure_clicks(options.rounds)
         found[str(count)] = times
         goal = f"{GOALS[count]:.1f} s" if count in GOALS else ""
         ratio = times["later"] / times["list_runs"]
         print(
             f"{count:8,} {times['first']:7.2f} s {times['later']:7.3f} s {goal:>7} "
-            f"{times['list_runs']:8.2f} s {ratio:6.2f} {times['arranged']:7.3f} s"
+            f"{times['list_runs']:8.2f} s {ratio:6.2f} {times['arranged']:7.3f} s "
+            f"{times['sort']:4.0f} ms {times['group']:4.0f} ms {GOAL_CLICK:4.0f} ms "
+            f"{times['click_ratio']:6.1f}"
         )
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
-    return int(any(found[str(count)]["later"] > GOALS[count] for count in options.runs if count in GOALS))
+    slow = any(found[str(count)]["later"] > GOALS[count] for count in options.runs if count in GOALS)
+    return int(slow or any(max(each["sort"], each["group"]) > GOAL_CLICK for each in found.values()))
 
 
 if __name__ == "__main__":

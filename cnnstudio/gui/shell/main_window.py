@@ -173,7 +173,7 @@ class MainWindow(QMainWindow):
         self._recent.show(self.settings.recent_files)
         for before, after in pairwise((self.shown_run_button, *self.pages.design.layers.tab_stops)):
             self.setTabOrder(before, after)
-        table = RunsTable(self.run_commands)
+        table = RunsTable(self.run_commands, self.settings)
         self.runs_overlay = RunsOverlay(table, self.pages, self, self.shown_run_button)
         parts = (self.documents, self.dialogs, self.pages)
         self.opener = Opener(*parts, lambda: self.shown_run.title, self)

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import mean, stdev
+from functools import cached_property
 from typing import Any
 
 SIGNIFICANCE_LEVEL = 0.05
@@ -47,14 +47,19 @@ class SeedStatistics:
 
     values: tuple[float, ...]
 
-    @property
+    @cached_property
     def mean(self) -> float:
-        return mean(self.values)
+        # From the first value on, so that the mean of equal values is exactly that value.
+        first = self.values[0]
+        return first + math.fsum(value - first for value in self.values) / len(self.values)
 
-    @property
+    @cached_property
     def std(self) -> float | None:
         """The sample standard deviation (divided by n - 1); None for a single run."""
-        return stdev(self.values) if len(self.values) > 1 else None
+        if len(self.values) < 2:
+            return None
+        mean = self.mean
+        return math.sqrt(math.fsum((value - mean) ** 2 for value in self.values) / (len(self.values) - 1))
 
     def to_json(self) -> dict[str, Any]:
         return {"mean": self.mean, "deviation": self.std, "values": list(self.values)}

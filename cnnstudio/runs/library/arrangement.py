@@ -6,7 +6,8 @@ import math
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.runs.comparing.significance import SeedStatistics
@@ -61,8 +62,7 @@ def format_points(statistics: SeedStatistics) -> str:
     return mean if statistics.std is None else f"{mean} ± {100 * statistics.std:.1f} points"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A run, or the head of a group."""
 
     run: RunSummary | None = None
@@ -123,7 +123,9 @@ def _sorted(runs: Iterable[RunSummary], by: Column, is_reversed: bool) -> list[R
     """Numbers before texts, and runs without a value last in either order."""
     pairs = [(by.value(run), run) for run in runs]
     known = [pair for pair in pairs if pair[0] is not None and pair[0] != ""]
-    known.sort(key=lambda pair: _order(pair[0]), reverse=by.best_first != is_reversed)
+    has_texts = any(isinstance(value, str) for value, _ in known)
+    order = (lambda pair: _order(pair[0])) if has_texts else itemgetter(0)
+    known.sort(key=order, reverse=by.best_first != is_reversed)
     return [*(run for _, run in known), *(run for value, run in pairs if value is None or value == "")]
 
 
@@ -178,21 +180,22 @@ def _groups(runs: Sequence[RunSummary], key: str) -> list[Group]:
     members: dict[object, list[RunSummary]] = {}
     known = {run.id: run for run in runs} if any(run.parent for run in runs) else {}
     # Many runs share their settings, which take long to compare.
-    values: dict[tuple[int, str, str], object] = {}
+    shared: dict[object, list[RunSummary]] = {}
     for run in runs:
-        root = _root(run, known)
-        shared = id(root.settings), root.design, root.data
-        if by is None and shared in values:
-            value = values[shared]
-        else:
-            value = values[shared] = _group_value(root, by)
-        members.setdefault(value, []).append(run)
+        root = _root(run, known) if known else run
+        if by is not None:
+            members.setdefault(_group_value(root, by), []).append(run)
+            continue
+        alike = id(root.settings), root.design, root.data
+        if alike not in shared:
+            shared[alike] = members.setdefault(_group_value(root, by), [])
+        shared[alike].append(run)
     return [
         Group(
             repr(value),
             _group_title(group[0], by),
             tuple(group),
-            sum(run.parent in known for run in group),
+            sum(run.parent in known for run in group) if known else 0,
             _statistics(group),
         )
         for value, group in members.items()

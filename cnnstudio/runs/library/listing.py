@@ -8,6 +8,7 @@ import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cnnstudio.core.files import FileError
@@ -23,6 +24,7 @@ from cnnstudio.core.progress import (
 from cnnstudio.data.versions.evaluations import evaluation_count
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.library.cache import Stamp, read_cache, stamp_of, write_cache
+from cnnstudio.runs.library.columns import Column, differing, started_column
 from cnnstudio.runs.library.summary import RunSummary, SummaryReader
 from cnnstudio.runs.run import Run, runs_folder
 
@@ -33,6 +35,16 @@ class RunListing:
 
     runs: tuple[RunSummary, ...] = ()
     problems: tuple[str, ...] = ()
+
+    @cached_property
+    def started(self) -> Column:
+        """The column of the start, in which no two of the runs look the same."""
+        return started_column(self.runs)
+
+    @cached_property
+    def differing(self) -> tuple[Column, ...]:
+        """The columns of the fields in which the runs are not all the same."""
+        return tuple(differing(self.runs))
 
 
 def list_summaries(

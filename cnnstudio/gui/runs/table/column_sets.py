@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from cnnstudio.runs.library.columns import FIXED, Column, differing, started_column
+from cnnstudio.runs.library.columns import FIXED, Column, differing
+from cnnstudio.runs.library.listing import RunListing
 from cnnstudio.runs.library.summary import RunSummary
 
 DIFFERENCES, RESULTS, ALL = "differences", "results", "all"
@@ -19,18 +20,23 @@ Fit = Callable[[Sequence[Column]], list[Column]]
 """The first columns that fit beside each other."""
 
 
-def choose_columns(which: str, runs: Sequence[RunSummary], grouped_by: str, fit: Fit) -> list[Column]:
-    """The columns from left to right. Where not all fit, fields of recipes and designs are left out first.
+def choose_columns(
+    which: str, listing: RunListing, runs: Sequence[RunSummary], grouped_by: str, fit: Fit
+) -> list[Column]:
+    """The columns for these of the listed runs, from left to right.
+
+    Where not all fit, fields of recipes and designs are left out first.
 
     The field by which the runs are grouped has no column: it is the same in the whole group. When a run was
     started is in sight in every set: by that runs of the same title are told apart.
     """
-    fixed = {**FIXED, "started": started_column(runs)}
+    fixed = {**FIXED, "started": listing.started}
     first, last = [fixed[key] for key in _FIRST], [fixed[key] for key in _LAST]
     if which == RESULTS:
         columns = [fixed[key] for key in _RESULTS]
         return _in_order(columns, fit([columns[0], columns[-1], *columns[1:-1]]))
-    different = [each for each in differing(runs) if each.key != grouped_by]
+    known = listing.differing if len(runs) == len(listing.runs) else differing(runs)
+    different = [each for each in known if each.key != grouped_by]
     if which == ALL:
         # They do not fit beside each other, and what is at the right end is out of sight at first.
         last.remove(fixed["started"])

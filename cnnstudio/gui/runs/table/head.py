@@ -108,6 +108,10 @@ class TableHead(QWidget):
         """The key of the chosen set of columns."""
         return str(self._columns.currentData() or DIFFERENCES)
 
+    def choose_columns(self, key: str) -> None:
+        """Chooses a set of columns, if there is one with that key."""
+        self._columns.setCurrentIndex(max(self._columns.findData(key), 0))
+
     def list_groups(self, fields: Sequence[Column], current: str) -> str:
         """Offers these fields to group by, too; returns the one that is chosen now.
 
@@ -121,7 +125,7 @@ class TableHead(QWidget):
                 self._groups.clear()
                 for text, key in wanted:
                     self._groups.addItem(plain_line(text, 60), key)
-                self._groups.setCurrentIndex(max(self._groups.findData(current), 0))
+        self._groups.setCurrentIndex(max(self._groups.findData(current), 0))
         return str(self._groups.currentData())
 
 
@@ -130,7 +134,7 @@ def describe_count(total: int, found: Sequence[RunSummary], chosen: int, problem
     parts = [pluralize(total, "run")]
     if len(found) < total:
         parts = [f"{len(found):,} of {pluralize(total, 'run')}"]
-    data = {data_name(run) for run in found}
+    data = {data_name(run) for run in {run.data: run for run in found}.values()}
     if len(data) == 1:
         parts[0] += f" on {plain_line(data.pop(), 40)}"
     if chosen:

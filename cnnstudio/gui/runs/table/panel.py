@@ -11,8 +11,10 @@ from PySide6.QtGui import QHideEvent, QKeyEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from cnnstudio.core.progress import Progress
+from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.runs.table.act_bar import ActBar
 from cnnstudio.gui.runs.table.acts import ACTS, Act
+from cnnstudio.gui.runs.table.choices import TableChoices
 from cnnstudio.gui.runs.table.column_sets import choose_columns
 from cnnstudio.gui.runs.table.head import TableHead, describe_count
 from cnnstudio.gui.runs.table.reader import RunsReader
@@ -20,11 +22,12 @@ from cnnstudio.gui.runs.table.run_commands import RunCommands
 from cnnstudio.gui.runs.table.run_model import RunModel
 from cnnstudio.gui.runs.table.run_view import RunView
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
-from cnnstudio.runs.library.arrangement import Finder, Query, arrange
-from cnnstudio.runs.library.columns import Column, column, differing
+from cnnstudio.runs.library.arrangement import Finder, arrange
+from cnnstudio.runs.library.columns import Column, column
 from cnnstudio.runs.library.listing import RunListing
 from cnnstudio.runs.library.summary import RunSummary
 
+_KEY = "runsTable"
 _EMPTY = "No runs yet. Press Train (F5), or open a run from File ▸ Open."
 _NOTHING_FOUND = "No run matches the filter. Press Esc to clear it."
 _WIDE = 1150
@@ -43,12 +46,16 @@ class RunsTable(Panel):
     closed = Signal()
     """The user is done with the table."""
 
-    def __init__(self, commands: RunCommands) -> None:
+    def __init__(self, commands: RunCommands, settings: Settings) -> None:
         super().__init__("runsTable")
         self.setAccessibleName("Runs")
         self._commands = commands
+        self._settings = settings
         self._listing: RunListing | None = None
-        self._query = Query()
+        self.runs: tuple[RunSummary, ...] = ()
+        """All runs that were listed, whatever the filter, without those that are about to be deleted."""
+        choices = TableChoices.from_text(settings.text(_KEY))
+        self._query = choices.query
         self._finder = Finder()
         self._reader = RunsReader(self)
         self._needs_reading = False
@@ -60,6 +67,7 @@ class RunsTable(Panel):
         self.model = RunModel(self)
         self.view = RunView(self.model)
         self.head = TableHead()
+        self.head.choose_columns(choices.columns)
         self._state_text = Label("", "content", "secondary", wrap=True)
         self._rows = QStackedWidget()
         self.message_slot = QWidget()
@@ -94,7 +102,7 @@ class RunsTable(Panel):
         self.head.filtered.connect(self._on_filter)
         self.head.entered.connect(self._go_to_rows)
         self.head.grouped.connect(self._on_group_chosen)
-        self.head.columns_chosen.connect(self._arrange)
+        self.head.columns_chosen.connect(self._on_columns_chosen)
         self.head.closed.connect(self.closed)
         self.model.chosen_changed.connect(self._on_chosen_changed)
         self.model.renamed.connect(lambda change: self._commands.rename(*change))
@@ -136,13 +144,11 @@ class RunsTable(Panel):
         if wanted:
             self.model.choose_only(wanted)
 
-    @property
-    def runs(self) -> tuple[RunSummary, ...]:
-        """All runs that were listed, whatever the filter, without those that are about to be deleted."""
-        if self._listing is None:
-            return ()
+    def _leave_out_hidden(self) -> None:
+        """Updates `runs`."""
+        listed = () if self._listing is None else self._listing.runs
         hidden = self._commands.deletion.hidden
-        return tuple(run for run in self._listing.runs if run.folder not in hidden)
+        self.runs = tuple(run for run in listed if run.folder not in hidden) if hidden else listed
 
     def read(self) -> None:
         """Lists the runs anew, once they are on show; what is shown stays until then."""
@@ -177,7 +183,9 @@ class RunsTable(Panel):
             return
         is_first, self._listing = self._listing is None, listing
         self._finder = Finder()
-        group = self.head.list_groups(differing(listing.runs), self._query.group)
+        self._leave_out_hidden()
+        self.view.measure(listing.runs)
+        group = self.head.list_groups(listing.differing, self._query.group)
         self._query = dataclasses.replace(self._query, group=group)
         self._arrange()
         if self._goes_to_shown and self.model.arrangement.rows:
@@ -195,6 +203,7 @@ class RunsTable(Panel):
             self._on_listed(waiting)
 
     def _on_pending_changed(self) -> None:
+        self._leave_out_hidden()
         if self._listing is not None and not self.view.is_editing:
             self._arrange()
 
@@ -227,7 +236,8 @@ class RunsTable(Panel):
         self._update_acts()
 
     def _columns(self, runs: tuple[RunSummary, ...]) -> list[Column]:
-        return choose_columns(self.head.column_set, runs, self._query.group, self.view.fitting_columns)
+        which, fit = self.head.column_set, self.view.fitting_columns
+        return choose_columns(which, self._listing or RunListing(), runs, self._query.group, fit)
 
     def _on_resized(self) -> None:
         self._acts.show_hint(self.width() >= _WIDE)
@@ -256,12 +266,25 @@ class RunsTable(Panel):
         self._query = dataclasses.replace(
             self._query, sort=key, is_reversed=is_same and not self._query.is_reversed
         )
+        self._remember()
         self._arrange()
 
     def _on_group_chosen(self, group: object) -> None:
         assert isinstance(group, str)
         self._query = dataclasses.replace(self._query, group=group, collapsed=frozenset())
+        self._remember()
         self._arrange()
+
+    def _on_columns_chosen(self) -> None:
+        self._remember()
+        self._arrange()
+
+    def _remember(self) -> None:
+        """Keeps the order, the groups and the columns for the next window."""
+        choices = TableChoices(
+            self._query.sort, self._query.is_reversed, self._query.group, self.head.column_set
+        )
+        self._settings.set_text(_KEY, choices.to_text())
 
     def _on_group_toggled(self, key: object) -> None:
         assert isinstance(key, str)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.gui.compute.io_task import IoTask
-from cnnstudio.runs.library.listing import list_summaries
+from cnnstudio.runs.library.listing import RunListing, list_summaries
 
 _LATER_MS = 5000
 
@@ -37,7 +38,7 @@ class RunsReader(QObject):
     def read(self) -> None:
         """Reads now."""
         self.stop()
-        self._task = task = IoTask(list_summaries, self)
+        self._task = task = IoTask(_list, self)
         task.progressed.connect(self.progressed)
         task.done.connect(self._on_done)
         task.failed.connect(self._on_failed)
@@ -63,3 +64,10 @@ class RunsReader(QObject):
         self.failed.emit(message)
         # The folder may be there again.
         self.be_due_later()
+
+
+def _list(progress: ProgressFunction, cancelled: CancelFunction) -> RunListing:
+    """The runs, with what the table needs to know of all of them, so that the window does not wait for it."""
+    listing = list_summaries(progress, cancelled)
+    _ = listing.started, listing.differing
+    return listing

@@ -22,7 +22,7 @@ Index = QModelIndex | QPersistentModelIndex
 TITLE, THUMBNAIL = "run", "loss"
 """The keys of the columns that are not only text."""
 
-# Qt asks for the flags of all rows above the one that gets the focus, and each | makes an object.
+# Qt asks for the flags of all rows whenever it lays them out, and each | makes an object.
 _FLAGS = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
 _TITLE_FLAGS = _FLAGS | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEditable
 
@@ -47,7 +47,6 @@ class RunModel(QAbstractTableModel):
         """The key of the column by which the rows are sorted."""
         self.is_ascending = False
         self._chosen: dict[Path, RunSummary] = {}
-        self._rows: dict[Path, int] = {}
 
     def show(
         self, arrangement: Arrangement, columns: Sequence[Column], sort: str, is_ascending: bool
@@ -56,12 +55,10 @@ class RunModel(QAbstractTableModel):
         self.beginResetModel()
         self.arrangement, self.columns = arrangement, tuple(columns)
         self.sorted_by, self.is_ascending = sort, is_ascending
-        self._rows = {
-            row.run.folder: number for number, row in enumerate(arrangement.rows) if row.run is not None
-        }
-        runs = {run.folder: run for run in arrangement.runs}
         before = tuple(self._chosen)
-        self._chosen = {folder: runs[folder] for folder in before if folder in runs}
+        if before:
+            runs = {run.folder: run for run in arrangement.runs}
+            self._chosen = {folder: runs[folder] for folder in before if folder in runs}
         self.endResetModel()
         if before:
             self.chosen_changed.emit()
@@ -72,7 +69,11 @@ class RunModel(QAbstractTableModel):
 
     def row_of(self, folder: Path) -> int | None:
         """The number of a run's row; None if it is not shown."""
-        return self._rows.get(folder)
+        name = folder.name
+        for number, row in enumerate(self.arrangement.rows):
+            if row.run is not None and row.run.id == name and row.run.folder == folder:
+                return number
+        return None
 
     # What is chosen
 
@@ -114,10 +115,10 @@ class RunModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self.columns)
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        row = self.row(index)
-        if row is None:
-            return Qt.ItemFlag.NoItemFlags
-        return _TITLE_FLAGS if row.run is not None and index.column() == 0 else _FLAGS
+        column = index.column()
+        if column:
+            return _FLAGS if column > 0 else Qt.ItemFlag.NoItemFlags
+        return _FLAGS if self.arrangement.rows[index.row()].run is None else _TITLE_FLAGS
 
     def data(self, index: Index, role: int = _ROLES.DisplayRole) -> Any:
         row = self.row(index)

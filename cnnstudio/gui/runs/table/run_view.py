@@ -64,6 +64,10 @@ class RunView(QTreeView):
         self._model = model
         self._painter = RowPainter()
         self._curves = CurveRange()
+        self._measured: Sequence[RunSummary] = ()
+        """Some of all runs, whose texts decide the widths of the columns."""
+        self._widths: dict[str, int] = {}
+        """By the keys of the columns; the same whatever the order and the filter."""
         self.shown_folder: Path | None = None
         """The folder of the run that the window shows."""
         self.setModel(model)
@@ -86,6 +90,11 @@ class RunView(QTreeView):
 
     # What is shown
 
+    def measure(self, runs: Sequence[RunSummary]) -> None:
+        """Makes the columns as wide as these runs need; called when they have been listed anew."""
+        self._measured = runs[:: max(len(runs) // _MEASURED_RUNS, 1)]
+        self._widths.clear()
+
     def fitting_columns(self, columns: Sequence[Column]) -> list[Column]:
         """The first columns that fit beside each other; the very first one, the title, takes the rest."""
         left = self.viewport().width() - self._min_title_width - SIDE
@@ -104,7 +113,9 @@ class RunView(QTreeView):
         """The width that the column needs."""
         if column.key == THUMBNAIL:
             return _THUMBNAIL_COLUMN
-        return self._painter.column_width(column, self._model.arrangement.runs[:_MEASURED_RUNS])
+        if column.key not in self._widths:
+            self._widths[column.key] = self._painter.column_width(column, self._measured)
+        return self._widths[column.key]
 
     def arrange_columns(self) -> None:
         """Gives each column what it needs, and the title what is left; called after the model has changed."""
@@ -195,6 +206,7 @@ class RunView(QTreeView):
 
     def _on_theme_changed(self, _: object) -> None:
         self._painter = RowPainter()
+        self._widths.clear()
         self.viewport().update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

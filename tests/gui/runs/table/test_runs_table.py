@@ -28,7 +28,9 @@ from send2trash import TrashPermissionError
 
 from cnnstudio.core.locking import FileLock
 from cnnstudio.gui.compute.session import State
+from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.runs.table import column_sets, reader
+from cnnstudio.gui.runs.table.choices import TableChoices
 from cnnstudio.gui.runs.table.label_box import LabelBox
 from cnnstudio.gui.runs.table.overlay import RunsOverlay
 from cnnstudio.gui.runs.table.panel import RunsTable
@@ -64,7 +66,7 @@ class Opened:
         self.session = FakeSession()
         self.session.setParent(self.window)
         self.commands = RunCommands(self.session, self.window)
-        self.table = RunsTable(self.commands)
+        self.table = RunsTable(self.commands, Settings())
         self.overlay = RunsOverlay(self.table, self.page, self.window)
         self.messages: list[Message] = []
         self.commands.message.connect(self.messages.append)
@@ -770,3 +772,82 @@ def test_ten_thousand_rows_are_made_only_where_they_are_seen(
     opened.table.view.viewport().grab()
     assert opened.table.view.currentIndex().row() == 9_999
     assert asked < 200
+
+
+# What is remembered
+
+
+def click_head(opened: Opened, key: str) -> None:
+    header = opened.table.view.header()
+    section = [each.key for each in opened.table.model.columns].index(key)
+    middle = header.sectionViewportPosition(section) + header.sectionSize(section) // 2
+    QTest.mouseClick(header.viewport(), LEFT, pos=QPoint(middle, header.height() // 2))
+
+
+@pytest.mark.usefixtures("three")
+def test_the_next_window_has_the_same_order_groups_and_columns(opened: Opened, qtbot: QtBot) -> None:
+    opened.open()
+    click_head(opened, "best")
+    click_head(opened, "best")
+    assert opened.titles() == ["mine-0", "mine-2", "mine-1"]
+    opened.choose("runsColumns", column_sets.RESULTS)
+    opened.choose("runsGroup", "recipe.seed")
+    opened.table.findChild(QLineEdit, "runsFilter").setText("mine-1")
+    QTest.keyClick(opened.table.findChild(QLineEdit, "runsFilter"), KEY.Key_Return)
+
+    later = Opened(qtbot)
+    later.open()
+    assert later.table.findChild(QComboBox, "runsColumns").currentData() == column_sets.RESULTS
+    assert later.table.findChild(QComboBox, "runsGroup").currentData() == "recipe.seed"
+    assert [each for each in later.titles() if each[0] != "["] == ["mine-0", "mine-2", "mine-1"]
+    assert "recipe.seed" not in [each.key for each in later.table.model.columns]
+    later.choose("runsGroup", "")
+    head = later.table.view.header()
+    texts = [
+        later.table.model.headerData(section, Qt.Orientation.Horizontal) for section in range(head.count())
+    ]
+    assert "Best ↑" in texts
+    later.table.close_tasks()
+    later.window.close()
+    shiboken6.delete(later.window)
+
+
+@pytest.mark.usefixtures("three")
+def test_a_field_in_which_runs_differed_groups_nothing_once_they_do_not(qtbot: QtBot) -> None:
+    settings = Settings()
+    settings.set_text("runsTable", '{"group": "recipe.dropout", "sort": "recipe.unknown", "columns": "odd"}')
+    settings.save()
+    opened = Opened(qtbot)
+    opened.open()
+    assert opened.titles() == ["mine-2", "mine-1", "mine-0"]
+    assert opened.table.findChild(QComboBox, "runsColumns").currentData() == column_sets.DIFFERENCES
+    assert opened.table.findChild(QComboBox, "runsGroup").currentData() == ""
+    opened.table.close_tasks()
+    opened.window.close()
+    shiboken6.delete(opened.window)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"sort": 3, "is_reversed": "yes", "group": []}', "[" * 9999]
+)
+def test_choices_that_cannot_be_read_are_as_by_default(text: str) -> None:
+    assert TableChoices.from_text(text) == TableChoices()
+
+
+@pytest.mark.usefixtures("three")
+def test_sorting_and_grouping_does_not_look_anew_at_what_is_the_same_for_all_runs(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 10,000 runs the window would stop meanwhile."""
+    opened.open()
+    asked: list[object] = []
+    for name in ("columns.distinct_starts", "listing.started_column", "listing.differing"):
+        monkeypatch.setattr(f"cnnstudio.runs.library.{name}", lambda *values: asked.append(values))
+    monkeypatch.setattr(column_sets, "differing", lambda *values: asked.append(values))
+    monkeypatch.setattr(
+        type(opened.table.view._painter), "column_width", lambda *values: asked.append(values)
+    )
+    for key in ("best", "started"):
+        click_head(opened, key)
+    opened.choose("runsGroup", "recipe")
+    assert asked == []
