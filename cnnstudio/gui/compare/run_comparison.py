@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QGridLayout,
     QHBoxLayout,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -28,6 +27,7 @@ from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave_button
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel
 from cnnstudio.gui.widgets.message_bar import Message
+from cnnstudio.gui.widgets.scroll_area import scroll_area
 from cnnstudio.runs.comparing.pair import ComparedRun, Line, RunPair, read_pair
 from cnnstudio.runs.library.columns import started_column
 
@@ -35,17 +35,6 @@ _SIZE = (1040, 640)
 _LEFT_WIDTH = 420
 _ENTRIES_HEIGHT = 170
 _ALIGN, _IMAGES = "comparison_align", "images"
-
-
-def _scrolled(inside: QWidget) -> QScrollArea:
-    """Scrolls what does not fit, on the color of what is around it."""
-    scroll = QScrollArea()
-    scroll.setWidget(inside)
-    scroll.setWidgetResizable(True)
-    for each in (inside, scroll.viewport()):
-        # A scroll area gives both the color of the window.
-        each.setAutoFillBackground(False)
-    return scroll
 
 
 class RunComparison(QDialog):
@@ -100,9 +89,7 @@ class RunComparison(QDialog):
         lines.addWidget(self._results)
         lines.addWidget(self._settings)
         lines.addStretch(1)
-        left_area = _scrolled(inside)
-        left_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)  # its texts elide
-        left.addWidget(left_area, 1)
+        left.addWidget(scroll_area(inside), 1)
         left.addWidget(Label("Design", "title"))
         left.addWidget(self._design_text)
         self._entries.setMaximumHeight(_ENTRIES_HEIGHT)
@@ -138,7 +125,7 @@ class RunComparison(QDialog):
         columns = QHBoxLayout()
         columns.setSpacing(12)
         columns.addWidget(left_panel)
-        columns.addWidget(_scrolled(figures), 1)
+        columns.addWidget(scroll_area(figures, sideways=True), 1)
         content = QVBoxLayout(self._content)
         content.setContentsMargins(0, 0, 0, 0)
         content.setSpacing(12)

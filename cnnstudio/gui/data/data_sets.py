@@ -7,12 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -26,6 +25,7 @@ from cnnstudio.data.sources.folder_list import unregister_set
 from cnnstudio.gui.compute.io_task import IoFunction, IoTask
 from cnnstudio.gui.data.source_row import SourceRow
 from cnnstudio.gui.widgets.labels import Label
+from cnnstudio.gui.widgets.scroll_area import scroll_area
 
 _ARCHIVES = "Archives (*.gz *.tgz);;All files (*)"
 _FOLDER_HELP = "One subfolder of images per class, or train and test folders with such subfolders."
@@ -66,12 +66,7 @@ class DataSets(QWidget):
         self._list.setContentsMargins(0, 0, 0, 0)
         content = QWidget()
         content.setLayout(self._list)
-        scroll = QScrollArea()
-        scroll.setWidget(content)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.viewport().setAutoFillBackground(False)
-        content.setAutoFillBackground(False)
+        scroll = scroll_area(content)
         self._add = QPushButton("Add image folder…")
         self._add.setObjectName("addFolder")
         self._add.clicked.connect(self._on_add)

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -39,6 +38,7 @@ from cnnstudio.gui.export.outcomes import (
     weights_state,
 )
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, NameLabel, Panel
+from cnnstudio.gui.widgets.scroll_area import scroll_area
 from cnnstudio.interchange.interpreter.names import class_name
 from cnnstudio.runs.run import DESIGN_FILE
 
@@ -136,14 +136,9 @@ class ExportPanel(Panel):
         column.addWidget(CardGrid(list(self._cards.values())))
         column.addWidget(self._facts)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll = scroll_area(content)
         # The cards take the focus, and are scrolled to by it.
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setWidget(content)
-        scroll.viewport().setAutoFillBackground(False)
-        content.setAutoFillBackground(False)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(1, 1, 1, 1)
         outer.setSpacing(0)

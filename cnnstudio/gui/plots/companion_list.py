@@ -7,11 +7,12 @@ from functools import partial
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from cnnstudio.gui.plots.companions import Companion
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label
+from cnnstudio.gui.widgets.scroll_area import scroll_area
 
 _ROW, _SPACING, _MAX_ROWS = 24, 2, 3
 _HINT = "Ctrl+T: choose other runs to see their curves here."
@@ -91,13 +92,7 @@ class CompanionList(QWidget):
         self._column = QVBoxLayout(inside)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(_SPACING)
-        self._area = QScrollArea()
-        self._area.setWidget(inside)
-        self._area.setWidgetResizable(True)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        for each in (inside, self._area.viewport()):
-            # A scroll area gives both the color of the window.
-            each.setAutoFillBackground(False)
+        self._area = scroll_area(inside)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)

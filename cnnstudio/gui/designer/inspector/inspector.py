@@ -6,8 +6,8 @@ from collections.abc import Hashable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, QTimer
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cnnstudio.core.parameters import parameters
 from cnnstudio.gui.designer import commands
@@ -16,8 +16,9 @@ from cnnstudio.gui.designer.quick_fix.finding_cards import AdviceColumn, Problem
 from cnnstudio.gui.designer.selection_info import InputSize, SelectionInfo, selection_info
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.fields.parameter_form import ParameterForm
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, NameLabel, Panel, WrappedParts
-from cnnstudio.gui.widgets.parameter_form import ParameterForm
+from cnnstudio.gui.widgets.scroll_area import scroll_area
 
 if TYPE_CHECKING:
     from cnnstudio.design.findings import Advice
@@ -80,13 +81,8 @@ class Inspector(Panel):
         column.addWidget(self._advice)
         column.addLayout(self._form_area)
         column.addStretch()
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
+        scroll = scroll_area(content)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(content)
-        scroll.viewport().setAutoFillBackground(False)
-        content.setAutoFillBackground(False)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(1, 1, 1, 1)
         outer.setSpacing(0)

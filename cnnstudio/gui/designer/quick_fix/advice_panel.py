@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
@@ -11,6 +11,7 @@ from cnnstudio.gui.designer.quick_fix.finding_cards import AdviceColumn
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.overlay import Overlay
+from cnnstudio.gui.widgets.scroll_area import scroll_area
 
 _WIDTH = 460
 _MAX_CARDS = 20
@@ -30,8 +31,8 @@ class AdvicePanel(Overlay):
         self._intro = Label(_INTRO, "help", "secondary", wrap=True)
         self._tips = AdviceColumn(project, names_layers=True)
         self._more = Label("", "help", "secondary", wrap=True)
-        self._scroll = QScrollArea()
         self._content = QWidget()
+        self._scroll = scroll_area(self._content)
         self._restore = QPushButton()
         self._close = QPushButton("Close")
         self._compose()
@@ -39,9 +40,7 @@ class AdvicePanel(Overlay):
 
     def _compose(self) -> None:
         self._title.setObjectName("adviceTitle")
-        self._scroll.setWidgetResizable(True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         content = self._content
         # The height is computed from the width in `_fit`: wrapped labels ask for more than they need.
@@ -51,9 +50,6 @@ class AdvicePanel(Overlay):
         column.addWidget(self._tips)
         column.addWidget(self._more)
         column.addStretch()
-        self._scroll.setWidget(content)
-        self._scroll.viewport().setAutoFillBackground(False)
-        content.setAutoFillBackground(False)
         self._restore.setObjectName("restoreAdvice")
         self._restore.setProperty("role", "advice")
         self._restore.clicked.connect(self._service.restore_dismissed)

@@ -28,7 +28,7 @@ from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.inspector.inspector import Inspector
 from cnnstudio.gui.designer.layer_list.layer_list import LayerList
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.widgets.parameter_form import ParameterForm
+from cnnstudio.gui.widgets.fields.parameter_form import ParameterForm
 
 KEY = Qt.Key
 CTRL = Qt.KeyboardModifier.ControlModifier

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.data.data_sets import DataSets
@@ -15,6 +14,7 @@ from cnnstudio.gui.pages.data_set.images.label_overlay import LabelOverlay
 from cnnstudio.gui.pages.data_set.images.viewed_set import ViewedSet
 from cnnstudio.gui.pages.panel_parts import SIDE, PanelHead, fill
 from cnnstudio.gui.widgets.labels import Panel
+from cnnstudio.gui.widgets.scroll_area import scroll_area
 from cnnstudio.gui.widgets.segments import Choice
 
 DETAILS, FIGURES, AUGMENTED = range(3)
@@ -74,12 +74,4 @@ def _page(content: QWidget, *, scrolls: bool) -> QWidget:
     column = QVBoxLayout(inner)
     column.setContentsMargins(SIDE, 0, SIDE, 12)
     column.addWidget(content)
-    if not scrolls:
-        return inner
-    scroll = QScrollArea()
-    scroll.setWidget(inner)
-    scroll.setWidgetResizable(True)
-    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    scroll.viewport().setAutoFillBackground(False)
-    inner.setAutoFillBackground(False)
-    return scroll
+    return scroll_area(inner) if scrolls else inner

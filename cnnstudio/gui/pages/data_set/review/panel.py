@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from cnnstudio.data.versions.review import ReviewItem
 from cnnstudio.gui.pages.data_set.images.label_overlay import LabelOverlay
@@ -25,6 +25,7 @@ from cnnstudio.gui.widgets.flow import FlowLayout
 from cnnstudio.gui.widgets.icon_button import QuietButton
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
 from cnnstudio.gui.widgets.plain_text import plain_line
+from cnnstudio.gui.widgets.scroll_area import scroll_area
 
 _FILES = "Files stay as they are; labels go into a list."
 _BUILT_IN = "The labels of a built-in data set cannot be changed."
@@ -87,13 +88,8 @@ class ReviewQueue(Panel):
         for each in (self._bar, self.origin, self.item_view, self.labels, self._end):
             column.addWidget(each)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidget(body)
-        scroll.setWidgetResizable(True)
+        scroll = scroll_area(body)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.viewport().setAutoFillBackground(False)
-        body.setAutoFillBackground(False)
         fill(self, self.head, scroll, self._build_foot(), hero=scroll)
 
     def _build_foot(self) -> QWidget:
