@@ -13,19 +13,16 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
-    QResizeEvent,
-    QWheelEvent,
 )
-from PySide6.QtWidgets import QFrame, QSizePolicy
 
 from cnnstudio.core.formatting import format_value
 from cnnstudio.gui.dashboard.maps.mosaic import EDGE, Grid, fit, mosaic, sharp, stretched, zoomed
 from cnnstudio.gui.theme.colormaps import color_map
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.gui.widgets.canvas.canvas import ScrollingCanvas
 from cnnstudio.gui.widgets.canvas.keys import grid_step, is_enter, is_plain, zoom_factor
 from cnnstudio.gui.widgets.canvas.marks import paint_choice, paint_focus
+from cnnstudio.gui.widgets.canvas.zoomed_grid import ZoomedGrid
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.insight.maps import FeatureMaps
 
@@ -35,7 +32,7 @@ _LABELED_WIDTH = 40
 """Pixels from which a dead map has a label."""
 
 
-class MapGrid(ScrollingCanvas):
+class MapGrid(ZoomedGrid):
     """Draws all visible maps as a single image: hundreds of separate draw calls would take too long.
 
     An arrow key chooses a map; a click chooses it too, and like Enter asks to enlarge it. Ctrl + wheel, + and
@@ -50,22 +47,14 @@ class MapGrid(ScrollingCanvas):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("featureMaps")
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 90)
         # Painted completely, so that Qt does not paint all panels below it first.
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._maps: FeatureMaps | None = None
         self._scale_per_map = False
         self._by_activity = True
-        self._order = np.empty(0, np.intp)
-        """The index of the map at each place of the grid."""
         self._order_key: object = None
         self._colors = "gray"
-        self._zoom = 1.0
-        self._index: int | None = None
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._levels = np.empty((0, 1, 1), np.uint8)
         self._classes: tuple[str, ...] = ()
         self._hint = ""
@@ -114,11 +103,6 @@ class MapGrid(ScrollingCanvas):
         self.viewport().update()
 
     @property
-    def order(self) -> tuple[int, ...]:
-        """The index of the map at each place."""
-        return tuple(int(index) for index in self._order)
-
-    @property
     def color_map(self) -> str:
         """The key of the color map."""
         return self._colors
@@ -140,15 +124,6 @@ class MapGrid(ScrollingCanvas):
         if index is not None:
             self._scroll_to(index)
         self.map_chosen.emit(index)
-
-    @property
-    def zoom(self) -> float:
-        """1 while the maps are as large as they fit into the view."""
-        return self._zoom
-
-    def reset_zoom(self) -> None:
-        """Makes the maps as large as they fit into the view."""
-        self._zoom_to(1.0)
 
     def _zoom_to(self, zoom: float) -> None:
         self._zoom = min(max(zoom, 1.0), _LARGEST_ZOOM)
@@ -198,13 +173,6 @@ class MapGrid(ScrollingCanvas):
         self.verticalScrollBar().setRange(0, max(height - available.height(), 0))
         self.verticalScrollBar().setPageStep(available.height())
         self.verticalScrollBar().setSingleStep(_BAR_ROW)
-        self.viewport().update()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._arrange()
-
-    def scrollContentsBy(self, dx: int, dy: int) -> None:
         self.viewport().update()
 
     def _on_theme_changed(self, _: object) -> None:
@@ -332,37 +300,18 @@ class MapGrid(ScrollingCanvas):
         if event.button() == Qt.MouseButton.LeftButton and index is not None and index == self.index:
             self.map_activated.emit(index)
 
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self._zoom_to(self._zoom * (zoom_factor(event) or 1.0))
-            event.accept()
-        else:
-            super().wheelEvent(event)
-
     def keyPressEvent(self, event: QKeyEvent) -> None:
         step = grid_step(event, 1 if self._grid is None else self._grid.columns)
         if self._grid is None or not (is_plain(event) or zoom_factor(event)):
             super().keyPressEvent(event)
         elif step is not None:
-            place = 0 if self.index is None else self.order.index(self.index) + step
-            if 0 <= place < len(self._order):
-                self._choose(int(self._order[place]))
+            self._go(step)
         elif is_enter(event) and self.index is not None:
             self.map_activated.emit(self.index)
         elif event.key() == Qt.Key.Key_Escape and self.index is not None:
             self._choose(None)
-        elif event.text() == "0":
-            self.reset_zoom()
-        elif (factor := zoom_factor(event)) is not None:
-            self._zoom_to(self._zoom * factor)
-        else:
+        elif not self._zoom_by_key(event):
             super().keyPressEvent(event)
-
-    # Tooltips
-
-    def tooltip_at(self, point: QPointF) -> str:
-        index = self._at(point)
-        return "" if index is None else self.describe(index)
 
     def describe(self, index: int) -> str:
         """`Map 3 of 64: 0 to 2.1`."""

@@ -12,16 +12,13 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QResizeEvent,
-    QWheelEvent,
 )
-from PySide6.QtWidgets import QFrame, QSizePolicy
 
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import diverging
-from cnnstudio.gui.widgets.canvas.canvas import ScrollingCanvas
-from cnnstudio.gui.widgets.canvas.keys import grid_step, is_plain, zoom_factor
+from cnnstudio.gui.widgets.canvas.keys import grid_step, is_plain
 from cnnstudio.gui.widgets.canvas.marks import paint_choice, paint_focus
+from cnnstudio.gui.widgets.canvas.zoomed_grid import ZoomedGrid
 
 _GAP, _BAR, _MARGIN = 8, 4, 4
 _SMALLEST, _LARGEST = 20, 200
@@ -29,7 +26,7 @@ _SMALLEST_FIT, _LARGEST_FIT = 32, 96
 """Without zoom, kernels are as large as they all fit into the view, within these limits."""
 
 
-class KernelGrid(ScrollingCanvas):
+class KernelGrid(ZoomedGrid):
     """Chooses a kernel by mouse or arrow keys; Escape chooses none. Ctrl + wheel, + and − zoom."""
 
     chosen = Signal(object)
@@ -39,17 +36,10 @@ class KernelGrid(ScrollingCanvas):
         super().__init__()
         self.setObjectName(object_name)
         self.setAccessibleName(name)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._levels = np.empty((0, 1, 1), np.uint8)
-        self._order = np.empty(0, np.intp)
         self._bars = np.empty(0)
         self._texts: tuple[str, ...] = ()
         self._images: dict[int, QImage] = {}
-        self._index: int | None = None
-        self._zoom = 1.0
         self._fitting_side = float(_SMALLEST_FIT)
         theme().changed.connect(self._on_theme_changed)
 
@@ -60,21 +50,6 @@ class KernelGrid(ScrollingCanvas):
         return QSize(120, 60)
 
     # What is shown
-
-    @property
-    def index(self) -> int | None:
-        """The chosen kernel."""
-        return self._index
-
-    @property
-    def zoom(self) -> float:
-        """1 while the kernels are as large as they fit into the view."""
-        return self._zoom
-
-    @property
-    def order(self) -> tuple[int, ...]:
-        """The indexes of the kernels in the order in which they stand."""
-        return tuple(int(at) for at in self._order)
 
     def show_kernels(
         self, levels: np.ndarray, order: np.ndarray, bars: np.ndarray, texts: tuple[str, ...]
@@ -108,10 +83,6 @@ class KernelGrid(ScrollingCanvas):
     def _describe(self) -> None:
         text = f"{len(self._levels)} kernels" if self._index is None else self._texts[self._index]
         self.setAccessibleDescription(text)
-
-    def reset_zoom(self) -> None:
-        """Makes the kernels as large as they fit into the view."""
-        self._zoom_to(1.0)
 
     def _zoom_to(self, zoom: float) -> None:
         side = min(max(self._fitting_side * zoom, float(_SMALLEST)), float(_LARGEST))
@@ -190,13 +161,6 @@ class KernelGrid(ScrollingCanvas):
             over = rect.bottom() + self._bar_space + _MARGIN - self.viewport().height()
             bar.setValue(bar.value() + math.ceil(over))
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._arrange()
-
-    def scrollContentsBy(self, dx: int, dy: int) -> None:
-        self.viewport().update()
-
     # Mouse and keys
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -204,31 +168,17 @@ class KernelGrid(ScrollingCanvas):
             index = self._at(event.position())
             self._choose(None if index == self._index else index)
 
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self._zoom_to(self._zoom * (zoom_factor(event) or 1.0))
-            event.accept()
-        else:
-            super().wheelEvent(event)
-
     def keyPressEvent(self, event: QKeyEvent) -> None:
         step = grid_step(event, self._columns())
         if step is not None and len(self._order) and is_plain(event):
-            place = self.order.index(self._index) + step if self._index is not None else 0
-            if 0 <= place < len(self._order):
-                self._choose(int(self._order[place]))
+            self._go(step)
         elif event.key() == Qt.Key.Key_Escape and self._index is not None:
             self._choose(None)
-        elif event.text() == "0":
-            self.reset_zoom()
-        elif (factor := zoom_factor(event)) is not None:
-            self._zoom_to(self._zoom * factor)
-        else:
+        elif not self._zoom_by_key(event):
             super().keyPressEvent(event)
 
-    def tooltip_at(self, point: QPointF) -> str:
-        index = self._at(point)
-        return "" if index is None else self._texts[index]
+    def describe(self, index: int) -> str:
+        return self._texts[index]
 
     # Drawing
 
