@@ -17,7 +17,10 @@ _MAX_NAME = 40
 
 
 class LabelGrid(QWidget):
-    """Up to ten buttons. With more classes they are the likeliest ones, or those that begin as typed."""
+    """Up to ten buttons. With more classes they are the likeliest ones, or those that begin as typed.
+
+    A name can begin with a key that means something else, a digit or Z: it is typed after a space.
+    """
 
     chosen = Signal(object)
     """The class that the user chose."""
@@ -30,6 +33,8 @@ class LabelGrid(QWidget):
         self._current = self._suggested = ""
         self.typed = ""
         """The first letters that were typed so far."""
+        self._is_begun = False
+        """Whether a name is to be typed, of which there is nothing yet."""
         self._title = Label("Set the label", "strong")
         self._hint = ElidedLabel(role="help", tone="secondary")
         self._grid = QGridLayout(self)
@@ -55,17 +60,22 @@ class LabelGrid(QWidget):
         self._keys: list[str] = []
         """The key of each button that is shown."""
 
+    @property
+    def is_typing(self) -> bool:
+        """Whether keys belong to the name of a class."""
+        return self._is_begun or bool(self.typed)
+
     def show_classes(self, classes: Sequence[str]) -> None:
         """Says which classes there are."""
         self._classes = tuple(classes)
-        self.typed = ""
+        self.typed, self._is_begun = "", False
 
     def show_item(self, current: str, suggested: str | None, likely: Iterable[str] = ()) -> None:
         """Marks the label of an image and the suggested one. `likely` come first among many classes."""
         self._current, self._suggested = current, suggested or ""
         first = [*([suggested] if suggested else []), current, *likely]
         self._likely = tuple(dict.fromkeys(name for name in first if name in self._classes))
-        self.typed = ""
+        self.typed, self._is_begun = "", False
         self._show()
 
     def _show(self) -> None:
@@ -84,41 +94,59 @@ class LabelGrid(QWidget):
             if name:
                 mark = "now" if name == self._current else "suggested" if name == self._suggested else ""
                 button.show_label(self._keys[number], name, mark)
+        self._hint.set_full_text(self._describe_keys())
+
+    def _describe_keys(self) -> str:
         if self.typed:
-            self._hint.set_full_text(f"begins with “{self.typed}”")
-        else:
-            self._hint.set_full_text("digits or first letters")
+            return f"begins with “{self.typed}”; ↵ {plain_line(self._shown[0], _MAX_NAME)}"
+        if self._is_begun:
+            return "type the name"
+        return "digits or first letters" if len(self._classes) <= len(KEYS) else "digits, or Space and a name"
 
     def _beginning(self, text: str) -> list[str]:
-        return [name for name in self._classes if name.casefold().startswith(text.casefold())]
+        """The classes of which the name begins like that; one that is that name comes first."""
+        wanted = text.casefold()
+        found = [name for name in self._classes if name.casefold().startswith(wanted)]
+        return sorted(found, key=lambda name: name.casefold() != wanted)
 
     def type(self, text: str) -> bool:
         """Takes a digit or a letter; whether it means anything. A single match chooses that class."""
-        if not text or not text.isprintable() or text.isspace():
+        if text == " " and not self.is_typing:
+            self._is_begun = True
+            self._show()
+            return True
+        if not text or not text.isprintable():
             # Keys such as Shift and the arrows have no text.
             return False
-        if text in self._keys:
+        found = self._beginning(self.typed + text)
+        if text in self._keys and not (self.is_typing and found):
             self.chosen.emit(self._shown[self._keys.index(text)])
             return True
-        found = self._beginning(self.typed + text)
         if not found:
             return False
-        exact = [name for name in found if name.casefold() == (self.typed + text).casefold()]
-        if len(found) == 1 or exact:
-            self.chosen.emit((exact or found)[0])
+        if len(found) == 1:
+            self.chosen.emit(found[0])
         else:
             self.typed += text
             self._show()
         return True
 
+    def choose_typed(self) -> bool:
+        """Chooses the first of the classes that begin as typed; whether there are letters."""
+        if self.typed:
+            self.chosen.emit(self._shown[0])
+        return bool(self.typed)
+
     def erase(self) -> None:
         """Takes the last typed letter back."""
+        self._is_begun = len(self.typed) > 1
         self.typed = self.typed[:-1]
         self._show()
 
     def clear_typed(self) -> bool:
-        """Forgets the typed letters; whether there were any."""
-        had, self.typed = bool(self.typed), ""
+        """Forgets the typed letters; whether a name was being typed."""
+        had = self.is_typing
+        self.typed, self._is_begun = "", False
         if had:
             self._show()
         return had

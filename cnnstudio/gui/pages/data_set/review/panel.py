@@ -320,11 +320,13 @@ class ReviewQueue(Panel):
         elif key == Qt.Key.Key_Left and self.list is not None:
             self.list.back()
             self.refresh()
-        elif key == Qt.Key.Key_Backspace and self.labels.typed:
+        elif key == Qt.Key.Key_Backspace and self.labels.is_typing:
             self.labels.erase()
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.labels.choose_typed():
+            pass
         elif key in acts:
             acts[key]()
-        elif key == Qt.Key.Key_Z and not self.labels.typed:
+        elif key == Qt.Key.Key_Z and not self.labels.is_typing:
             self.undo()
         elif self.labels.isEnabled() and self.list is not None and self.list.current is not None:
             return self.labels.type(text)
