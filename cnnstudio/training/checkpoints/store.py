@@ -22,7 +22,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,16 @@ VERSION = 2
 """Version 1 had the metadata in the weights' file and no SHA-256 of the manifest."""
 NAMES = ("last", "previous", "best")
 _MAX_TENSOR_BYTES = 4 * 2**30
+_WEIGHT_TYPES = frozenset({torch.float32, torch.int64})
+"""Of all weights, statistics and counters that a model has."""
+_STATE_TYPES = _WEIGHT_TYPES | {
+    torch.float64,
+    torch.float16,
+    torch.bfloat16,
+    torch.int32,
+    torch.uint8,
+    torch.bool,
+}
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,80}\.safetensors")
 
 
@@ -142,6 +152,8 @@ class CheckpointStore:
         if not isinstance(info, dict):
             raise CheckpointError(f"The checkpoint “{name}” is damaged: metadata is missing.")
         self._require_own(info)
+        _require_types(name, weights, _WEIGHT_TYPES)
+        _require_types(name, state, _STATE_TYPES)
         # No training saves such values. An optimizer's second moments may overflow to infinity without harm.
         invalid = [key for key, value in weights.items() if not bool(torch.isfinite(value).all())]
         invalid += [key for key, value in state.items() if bool(torch.isnan(value).any())]
@@ -215,6 +227,14 @@ class CheckpointStore:
             for path in self.folder.iterdir():
                 if path.name not in referenced and path.suffix in (".safetensors", ".tmp"):
                     path.unlink()
+
+
+def _require_types(name: str, tensors: Mapping[str, Tensor], allowed: Collection[torch.dtype]) -> None:
+    """Raises CheckpointError for types that no training saves, some of which torch cannot even compare."""
+    for key, value in sorted(tensors.items()):
+        if value.dtype not in allowed:
+            found = str(value.dtype).removeprefix("torch.")
+            raise CheckpointError(f"The checkpoint “{name}” is damaged: {key} has values of type {found}.")
 
 
 def with_checksum(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -170,6 +170,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise PretrainedError(f"{path.name}: this is not a {SUFFIX} file, or it is damaged.") from None
     # A count of batches, which nothing depends on, is not worth an error if it has another shape.
     found = {name: value for name, value in found.items() if not name.endswith(_COUNTERS)}
+    if any(value.is_complex() for value in found.values()):
+        raise PretrainedError(f"{path.name}: it holds complex numbers, which no layer has.")
     broken = [
         name
         for name, value in found.items()

@@ -201,6 +201,20 @@ def test_nan_and_infinite_weights_are_damage(
         store.load("last", with_state=True)
 
 
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.complex64, torch.float64, torch.float16])
+@pytest.mark.parametrize("part", ["weights", "state"])
+def test_types_that_no_training_saves_are_damage(tmp_path: Path, dtype: torch.dtype, part: str) -> None:
+    tensors = {"conv2d_1.weight": torch.ones(4).to(dtype)}
+    store = CheckpointStore(tmp_path)
+    state = tensors if part == "state" else {}
+    store.save("epoch-00001", Checkpoint(tensors if part == "weights" else {}, {"epoch": 1}, state))
+    if part == "state" and dtype in (torch.float64, torch.float16):
+        assert store.load("last", with_state=True).state
+        return
+    with pytest.raises(CheckpointError, match=r"damaged: conv2d_1\.weight has values of type"):
+        store.load("last", with_state=True)
+
+
 def test_optimizer_state_may_be_infinite(store: CheckpointStore) -> None:
     store.save("epoch-00004", Checkpoint({}, {}, {"optimizer.a": torch.tensor(math.inf)}))
     assert store.load("last", with_state=True).state["optimizer.a"] == math.inf

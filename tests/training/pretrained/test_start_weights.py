@@ -100,6 +100,14 @@ def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
         from_file(path, tiny())
 
 
+def test_complex_numbers_are_refused(tmp_path: Path) -> None:
+    path = _save(
+        tmp_path / "w.safetensors", {"conv2d_1.weight": torch.ones((8, 3, 3, 3), dtype=torch.complex64)}
+    )
+    with pytest.raises(PretrainedError, match="complex numbers"):
+        from_file(path, tiny())
+
+
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     path = _save(tmp_path / "w.safetensors", {"something.weight": torch.zeros(7, 7)})
     with pytest.raises(PretrainedError, match="No layer of Tiny fits"):
