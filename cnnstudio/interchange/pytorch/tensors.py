@@ -22,15 +22,14 @@ from cnnstudio.interchange.pytorch.parts import (
     is_split,
     part_of_channels,
     parts_of_split,
-    shuffled,
     split_of,
 )
 from cnnstudio.interchange.pytorch.views import (
-    channels_of_rows,
     clamping,
-    is_unclear,
+    flattened,
     is_whole_image,
     padding_module,
+    pooled_along,
     squeezed,
 )
 from cnnstudio.interchange.settings import is_number
@@ -238,14 +237,14 @@ class TensorReader(Interpreter):
         if operation is not None:
             return operation
         if name in _FLATTENING:
-            return self._flatten(tensor, name, positional, keywords, line)
+            return flattened(tensor, name, positional, keywords, line)
         if name in ("squeeze", "squeeze_"):
             return squeezed(tensor, line)
         if name in ("mean", "amax"):
-            return self._pool_axes(tensor, name, positional, keywords, line)
+            return pooled_along(tensor, name, positional, keywords, line)
         if name == "max" and type([*positional, *keywords.values(), None][0]) is int:
             # The largest values, and where they are.
-            return self._pool_axes(tensor, name, positional, keywords, line), Unknown("indices")
+            return pooled_along(tensor, name, positional, keywords, line), Unknown("indices")
         if name in ("chunk", "split"):
             return split_of(tensor, name, positional, keywords, line)
         if name == "narrow" and len(positional) == 3 and positional[0] == 1:
@@ -289,60 +288,6 @@ class TensorReader(Interpreter):
             is_plain = is_number(right) and is_number(alpha)
             right = right * alpha if is_plain else self.on_binary(ast.Mult(), right, alpha, line)
         return self.on_binary(operator(), left, right, line)
-
-    def _flatten(
-        self,
-        tensor: SymbolicTensor,
-        name: str,
-        positional: Sequence[Any],
-        keywords: Mapping[str, Any],
-        line: int,
-    ) -> SymbolicTensor:
-        sizes = positional[0] if positional and isinstance(positional[0], tuple | list) else positional
-        start = keywords.get("start_dim", positional[0] if positional else 1)
-        found = shuffled(tensor, (0, 0, 0, 0) if (start, *positional[1:]) == (1, 2) else sizes, line)
-        if found is not None:
-            return found
-        partly = name == "flatten" and start not in (0, 1)
-        unclear = name != "flatten" and (not sizes or is_unclear(sizes))
-        if partly or unclear or (name != "flatten" and len(sizes) > 2):
-            return tensor.then(LayerCall(Call(f"tensor.{name}", tuple(sizes), keywords, line)))
-        return tensor.then(LayerCall(Call(f"{NN}Flatten", (), {}, line)))
-
-    def _pool_axes(
-        self,
-        tensor: SymbolicTensor,
-        name: str,
-        positional: Sequence[Any],
-        keywords: Mapping[str, Any],
-        line: int,
-    ) -> SymbolicTensor:
-        """The mean or the largest value along axes: global pooling, if these are height and width."""
-        given = positional[0] if positional else keywords.get("dim", keywords.get("axis"))
-        axes = given if isinstance(given, tuple | list) else (given,)
-        keeps = keywords.get("keepdim", keywords.get("keepdims", [*positional, False, False][1]))
-        last = tensor.items[-1] if len(tensor.items) == 1 else None
-        before = last.call if isinstance(last, LayerCall) else Call("")
-        channels = channels_of_rows(before)
-        pooled_before = before.positional if before.path == f"tensor.{name}" else ()
-        kept_before = before.keywords.get("keepdim") is True
-        rank = 3 if channels is not None or (pooled_before and not kept_before) else 4
-        normal = sorted(axis + rank if axis < 0 else axis for axis in axes if type(axis) is int)
-        kind = "AdaptiveAvgPool2d" if name == "mean" else "AdaptiveMaxPool2d"
-        pooled = [LayerCall(Call(f"{NN}{kind}", (1,), {}, line))]
-        if keeps is not True:
-            pooled.append(LayerCall(Call(f"{NN}Flatten", (), {}, line)))
-        if normal == [2, 3] and rank == 4:
-            return tensor.then(*pooled)
-        # `x.mean(3).mean(2)`: height and width in either order; the second axis is counted without the first.
-        if pooled_before in ((2,), (3,)) and normal == ([5 - pooled_before[0]] if kept_before else [2]):
-            return tensor.inputs[0].then(*pooled)
-        # `x.view(n, c, -1).mean(2)` and `x.flatten(2).mean(-1)`
-        if channels is not None and normal == [2]:
-            check = [LayerCall(Call("tensor.channels", (channels,), {}, line))] if channels else []
-            return tensor.inputs[0].then(*check, *pooled)
-        kept = {"keepdim": True} if keeps is True else {}
-        return tensor.then(LayerCall(Call(f"tensor.{name}", tuple(normal), kept, line)))
 
     def _concatenate(self, call: Call) -> Any:
         given = call.positional[0] if call.positional else call.keywords.get("tensors")
@@ -462,9 +407,7 @@ class TensorReader(Interpreter):
             return image_sizes()
         if name in ("data", "values"):
             return tensor
-        return (
-            Unknown() if name in ("device", "dtype", "is_cuda", "requires_grad", "ndim", "indices") else None
-        )
+        return Unknown() if name in _ABOUT_TENSORS else None
 
     def on_unknown_call(self, positional: Sequence[Any], line: int) -> Any:
         tensor = next((each for each in positional if isinstance(each, SymbolicTensor)), None)

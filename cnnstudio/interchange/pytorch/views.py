@@ -7,6 +7,7 @@ from typing import Any
 
 from cnnstudio.interchange.interpreter.graph import LayerCall, SymbolicTensor
 from cnnstudio.interchange.pytorch.modules import NN
+from cnnstudio.interchange.pytorch.parts import shuffled
 from cnnstudio.interchange.sizes import TensorSize
 from cnnstudio.layers.code import Arguments, Call, Unknown
 
@@ -20,13 +21,13 @@ _BORDERS = {
 """Modes of `F.pad` -> the modules that do the same."""
 
 
-def is_unclear(sizes: Sequence[Any]) -> bool:
+def _is_unclear(sizes: Sequence[Any]) -> bool:
     """Whether the number of axes is not known: `x.view(shape)`."""
     only = sizes[0]
     return len(sizes) == 1 and isinstance(only, Unknown) and not isinstance(only, TensorSize)
 
 
-def channels_of_rows(call: Call) -> int | None:
+def _channels_of_rows(call: Call) -> int | None:
     """For a call that makes one row of the pixels of each channel, the number of channels in it.
 
     0 if the call does not say it; None for any other call.
@@ -104,3 +105,58 @@ def squeezed(tensor: SymbolicTensor, line: int) -> SymbolicTensor:
     if name.startswith("Adaptive"):
         return tensor.then(LayerCall(Call(f"{NN}Flatten", (), {}, line)))
     return tensor.then(LayerCall(Call("tensor.squeeze", (), {}, line)))
+
+
+def flattened(
+    tensor: SymbolicTensor,
+    name: str,
+    positional: Sequence[Any],
+    keywords: Mapping[str, Any],
+    line: int,
+) -> SymbolicTensor:
+    """`x.flatten()`, `x.view(…)` or `x.reshape(…)`: a flat vector, or shuffled channels."""
+    sizes = positional[0] if positional and isinstance(positional[0], tuple | list) else positional
+    start = keywords.get("start_dim", positional[0] if positional else 1)
+    found = shuffled(tensor, (0, 0, 0, 0) if (start, *positional[1:]) == (1, 2) else sizes, line)
+    if found is not None:
+        return found
+    partly = name == "flatten" and start not in (0, 1)
+    unclear = name != "flatten" and (not sizes or _is_unclear(sizes))
+    if partly or unclear or (name != "flatten" and len(sizes) > 2):
+        return tensor.then(LayerCall(Call(f"tensor.{name}", tuple(sizes), keywords, line)))
+    return tensor.then(LayerCall(Call(f"{NN}Flatten", (), {}, line)))
+
+
+def pooled_along(
+    tensor: SymbolicTensor,
+    name: str,
+    positional: Sequence[Any],
+    keywords: Mapping[str, Any],
+    line: int,
+) -> SymbolicTensor:
+    """The mean or the largest value along axes: global pooling, if these are height and width."""
+    given = positional[0] if positional else keywords.get("dim", keywords.get("axis"))
+    axes = given if isinstance(given, tuple | list) else (given,)
+    keeps = keywords.get("keepdim", keywords.get("keepdims", [*positional, False, False][1]))
+    last = tensor.items[-1] if len(tensor.items) == 1 else None
+    before = last.call if isinstance(last, LayerCall) else Call("")
+    channels = _channels_of_rows(before)
+    pooled_before = before.positional if before.path == f"tensor.{name}" else ()
+    kept_before = before.keywords.get("keepdim") is True
+    rank = 3 if channels is not None or (pooled_before and not kept_before) else 4
+    normal = sorted(axis + rank if axis < 0 else axis for axis in axes if type(axis) is int)
+    kind = "AdaptiveAvgPool2d" if name == "mean" else "AdaptiveMaxPool2d"
+    pooled = [LayerCall(Call(f"{NN}{kind}", (1,), {}, line))]
+    if keeps is not True:
+        pooled.append(LayerCall(Call(f"{NN}Flatten", (), {}, line)))
+    if normal == [2, 3] and rank == 4:
+        return tensor.then(*pooled)
+    # `x.mean(3).mean(2)`: height and width in either order; the second axis is counted without the first.
+    if pooled_before in ((2,), (3,)) and normal == ([5 - pooled_before[0]] if kept_before else [2]):
+        return tensor.inputs[0].then(*pooled)
+    # `x.view(n, c, -1).mean(2)` and `x.flatten(2).mean(-1)`
+    if channels is not None and normal == [2]:
+        check = [LayerCall(Call("tensor.channels", (channels,), {}, line))] if channels else []
+        return tensor.inputs[0].then(*check, *pooled)
+    kept = {"keepdim": True} if keeps is True else {}
+    return tensor.then(LayerCall(Call(f"tensor.{name}", tuple(normal), kept, line)))
