@@ -21,8 +21,14 @@ from cnnstudio.training.run_state import RunState
 _MAX_PROBE_SHARE = 0.02
 """Of the run's time, for all probes together."""
 
-_MAX_BACKGROUND_SHARE = 0.28
-"""Of the run's time, for background work while there is any."""
+_BACKGROUND_SHARE = 0.05
+"""Of the run's time, for background work, however much there is."""
+_QUICK_SHARE = 0.28
+"""The same while it has time saved: what is asked for once in a while is answered soon."""
+_MAX_SAVED_SECONDS = 1.0
+"""How much of its share background work saves while there is none."""
+_MAX_WAIT_SECONDS = 1.0
+"""For a slice that took more than its share, unless the quick share asks for more: long ones get on, too."""
 
 _PAUSE_INTERVAL = 0.05
 """Seconds between two checks of the control while paused."""
@@ -55,14 +61,22 @@ class BackgroundShare:
     def __init__(self) -> None:
         self._next_at = 0.0
         """On `time.perf_counter`: until then the training has the time to itself."""
+        self._saved, self._saved_at = _MAX_SAVED_SECONDS, 0.0
+        """Seconds of its share that are not used yet, as of that time; negative if it took more."""
 
     def advance(self, background: BackgroundWork) -> None:
         """Does a slice, if the training has had its share of the time since the last one."""
         began = time.perf_counter()
-        if began >= self._next_at:
-            background.advance()
-            ended = time.perf_counter()
-            self._next_at = ended + (ended - began) * (1 / _MAX_BACKGROUND_SHARE - 1)
+        if began < self._next_at:
+            return
+        background.advance()
+        ended = time.perf_counter()
+        took = ended - began
+        gained = _BACKGROUND_SHARE * (ended - self._saved_at)
+        left = min(self._saved + gained, _MAX_SAVED_SECONDS) - took
+        self._saved, self._saved_at = max(left, -_BACKGROUND_SHARE * _MAX_WAIT_SECONDS), ended
+        # At the quick share, or when what it took too much is made up for.
+        self._next_at = ended + max(took * (1 / _QUICK_SHARE - 1), -self._saved / _BACKGROUND_SHARE)
 
 
 class StepHooks:

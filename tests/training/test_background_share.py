@@ -33,19 +33,45 @@ class Work:
         self._clock.seconds += self._seconds
 
 
-@pytest.mark.parametrize("step", [0.0005, 0.0076, 0.028, 0.4])
-@pytest.mark.parametrize("slice_seconds", [0.002, 0.009, 0.05])
-def test_the_training_keeps_seven_tenths_of_its_rate(
-    step: float, slice_seconds: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(step_hooks, "time", clock)
-    work, share = Work(clock, slice_seconds), BackgroundShare()
-    steps = 20_000
+    return clock
+
+
+def train(clock: Clock, work: Work, step: float, steps: int) -> float:
+    """Steps that take so many seconds each; returns the share of the time that they had."""
+    share, began = BackgroundShare(), clock.seconds
     for _ in range(steps):
         clock.seconds += step
         share.advance(work)
+    return steps * step / (clock.seconds - began)
+
+
+@pytest.mark.parametrize("step", [0.0005, 0.0076, 0.028, 0.4])
+@pytest.mark.parametrize("slice_seconds", [0.002, 0.009, 0.05])
+def test_work_that_never_ends_leaves_the_training_nearly_all_of_its_rate(
+    step: float, slice_seconds: float, clock: Clock
+) -> None:
+    work = Work(clock, slice_seconds)
+    steps = round(300 / step)
+    assert train(clock, work, step, steps) >= 0.94
+    # It gets what is left: a slice after every step, or nearly its twentieth of the time.
     passed = clock.seconds - 100.0
-    assert steps * step / passed >= 0.7
-    # It gets what is left: a slice after every step, or nearly three tenths of the time.
-    assert work.slices == steps or work.slices * slice_seconds / passed >= 0.28 * 0.75
+    assert work.slices == steps or work.slices * slice_seconds / passed >= 0.045
+
+
+@pytest.mark.parametrize("slice_seconds", [0.002, 0.009, 0.05])
+def test_what_is_asked_once_in_a_while_is_answered_soon(slice_seconds: float, clock: Clock) -> None:
+    work = Work(clock, slice_seconds)
+    assert train(clock, work, 0.001, 1_500) >= 0.7
+    # Half a second of work within about two.
+    assert work.slices * slice_seconds >= 0.5
+
+
+def test_slices_that_take_long_get_on_at_least_once_in_a_second_or_two(clock: Clock) -> None:
+    work = Work(clock, 0.3)
+    share = train(clock, work, 0.02, round(200 / 0.02))
+    assert work.slices >= (clock.seconds - 100.0) / 1.5
+    assert share >= 0.7

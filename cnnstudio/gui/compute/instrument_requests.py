@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,8 @@ class InstrumentRequests(QObject):
         self._with_images: Path | None = None
         """The run whose images are loaded."""
         self._has_computed = self._is_closed = False
+        self._newest_epoch = 0
+        """The last one that the training has completed."""
         self._task: IoTask | None = None
         self._serving: ComputeTask | None = None
         inspector = Inspector(self._datasets.get, session.device)
@@ -84,6 +87,9 @@ class InstrumentRequests(QObject):
         if question in self._cache:
             self._cache.move_to_end(question)
             return self._cache[question]
+        earlier = self._earlier_answer(question)
+        if earlier is not None:
+            return earlier
         request = self._computing.get(question)
         return Answer(progress=self._progress.get(request) if request is not None else None)
 
@@ -91,13 +97,41 @@ class InstrumentRequests(QObject):
         """Says which questions visible views ask now: they are worked on, and no others."""
         if self._is_closed:
             return
-        self._wanted = questions
-        self._computing = {each: found for each, found in self._computing.items() if each in questions}
+        self._wanted = questions | self._begun_for(questions)
+        self._computing = {each: found for each, found in self._computing.items() if each in self._wanted}
         if questions:
             self._release.stop()
         else:
             self._release.start()
         self._work()
+
+    # Beside a training that ends one epoch after the other, while nobody looks back
+
+    def _is_newest(self, question: Question) -> bool:
+        """Whether it is about the end of the run that trains, of images that the run knows."""
+        is_training = self._session.state is not State.IDLE and question.folder == self._session.run
+        return is_training and question.epoch == self._newest_epoch and question.own_images is None
+
+    def _begun_for(self, questions: frozenset[Question]) -> frozenset[Question]:
+        """What is being computed of an epoch in whose place the newest is asked for now.
+
+        It is completed: where an epoch takes less time than its reading, there would never be one otherwise.
+        """
+        current = self._service.current
+        begun = (each for each, request in self._computing.items() if request == current)
+        return frozenset(
+            each
+            for each in begun
+            if any(self._is_newest(newer) and _is_of_earlier_epoch(each, newer) for newer in questions)
+        )
+
+    def _earlier_answer(self, question: Question) -> Answer | None:
+        """The answer about the latest epoch before, until there is one about the newest."""
+        if not self._is_newest(question):
+            return None
+        earlier = [each for each in self._cache if _is_of_earlier_epoch(each, question)]
+        answer = self._cache[max(earlier, key=lambda each: each.epoch)] if earlier else None
+        return answer if answer is not None and answer.reading is not None else None
 
     def discard_outdated(self) -> None:
         """Asks again where an answer is of an earlier epoch, or a problem: newer files may exist by now."""
@@ -270,6 +304,10 @@ class InstrumentRequests(QObject):
             self._compute()
 
     def _on_events(self, events: Iterable[Event]) -> None:
+        events = tuple(events)
+        self._newest_epoch = max(
+            (each.epoch for each in events if isinstance(each, EpochEnded)), default=self._newest_epoch
+        )
         if self._is_closed or self._settle.isActive():
             return
         if any(isinstance(event, EpochEnded | Finished) for event in events):
@@ -292,6 +330,11 @@ def _load_images(
     datasets: RunDatasets, folder: Path, progress: ProgressFunction, cancelled: CancelFunction
 ) -> None:
     datasets.load(Run.open(folder), progress, cancelled)
+
+
+def _is_of_earlier_epoch(earlier: Question, later: Question) -> bool:
+    """Whether two questions differ in the epoch alone, and in this order."""
+    return earlier.epoch < later.epoch and replace(earlier, epoch=later.epoch) == later
 
 
 def _needs_images(request: ReadingRequest) -> bool:

@@ -19,8 +19,9 @@ _log = logging.getLogger(__name__)
 class ReadingService:
     """The background work of a training (`training.control.BackgroundWork`), and of a thread without one.
 
-    `want` may be called from any thread. The other methods belong to the computing thread, and so do the
-    calls of `on_result`, with a reading or a sentence that says why there is none, and of `on_progress`.
+    `want` and `current` may be used from any thread. The other methods belong to the computing thread, and
+    so do the calls of `on_result`, with a reading or a sentence that says why there is none, and of
+    `on_progress`.
     """
 
     def __init__(
@@ -44,6 +45,12 @@ class ReadingService:
     @property
     def is_pending(self) -> bool:
         return bool(self._wanted)
+
+    @property
+    def current(self) -> ReadingRequest | None:
+        """What is being computed. May be asked from any thread."""
+        current = self._current
+        return None if current is None else current[0]
 
     def advance(self) -> None:
         """Works on a reading for one slice."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -215,6 +215,62 @@ def test_a_training_answers_while_it_runs(
     session.stop()
     qtbot.waitUntil(lambda: session.state is State.IDLE, timeout=PATIENCE_MS)
     assert Run.open(session.run or folder).status == "stopped"
+
+
+def advance_until(
+    qtbot: QtBot, session: TrainingSession, requests: InstrumentRequests, has_happened: Callable[[], bool]
+) -> None:
+    """Does what a training does between its steps."""
+
+    def advance() -> bool:
+        requests._service.advance()
+        session._runner.drain()
+        return has_happened()
+
+    qtbot.waitUntil(advance, timeout=PATIENCE_MS)
+
+
+def begin(qtbot: QtBot, requests: InstrumentRequests, question: Question) -> None:
+    """Asks, and has the first slice computed."""
+    requests.want(frozenset({question}))
+    qtbot.waitUntil(lambda: requests._service.is_pending, timeout=PATIENCE_MS)
+    requests._service.advance()
+    assert requests._service.current is not None
+
+
+def test_of_epochs_shorter_than_a_reading_a_view_shows_one_after_the_other(
+    qtbot: QtBot, session: TrainingSession, requests: InstrumentRequests, folder: Path
+) -> None:
+    first, second = ask(folder, 1, "mistakes"), ask(folder, 2, "mistakes")
+    ends = Run.open(folder).history
+    session.run = folder
+    session._set_state(State.RUNNING)
+    session.events.emit((ends[0],))
+    begin(qtbot, requests, first)
+    session.events.emit((ends[1],))
+    requests.want(frozenset({second}))
+    assert requests.answer(second).is_pending
+    advance_until(qtbot, session, requests, lambda: not requests.answer(second).is_pending)
+    assert requests.answer(second).epoch == 1
+    advance_until(qtbot, session, requests, lambda: requests.answer(second).epoch == 2)
+    session._set_state(State.IDLE)
+
+
+def test_who_looks_back_does_not_wait_for_another_epoch(
+    qtbot: QtBot, session: TrainingSession, requests: InstrumentRequests, folder: Path
+) -> None:
+    first, second = ask(folder, 1, "mistakes"), ask(folder, 2, "mistakes")
+    session.run = folder
+    session._set_state(State.RUNNING)
+    session.events.emit(tuple(Run.open(folder).history))
+    begin(qtbot, requests, second)
+    requests.want(frozenset({first}))
+    advance_until(qtbot, session, requests, lambda: not requests.answer(first).is_pending)
+    assert requests.answer(first).epoch == 1
+    assert not requests._service.is_pending
+    session._set_state(State.IDLE)
+    # Where nothing trains, nothing stands in for what is not known.
+    assert requests.answer(second).is_pending
 
 
 def test_an_outdated_answer_is_asked_again_when_an_epoch_has_ended(
