@@ -39,6 +39,11 @@ class MenuChoice(QPushButton):
         self._show_value()
 
     @property
+    def values(self) -> tuple[str, ...]:
+        """The keys of all values."""
+        return tuple(self._texts)
+
+    @property
     def value(self) -> str:
         """The key of the chosen value."""
         return str(self._group.checkedAction().data())

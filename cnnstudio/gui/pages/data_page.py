@@ -39,6 +39,7 @@ _IN_USE = "in use by the running training; changes apply to the next run"
 _UNLISTED = "These images were used, but are not in your list: press Enter to add them"
 _WAITS = "Shown when the training has ended"
 _THUMBNAILS = "thumbnails"
+_ORDER = "order"
 
 
 class DataPage(Page):
@@ -93,6 +94,10 @@ class DataPage(Page):
         if size in SIDES:
             self.images.thumbnail_size.choose(size)
         self.images.thumbnail_size.changed.connect(lambda name: self.remember(_THUMBNAILS, str(name)))
+        order = self.remembered(_ORDER)
+        if order in self.images.sort.values:
+            self.images.sort.choose(order)
+        self.images.sort.changed.connect(lambda name: self.remember(_ORDER, str(name)))
         self.details = DetailsPanel(self._project, self._session)
         self.adding = AddImages(can_predict=True)
         self._center, self._side = QStackedWidget(), QStackedWidget()

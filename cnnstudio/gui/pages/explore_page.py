@@ -15,7 +15,7 @@ from cnnstudio.gui.dashboard.views.readings import MomentSource
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.pages.layer_strip import LayerStrip
 from cnnstudio.gui.pages.page import NARROW, Page
-from cnnstudio.gui.pages.train_page import fold_strip, remembers_pins, remembers_strip
+from cnnstudio.gui.pages.train_page import fold_strip, remembers_strip, remembers_views
 from cnnstudio.gui.runs.shown_run import ShownRun
 
 _VIEWS = ("viewConfusion", "viewMistakes", "viewCalibration")
@@ -36,7 +36,7 @@ class ExplorePage(Page):
         self._shown = shown
         # Each view has its name from the start; its content is created when it is first shown.
         self.views = ViewGroup(source, "explore", self)
-        remembers_pins(self, self.views)
+        remembers_views(self, self.views)
         self.view_panels: tuple[ViewPanel, ...] = ()
         self._open = QPushButton("Open a run…", self)
         self._open.setObjectName("openRun")

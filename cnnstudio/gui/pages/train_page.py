@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 from PySide6.QtCore import Qt
@@ -10,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
 from cnnstudio.gui.dashboard.maps.run_maps import RunMaps
+from cnnstudio.gui.dashboard.remembered_choices import RememberedChoices
 from cnnstudio.gui.dashboard.views.catalog import view_types
 from cnnstudio.gui.dashboard.views.feature_maps import FeatureMapsInPanel
 from cnnstudio.gui.dashboard.views.panel import ViewGroup
@@ -41,7 +43,7 @@ class TrainPage(Page):
         self.strip = LayerStrip(shown)
         self.curves = CurvesPanel(project, shown, clock, settings)
         self.views = ViewGroup(source, "train", self)
-        remembers_pins(self, self.views)
+        remembers_views(self, self.views)
         last = self.remembered("view")
         self.view_panel = self.views.panel(last if last in view_types() else _MAPS)
         self.view_panel.view_changed.connect(lambda name: self.remember("view", str(name)))
@@ -79,8 +81,9 @@ def remembers_strip(page: Page, strip: LayerStrip) -> None:
     strip.rail_changed.connect(on_changed)
 
 
-def remembers_pins(page: Page, views: ViewGroup) -> None:
-    """The page remembers which of its views stay at which epoch of the run on show."""
+def remembers_views(page: Page, views: ViewGroup) -> None:
+    """The page remembers which of its views stay at which epoch, and how they are drawn."""
+    views.remember_choices(RememberedChoices(page.remembered("choices"), partial(page.remember, "choices")))
     views.restore_pins(page.remembered("pins"))
     views.pins_changed.connect(lambda: page.remember("pins", views.pins))
 

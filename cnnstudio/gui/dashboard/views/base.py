@@ -131,6 +131,11 @@ class View(QWidget):
         if self.is_eager:
             self._ensure_content()
 
+    @property
+    def is_built(self) -> bool:
+        """Whether its content exists."""
+        return self._is_built
+
     # To be overridden
 
     def build(self) -> QWidget:

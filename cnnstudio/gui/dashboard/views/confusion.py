@@ -66,6 +66,7 @@ class ConfusionView(View):
 
     def _build_controls(self) -> QHBoxLayout:
         self.mode = Choice("Numbers", ("Counts", "Row %", "Per class"))
+        self.mode.setObjectName("confusionNumbers")
         self.mode.changed.connect(self._on_mode_changed)
         self.order_button = MenuChoice(
             "confusionOrder", "Order", {"class": "class", "recall": "lowest recall"}

@@ -43,6 +43,7 @@ class HistogramsView(View):
         self._histograms: tuple[Histogram, ...] = ()
         self._shown: object = None
         self.kind = Choice("Values", tuple(title for title, _, _ in _KINDS))
+        self.kind.setObjectName("histogramValues")
         self.kind.changed.connect(lambda _: self.refresh())
         self._details = ElidedLabel("", "help", "secondary")
         controls = QHBoxLayout()

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnstudio.core.csv_file import csv_bytes
+from cnnstudio.gui.dashboard.remembered_choices import RememberedChoices
 from cnnstudio.gui.dashboard.round_button import RoundButton
 from cnnstudio.gui.dashboard.views.base import View, copy_image
 from cnnstudio.gui.dashboard.views.catalog import view_types
@@ -257,6 +258,7 @@ class ViewGroup(QObject):
         self.panels: list[ViewPanel] = []
         self._views: dict[str, View] = {}
         self._pins: Pins = {}
+        self._choices: RememberedChoices | None = None
         for name, kind in view_types().items():
             if kind.home == page:
                 self.view(name)
@@ -271,6 +273,7 @@ class ViewGroup(QObject):
             self._views[name] = view
             self._restore_pin(name)
             view.pin_changed.connect(self.pins_changed)
+            self._restore_choices(view)
         return self._views[name]
 
     @property
@@ -289,6 +292,20 @@ class ViewGroup(QObject):
     def _restore_pin(self, name: str) -> None:
         if name in self._pins:
             self._views[name].restore_pin(*self._pins.pop(name))
+
+    def remember_choices(self, choices: RememberedChoices) -> None:
+        """Draws the views as the user wanted it before: each as soon as it has a content."""
+        self._choices = choices
+        for view in self._views.values():
+            self._restore_choices(view)
+
+    def _restore_choices(self, view: View) -> None:
+        if self._choices is None:
+            return
+        if view.is_built:
+            self._choices.restore(view)
+        else:
+            view.built.connect(partial(self._choices.restore, view))
 
     def panel(self, shown: str) -> ViewPanel:
         """A new panel of the group."""

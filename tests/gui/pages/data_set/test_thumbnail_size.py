@@ -75,3 +75,20 @@ def test_the_wheel_with_ctrl_turns_to_the_next_size_and_is_remembered(qtbot: QtB
     again = opened()
     assert (again.images.grid.side, again.images.thumbnail_size.value) == (SIDES["large"], "large")
     again.close_tasks()
+
+
+def test_the_order_of_the_images_is_remembered(qtbot: QtBot, tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "window.ini")
+
+    def opened() -> DataPage:
+        session = FakeSession()
+        page = DataPage(Project(), session, settings)
+        session.setParent(page)
+        qtbot.addWidget(page)
+        page.ensure_built()
+        return page
+
+    page = opened()
+    assert page.images.sort.value == "label"
+    page.images.sort.choose("name")
+    assert opened().images.sort.value == "name"
