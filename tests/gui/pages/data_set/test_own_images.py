@@ -29,10 +29,12 @@ def test_a_dropped_folder_is_understood_checked_reviewed_trained_on_and_tried(
     window = computing_window
     drag_and_drop(window, balls)
     page = window.pages.data
-    qtbot.waitUntil(lambda: bool(page.panels) and page.adding.skipped.isVisible(), timeout=_PATIENCE_MS)
+    qtbot.waitUntil(
+        lambda: bool(page.panels) and page.adding.settings.skipped.isVisible(), timeout=_PATIENCE_MS
+    )
     assert page.adding.summary.text() == "3 classes, 45 images: 33 for training, 12 for testing."
     assert page.adding.sizes.text() == "All images are 16 × 16."
-    assert page.adding.skipped.text().startswith("train/blue/broken.png: cannot be read as an image")
+    assert page.adding.settings.skipped.text().startswith("train/blue/broken.png: cannot be read as an image")
     click(qtbot, page, "addAndUse")
     assert_is_ready(window, page, qtbot)
 
