@@ -130,7 +130,7 @@ class ConfusionReading(Reading):
         actual, predicted, count = top[0]
         return (
             f"{start}; the most frequent mistake is {self.classes[actual]} predicted as "
-            f"{self.classes[predicted]}, {format_count(count)} times."
+            f"{self.classes[predicted]}, {pluralize(count, 'time')}."
         )
 
 

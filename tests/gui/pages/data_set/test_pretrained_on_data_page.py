@@ -202,6 +202,20 @@ def test_the_offer_measures_both_starts_and_is_one_undo_step(
     assert len(network.measured) == 1
 
 
+def test_a_class_of_one_image_needs_the_offer_most_but_cannot_be_measured(
+    window: MainWindow, network: FakeNetwork, balls: Path, qtbot: QtBot
+) -> None:
+    for path in (balls / "train/blue").glob("blue[1-9].png"):
+        path.unlink()
+    page = add(qtbot, window, balls)
+    card = page.images.card
+    assert card.isVisible()
+    assert card.text.text().startswith("8 images per class are few.")
+    assert not card.measure.isVisible()
+    click(qtbot, page, "startFromPretrained")
+    assert window.project.network.weights == "efficientnet-lite0"
+
+
 def test_work_gives_way_to_a_training_and_begins_anew_after_it(qtbot: QtBot) -> None:
     session = TrainingSession()
     session.preload = lambda: None  # type: ignore[method-assign]  # nothing needs torch here

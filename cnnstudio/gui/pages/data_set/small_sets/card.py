@@ -87,7 +87,8 @@ class PretrainedCard(QWidget):
         task, obstacle = offer.task, offer.obstacle
         is_computing = task.is_running and not task.is_resting
         self._bar.setVisible(is_computing)
-        self.measure.setVisible(not obstacle and (task.is_running or offer.expected is None))
+        is_open = offer.can_measure and offer.expected is None
+        self.measure.setVisible(not obstacle and (task.is_running or is_open))
         self.measure.setText("Cancel" if task.is_running else "Measure both")
         self.accept.setVisible(not obstacle)
         if task.is_resting:
@@ -98,7 +99,7 @@ class PretrainedCard(QWidget):
         elif offer.expected is not None:
             self.text.setText(offer.expected.sentence)
         else:
-            few = f"{pluralize(offer.per_class, 'image')} per class are few."
+            few = f"{pluralize(offer.per_class, 'image')} per class {_are(offer.per_class)} few."
             why = "A network that has learned from a million photos needs fewer."
             self.text.setText(f"{few} {why} {obstacle}".rstrip())
 
@@ -114,3 +115,7 @@ class PretrainedCard(QWidget):
             self._offer.task.cancel()
         else:
             self._offer.measure()
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -61,6 +61,8 @@ class PretrainedOffer(QObject):
         self.expected: ExpectedAccuracy | None = None
         self.per_class = 0
         """Images per class, on average; 0 where there is nothing to offer."""
+        self.can_measure = False
+        """Whether there are enough images to find out what to expect: two of each class."""
         self.task = YieldingTask(session, self)
         self.task.changed.connect(self.changed)
         self.task.progressed.connect(self.progressed)
@@ -73,7 +75,7 @@ class PretrainedOffer(QObject):
     def is_open(self) -> bool:
         """Whether there are few images and nobody has closed the offer or taken it."""
         viewed = self._viewed
-        if viewed is None or not 2 <= self.per_class < SMALL_CLASS or self.version in self._dismissed():
+        if viewed is None or not 1 <= self.per_class < SMALL_CLASS or self.version in self._dismissed():
             return False
         is_taken = self._project.network.weights == EFFICIENTNET_LITE0.name
         return not (is_taken and self._project.dataset_name == viewed.name)
@@ -91,12 +93,14 @@ class PretrainedOffer(QObject):
 
     def refresh(self) -> None:
         """The labels may have changed."""
-        version, self.per_class = "", 0
+        version, self.per_class, self.can_measure = "", 0, False
         if self._viewed is not None and self._labels is not None:
             version, labels = self._labels()
             counts = np.bincount(labels[labels >= 0], minlength=len(self._viewed.classes))
-            if len(counts) >= 2 and counts.min() >= 2:
+            # With one image of each, there would be nothing to validate on.
+            if len(counts) >= 2 and counts.min() >= 1 and counts.max() >= 2:
                 self.per_class = round(int(counts.sum()) / len(counts))
+                self.can_measure = bool(counts.min() >= 2)
         if version != self.version:
             self.version = version
             # A small file: reading it takes no time.
@@ -106,7 +110,7 @@ class PretrainedOffer(QObject):
     def measure(self) -> None:
         """Measures both on the compute thread, while no training runs."""
         viewed, asked, device = self._viewed, self._labels, self._session.device
-        if viewed is None or asked is None or self.task.is_running or self.obstacle:
+        if viewed is None or asked is None or self.task.is_running or self.obstacle or not self.can_measure:
             return
         version, labels = asked()
 
