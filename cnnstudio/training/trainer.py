@@ -12,6 +12,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from cnnstudio.training.events import EpochEnded, Event, FailureCause, Finished,
 from cnnstudio.training.hardware.adaptive_threads import AdaptiveThreads, ThreadRecord
 from cnnstudio.training.hardware.device import translate_device_errors
 from cnnstudio.training.hardware.device_memory import is_out_of_memory, retain_freed_memory
+from cnnstudio.training.hardware.spare_threads import SpareThreads
 from cnnstudio.training.hardware.torch_state import one_thread, seed_step, torch_settings
 from cnnstudio.training.metrics import NO_SUMS, NotFiniteError
 from cnnstudio.training.model import Model
@@ -188,6 +190,7 @@ class _Training:
         self.hooks = StepHooks(run, self.sync, probes, on_save_failure, background)
         self.threads: AdaptiveThreads | None = None
         """None for a fixed number."""
+        self.spare_threads = SpareThreads()
         self.cause: FailureCause | None = None
         self.is_unsaved = False
         """Whether the run ended because its best weights could not be saved."""
@@ -252,7 +255,7 @@ class _Training:
             self.hooks.before_first_step()
             if not run.step or run.warm_start:
                 run.initialize_weights(self._first_images)
-                self.after_epoch(run.epochs_done, run.model)
+                self._look_at_model(run.epochs_done)
                 run.save_if_needed()
             run.use_features(self.progress, self.control.stop.is_set)
             run.try_compilation()
@@ -350,7 +353,12 @@ class _Training:
         run.record_epoch(validation)
         self.hooks.wait_until_saved()
         with run.training_step.use_ema_weights():
-            self.after_epoch(epoch, run.model)
+            self._look_at_model(epoch)
+
+    def _look_at_model(self, epoch: int) -> None:
+        """Has `after_epoch` look, with one thread if the number may change and other programs are busy."""
+        with nullcontext() if self.threads is None else self.spare_threads.applied():
+            self.after_epoch(epoch, self.run.model)
 
     def _validate(self) -> Scores:
         """The scores on the validation images. Raises Stopped, and NotFiniteError for broken weights."""

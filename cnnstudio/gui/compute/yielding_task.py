@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
 
-from cnnstudio.gui.compute.compute_task import ComputeFunction, ComputeTask
+from cnnstudio.core.progress import Cancelled
+from cnnstudio.gui.compute.compute_task import (
+    CancelFunction,
+    ComputeFunction,
+    ComputeTask,
+    ProgressFunction,
+)
 from cnnstudio.gui.compute.session import State, TrainingSession
+
+_GAVE_WAY = object()
+"""In place of a result."""
 
 
 class YieldingTask(QObject):
@@ -24,9 +33,16 @@ class YieldingTask(QObject):
     failed = Signal(object)
     """The error message, one sentence."""
 
-    def __init__(self, session: TrainingSession, parent: QObject | None = None) -> None:
+    def __init__(
+        self, session: TrainingSession, parent: QObject | None = None, *, is_last: bool = False
+    ) -> None:
+        """One that `is_last` gives way to all other work as well, such as the answer to a tried image.
+
+        At most one such function should run at a time: two would give way to each other for ever.
+        """
         super().__init__(parent)
         self._session = session
+        self._is_last = is_last
         self._function: ComputeFunction | None = None
         """What is to be done; None if there is nothing."""
         self._task: ComputeTask | None = None
@@ -61,8 +77,25 @@ class YieldingTask(QObject):
         if self._function is None or self._session.state is not State.IDLE:
             return
         self._task = self._session.run_task(
-            self._function, self._on_done, self._on_failed, self.progressed.emit
+            self._giving_way(self._function) if self._is_last else self._function,
+            self._on_done,
+            self._on_failed,
+            self.progressed.emit,
         )
+
+    def _giving_way(self, function: ComputeFunction) -> ComputeFunction:
+        """The function, which ends when other work waits for the thread; the result then is _GAVE_WAY."""
+        session = self._session
+
+        def run(progress: ProgressFunction, cancelled: CancelFunction) -> object:
+            try:
+                return function(progress, lambda: cancelled() or session.has_waiting_tasks)
+            except Cancelled:
+                if cancelled():
+                    raise
+                return _GAVE_WAY
+
+        return run
 
     def _on_state_changed(self, state: object) -> None:
         if not self.is_running:
@@ -76,6 +109,11 @@ class YieldingTask(QObject):
         self.changed.emit()
 
     def _on_done(self, result: object) -> None:
+        if result is _GAVE_WAY:
+            # Behind what waits.
+            self._task = None
+            self._begin()
+            return
         self._function = self._task = None
         self.done.emit(result)
         self.changed.emit()

@@ -30,6 +30,7 @@ from cnnstudio.insight.curation.linear_probe import FOLDS, cross_validate, stand
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event
 from cnnstudio.training.frozen.pretrained_features import pretrained_features
+from cnnstudio.training.hardware.adaptive_threads import ThreadRecord
 from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.recipe import LESSON
 from cnnstudio.training.trainer import train_prepared
@@ -155,6 +156,7 @@ def _train_fold(
     steps = -(-len(dataset.train) // _BATCH)
     # A constant rate and no average: it is as good as it gets whenever the time is up.
     recipe = LESSON.replace(epochs=min(max(_STEPS // steps, 5), _MAX_EPOCHS), batch_size=_BATCH, seed=seed)
-    train_prepared(prepare(network, dataset, recipe, device), emit=emit, control=control)
+    prepared = prepare(network, dataset, recipe, device)
+    train_prepared(prepared, emit=emit, control=control, adapt_threads=ThreadRecord())
     raise_if_cancelled(cancelled)
     return ended[-1].validation.accuracy if ended else 1 / len(dataset.classes)

@@ -22,6 +22,8 @@ from cnnstudio.data.dataset import Split, Subset
 from cnnstudio.training.frozen.batches import FeatureBatches
 from cnnstudio.training.frozen.frozen_part import FrozenPart, RestOfModel, frozen_length
 from cnnstudio.training.frozen.store import MAX_FILE_BYTES, Features, load_or_compute
+from cnnstudio.training.hardware.spare_threads import SpareThreads
+from cnnstudio.training.hardware.torch_state import MAX_UNSHARED
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import PreparedTraining
 from cnnstudio.training.recipe.recipe import Recipe
@@ -30,8 +32,6 @@ __all__ = ["Cancelled", "FrozenFeatures", "can_use_features"]
 
 _BATCH = 32
 """Images at a time: more are not faster, and take more memory."""
-_SMALL_STEP = 20_000_000
-"""Multiplications of a step's forward pass: so few take less than a millisecond."""
 
 
 def can_use_features(recipe: Recipe) -> bool:
@@ -57,6 +57,7 @@ class FrozenFeatures:
         self.rest = RestOfModel(model, length)
         self._prepared = prepared
         self._progress, self._cancelled = throttled(progress), cancelled
+        self._threads = SpareThreads()
         # Figures are those of float32, as they are recomputed later; what is trained on may be less exact.
         self._exact = FrozenPart(model, length)
         is_half = prepared.recipe.precision == "bfloat16"
@@ -82,7 +83,7 @@ class FrozenFeatures:
         the rest has weights.
         """
         weights = sum(each.numel() for module in self.rest.layers() for each in module.parameters())
-        return len(self._shape) == 1 and weights * batch_size <= _SMALL_STEP
+        return len(self._shape) == 1 and weights * batch_size <= MAX_UNSHARED
 
     def train_batches(self) -> FeatureBatches:
         """The training images in the recipe's batches, in the order of `PreparedTraining.batches`."""
@@ -151,7 +152,9 @@ class FrozenFeatures:
             # Parts are batches, so that the first row is that of one.
             for pixels, _ in batches.epoch(number, first // _BATCH):
                 raise_if_cancelled(self._cancelled)
-                yield part(pixels).flatten(1).cpu().numpy()
+                with self._threads.applied():
+                    values = part(pixels)
+                yield values.flatten(1).cpu().numpy()
                 done += len(pixels)
                 text = f"Computing the locked layers{copy}: {done:,} of {len(images):,} {name} images"
                 self._progress(Progress(done, len(images), text))

@@ -12,6 +12,9 @@ from torch import Tensor
 
 from cnnstudio.training.hardware.device import DeviceError, translate_device_errors
 
+MAX_UNSHARED = 20_000_000
+"""Multiplications of an operation that is not worth sharing between threads: it takes about a millisecond."""
+
 
 @contextmanager
 def torch_settings(device: torch.device, threads: int | None, seed: int) -> Iterator[None]:

@@ -247,3 +247,32 @@ def test_work_gives_way_to_a_training_and_begins_anew_after_it(qtbot: QtBot) -> 
     assert (len(begun), results) == (2, ["done"])
     assert not task.is_running
     assert session.shutdown()
+
+
+def test_a_search_gives_way_to_whatever_else_waits_for_the_thread(qtbot: QtBot) -> None:
+    session = TrainingSession()
+    session.preload = lambda: None  # type: ignore[method-assign]  # nothing needs torch here
+    task, order = YieldingTask(session, is_last=True), list[str]()
+    is_free = threading.Event()
+
+    def work(progress: object, cancelled: CancelFunction) -> str:
+        order.append("search")
+        assert callable(progress)
+        progress(Progress(1, 2, "Half"))
+        while not is_free.is_set():
+            if cancelled():
+                raise Cancelled
+            is_free.wait(0.01)
+        return "done"
+
+    with qtbot.waitSignal(task.progressed):
+        task.start(work)
+    answers = list[object]()
+    session.run_task(lambda progress, cancelled: order.append("answer"), answers.append)
+    qtbot.waitUntil(lambda: order == ["search", "answer", "search"])
+    assert task.is_running
+    with qtbot.waitSignal(task.done):
+        is_free.set()
+    assert len(answers) == 1
+    assert not task.is_running
+    assert session.shutdown()

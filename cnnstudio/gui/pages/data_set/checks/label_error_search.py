@@ -44,7 +44,7 @@ class LabelErrorSearch(QObject):
         self.found: LabelErrors | None = None
         """What was found in the data set that is looked at; None if nobody looked yet."""
         self._reading: IoTask | None = None
-        self.task = YieldingTask(session, self)
+        self.task = YieldingTask(session, self, is_last=True)
         self.task.changed.connect(self.changed)
         self.task.progressed.connect(self.progressed)
         self.task.failed.connect(self.failed)
