@@ -18,7 +18,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 HELPERS = {"everything", "rivals", "keras_rival"}
 """Not benchmarks of their own."""
-LONG = {"accuracy", "time_to_accuracy", "shapes_difficulty", "data_checks"}
+LONG = {"accuracy", "time_to_accuracy", "shapes_difficulty", "data_checks", "pretrained_figures"}
 """Benchmarks that train to the end, or need files."""
 
 
