@@ -249,8 +249,9 @@ def measure(side: str, *values: float) -> dict[str, Any]:
         environment = {**os.environ, "CNNSTUDIO_HOME": home}
         command = [sys.executable, __file__, "--side", side, "--values", *map(str, values)]
         finished = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if finished.returncode:
-        raise SystemExit(f"{side}: {finished.stderr[-2000:]}")
+    if finished.returncode or "Traceback" in finished.stderr:
+        # An error in a method that Qt calls does not end the process.
+        raise SystemExit(f"{side} ended with status {finished.returncode}:\n{finished.stderr}")
     return dict(json.loads(finished.stdout.splitlines()[-1]))
 
 

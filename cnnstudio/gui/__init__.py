@@ -7,6 +7,8 @@ if sys.platform == "win32":
     # https://github.com/pytorch/pytorch/issues/166628), so it is imported first, which delays the window.
     import torch  # noqa: F401  # for its side effect
 
-from cnnstudio.gui.shell.pyside_workarounds import apply_workarounds
+from cnnstudio.gui.shell.errors.overrides import guard_overrides
+from cnnstudio.gui.shell.pyside_workarounds import pin_singleton_refcounts
 
-apply_workarounds()
+pin_singleton_refcounts()
+guard_overrides()

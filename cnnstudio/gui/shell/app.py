@@ -25,7 +25,7 @@ from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.shell.closing import end_work_unattended, is_unfinished
-from cnnstudio.gui.shell.excepthook import install_excepthook
+from cnnstudio.gui.shell.errors.excepthook import install_excepthook
 from cnnstudio.gui.shell.last_session import LastSession
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.shell.shutdown_signals import ShutdownSignalWatcher

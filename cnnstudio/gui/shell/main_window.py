@@ -395,9 +395,11 @@ class MainWindow(QMainWindow):
     # Closing
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        # If asking fails, nobody has agreed to it; what fails after that does not keep the window open.
+        event.ignore()
         if not self._confirm_stop_training() or not self.documents.confirm_discard():
-            event.ignore()
             return
+        event.accept()
         self.pages.save()
         self.last_session.save(self.run_folder, self.tool_bar.start.to_text())
         self.saved_geometry.save()
@@ -414,7 +416,6 @@ class MainWindow(QMainWindow):
         self.documents.autosave.close()
         if not is_unfinished(self.session):
             self._garbage_collector.stop()
-        event.accept()
         self.has_closed = True
 
     def _confirm_stop_training(self) -> bool:

@@ -28,7 +28,7 @@ from cnnstudio.design.file import read_design, write_design
 from cnnstudio.design.templates import templates
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.shell.app import create_window
-from cnnstudio.gui.shell.excepthook import install_excepthook
+from cnnstudio.gui.shell.errors.excepthook import install_excepthook
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.widgets.message_box import MessageBox
 from tests.gui.user_input import UserInput, drag_and_drop
@@ -339,6 +339,31 @@ def test_an_unexpected_error_is_shown_as_a_message(
     assert "ZeroDivisionError" in window.message_bar.text
     assert "Traceback" not in window.message_bar.text
     assert "an example" in caplog.text
+
+
+def test_a_window_in_which_asking_fails_stays_open_and_says_so(
+    open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> bool:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    window = open_window()
+    window.show()
+    install_excepthook(lambda message: window.message_bar.show_text(message, is_error=True))
+    with monkeypatch.context() as patch:
+        patch.setattr(window.documents, "confirm_discard", fail)
+        window.close()
+    assert window.isVisible()
+    assert "ZeroDivisionError" in window.message_bar.text
+
+    # What is done after the user has agreed does not keep it open.
+    with monkeypatch.context() as patch:
+        patch.setattr(window.pages, "save", fail)
+        window.close()
+    assert not window.isVisible()
+    # As `main` does for a window that could not do it.
+    window.session.shutdown()
 
 
 def test_opening_a_design_leaves_the_autosave_for_the_next_start(

@@ -1,0 +1,1 @@
+"""What happens to errors that nobody expected."""
