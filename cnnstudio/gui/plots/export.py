@@ -101,9 +101,8 @@ def pixmap_of(widget: QWidget, plots: Sequence[CurvePlot]) -> QPixmap:
     pixmap = QPixmap(widget.size() * ratio)
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(theme().color("panel"))
-    painter = QPainter(pixmap)
-    _render(widget, plots, painter, ratio / widget.devicePixelRatioF())
-    painter.end()
+    with QPainter(pixmap) as painter:
+        _render(widget, plots, painter, ratio / widget.devicePixelRatioF())
     return pixmap
 
 
@@ -117,10 +116,9 @@ def svg_bytes(widget: QWidget, plots: Sequence[CurvePlot], title: str) -> bytes:
     generator.setSize(widget.size())
     generator.setViewBox(QRect(QPoint(), widget.size()))
     generator.setTitle(title)
-    painter = QPainter(generator)
-    painter.fillRect(widget.rect(), theme().color("panel"))
-    _render(widget, plots, painter)
-    painter.end()
+    with QPainter(generator) as painter:
+        painter.fillRect(widget.rect(), theme().color("panel"))
+        _render(widget, plots, painter)
     return bytes(data.data())
 
 

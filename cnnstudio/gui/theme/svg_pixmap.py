@@ -16,7 +16,6 @@ def svg_pixmap(text: str, size: QSize, ratio: float = 1.0) -> QPixmap:
     scaled = renderer.defaultSize().scaled(size, Qt.AspectRatioMode.KeepAspectRatio)
     area = QRectF((size.width() - scaled.width()) / 2, (size.height() - scaled.height()) / 2, 0, 0)
     area.setSize(QSizeF(scaled))
-    painter = QPainter(pixmap)
-    renderer.render(painter, area)
-    painter.end()
+    with QPainter(pixmap) as painter:
+        renderer.render(painter, area)
     return pixmap

@@ -240,11 +240,10 @@ class _CanvasContent(QWidget):
             pixmap = QPixmap(QSize(round(_TILE_WIDTH * ratio), round(self.height() * ratio)))
             pixmap.setDevicePixelRatio(ratio)
             pixmap.fill(Qt.GlobalColor.transparent)
-            painter = QPainter(pixmap)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.translate(-number * _TILE_WIDTH, 0)
-            QSvgRenderer(QByteArray(text.encode())).render(painter, QRectF(self.rect()))
-            painter.end()
+            with QPainter(pixmap) as painter:
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                painter.translate(-number * _TILE_WIDTH, 0)
+                QSvgRenderer(QByteArray(text.encode())).render(painter, QRectF(self.rect()))
             self._tiles[number] = pixmap
         return self._tiles[number]
 

@@ -212,9 +212,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         image.setDevicePixelRatio(ratio)
         image.fill(theme().color("panel"))
         self.scene().prepareForPaint()
-        painter = QPainter(image)
-        self.render(painter, QRectF(self.viewport().rect()), self.viewport().rect())
-        painter.end()
+        with QPainter(image) as painter:
+            self.render(painter, QRectF(self.viewport().rect()), self.viewport().rect())
         return image
 
     def mark_stale(self, *_: object) -> None:

@@ -67,9 +67,9 @@ class Override:
     """A method that replaces one of Qt's: the method itself for Python, and one that never fails for Qt."""
 
     def __init__(self, method: FunctionType) -> None:
-        # Of the code, PySide6 reads how many of a signal's arguments the method takes.
         functools.update_wrapper(self, method)
-        self.__code__ = method.__code__
+        # From these, PySide6 knows how many of a signal's arguments the method takes.
+        self.__code__, self.__defaults__ = method.__code__, method.__defaults__
         self._method = method
         self._for_qt = _without_exceptions(method)
 

@@ -164,23 +164,6 @@ def test_a_method_that_qt_calls_within_itself_without_an_end_is_stopped_and_repo
     assert Growing.grown > grown
 
 
-def test_code_that_calls_qt_at_the_end_of_the_stack_gets_its_recursion_error(
-    qapp: QApplication, told: list[BaseException]
-) -> None:
-    widget = _Counting()
-    widget.show()
-
-    def call(number: int) -> None:
-        widget.resize(number % 7 + 20, 20)
-        call(number + 1)
-
-    with pytest.raises(RecursionError):
-        call(0)
-    before = widget.resized
-    widget.resize(200, 200)
-    assert widget.resized == before + 1
-
-
 class _Closed(QWidget):
     closings: ClassVar[list[object]] = []
 
@@ -307,6 +290,39 @@ def test_the_process_survives_an_exception_in_any_kind_of_method() -> None:
 
     assert finished.returncode == 0, finished.stderr[-2000:]
     assert finished.stdout == "all were called {'Unexpected error (RuntimeError)'}\n", finished.stderr[-2000:]
+
+
+_AT_THE_END_OF_THE_STACK = """
+import cnnstudio.gui
+from PySide6.QtWidgets import QApplication, QWidget
+
+class Counting(QWidget):
+    resized = 0
+
+    def resizeEvent(self, event):
+        self.resized += 1
+
+app = QApplication([])
+widget = Counting()
+widget.show()
+
+def call(number):
+    widget.resize(number % 7 + 20, 20)
+    call(number + 1)
+
+try:
+    call(0)
+except RecursionError:
+    before = widget.resized
+    widget.resize(200, 200)
+    print(widget.resized - before)
+"""
+
+
+def test_code_that_calls_qt_at_the_end_of_the_stack_gets_its_recursion_error() -> None:
+    command = [sys.executable, "-X", "faulthandler", "-c", _AT_THE_END_OF_THE_STACK]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert (finished.returncode, finished.stdout) == (0, "1\n"), finished.stderr[-2000:]
 
 
 def test_every_class_of_the_program_and_of_pyqtgraph_is_guarded() -> None:
