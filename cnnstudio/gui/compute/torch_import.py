@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import sys
 import threading
 from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
 from cnnstudio.gui.compute.task_runner import TaskRunner
+
+_LIBRARIES = (("libtorch_global_deps.so", "RTLD_GLOBAL"), ("libtorch.so", "RTLD_LOCAL"))
+"""In the order in which torch loads them, with the visibility of their symbols."""
 
 
 class TorchImport(QObject):
@@ -49,6 +56,7 @@ class TorchImport(QObject):
     # Called in the compute thread
 
     def _import_torch(self) -> None:
+        load_torch_libraries()
         import torch
 
         # Emitted from this thread to a slot of the main thread, so Qt queues it. Not through the event queue,
@@ -66,3 +74,27 @@ class TorchImport(QObject):
         from cnnstudio.training.hardware.device import device_labels
 
         self._on_imported(device_labels())
+
+
+def load_torch_libraries() -> None:
+    """Does ahead what takes longest of `import torch`; where that is not possible, nothing.
+
+    While Python imports a module that is a shared library, no other Python code runs, that of the window
+    included: with torch's libraries for some tenths of a second. A function that ctypes calls, as `dlopen`
+    here, lets other threads run. The import then finds the libraries loaded.
+    """
+    if sys.platform != "linux":
+        return
+    found = find_spec("torch")
+    if found is None or found.origin is None:
+        return
+    folder = Path(found.origin).parent / "lib"
+    try:
+        load = ctypes.CDLL(None).dlopen
+    except (OSError, AttributeError):
+        # A C library that has it elsewhere.
+        return
+    load.argtypes, load.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
+    for name, visibility in _LIBRARIES:
+        # If it fails, the import says why.
+        load(os.fsencode(folder / name), os.RTLD_NOW | getattr(os, visibility))
