@@ -213,9 +213,14 @@ class Run:
     @property
     def validation_source(self) -> ValidationSource:
         """Where the validation images come from."""
-        if self._get("data", dict).get("validation_source") == "own":
+        if self.has_own_validation:
             return "own"
         return "share" if self.recipe.validation_share else "test"
+
+    @property
+    def has_own_validation(self) -> bool:
+        """Whether the data set brought its validation images."""
+        return bool(self._get("data", dict).get("validation_source") == "own")
 
     @property
     def test_images(self) -> int:

@@ -59,9 +59,9 @@ def test_a_layer_without_weights_has_no_parameters(tmp_path: Path, capsys: Outpu
 
 @pytest.mark.parametrize("share", ["0", "0.2"])
 def test_a_test_accuracy_that_chose_its_epoch_says_so(
-    share: str, design: Path, images: Path, tmp_path: Path, capsys: Output
+    share: str, design: Path, images: Path, home: Path, capsys: Output
 ) -> None:
-    run = str(tmp_path / "run")
+    run = str(home / "runs" / "run")
     options = ["--recipe", "lesson", "--epochs", "1", "--batch-size", "8", "--validation-share", share]
     assert main(["train", str(design), "--data", str(images), *options, "--run", run]) == 0
     trained = capsys.readouterr().out
@@ -73,6 +73,11 @@ def test_a_test_accuracy_that_chose_its_epoch_says_so(
         assert ("the best epoch is chosen on them" in text) == (share == "0")
     for text in (trained, shown):
         assert ("(weights of epoch 1, the best on the test set)" in text) == (share == "0")
+    assert main(["runs", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert (
+        ("% (best)" in listed) == ("the best epoch was chosen on the test images" in listed) == (share == "0")
+    )
 
 
 def test_training_says_that_softmax_is_applied_twice(images: Path, tmp_path: Path, capsys: Output) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,10 @@ from cnnstudio.core.formatting import format_percent
 if TYPE_CHECKING:
     from cnnstudio.runs.run import Run
     from cnnstudio.training.events import Diagnosed
+
+
+_CHOSEN = "(best)"
+_CHOSEN_NOTE = "the best epoch was chosen on the test images, so new images are likely to give less."
 
 
 class Runs(Command):
@@ -117,8 +122,10 @@ def _list(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"folder": str(runs_folder()), "runs": [_facts(run) for run in runs]})
         return
-    rows = [[run.id, run.name, run.status, _test_accuracy(run), _when(run)] for run in runs]
+    rows = [[run.id, run.name, run.status, _listed_accuracy(run), _when(run)] for run in runs]
     echo(table(["Run", "Network", "Status", "Test accuracy", "Started"], rows, right=(3,)))
+    if any(_CHOSEN in row[3] for row in rows):
+        echo(f"\n{_CHOSEN}: {_CHOSEN_NOTE}")
     echo(f"\nFolder: {runs_folder()}")
 
 
@@ -143,6 +150,17 @@ def _when(run: Run) -> str:
 
 def _test_accuracy(run: Run) -> str:
     return format_percent(run.test.accuracy) if run.test else ""
+
+
+def _listed_accuracy(run: Run) -> str:
+    """With a mark if it is that of the best epoch on the test images."""
+    from cnnstudio.runs.run import RunError
+
+    text, source = _test_accuracy(run), ""
+    # Of a recipe that is damaged, the row still has the rest.
+    with contextlib.suppress(RunError):
+        source = run.validation_source
+    return f"{text} {_CHOSEN}" if text and source == "test" else text
 
 
 def _show(options: argparse.Namespace) -> None:

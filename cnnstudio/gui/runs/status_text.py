@@ -112,7 +112,8 @@ class RunStatusText:
             # The batch, which follows the epoch, is left to the tooltip.
             parts = [finished.reason.partition(" after batch ")[0].rstrip(".")]
         if finished.test is not None:
-            parts.append(f"test {format_percent(finished.test.accuracy)}")
+            chosen = " (best)" if self._is_chosen_on_test else ""
+            parts.append(f"test {format_percent(finished.test.accuracy)}{chosen}")
         if finished.best_epoch is not None:
             parts.append(f"best epoch: {format_count(finished.best_epoch)}")
         return " · ".join(parts)
@@ -136,6 +137,11 @@ class RunStatusText:
             return started.epochs
         return self._progress.steps // max(started.steps_per_epoch, 1)
 
+    @property
+    def _is_chosen_on_test(self) -> bool:
+        """Whether the test images were the validation images as well: the accuracy is then no fair test."""
+        return self._started is not None and self._started.validation == "test"
+
     def _end_text(self, finished: Finished) -> str:
         if finished.outcome == "failed":
             return finished.reason
@@ -144,7 +150,8 @@ class RunStatusText:
         all_epochs = (completed(epochs), f"All {epochs:,} epochs are done.")  # the second in version 0.1
         parts = [finished.reason.rstrip(".")]
         if finished.test is not None:
-            parts.append(f"test accuracy {format_percent(finished.test.accuracy)}")
+            chosen = ", the best on the test images" if self._is_chosen_on_test else ""
+            parts.append(f"test accuracy {format_percent(finished.test.accuracy)}{chosen}")
         if finished.outcome == "completed" and finished.reason in all_epochs:
             # The end is cut off where there is little room, and the accuracy is what everybody waits for.
             done = f"{pluralize(epochs, 'epoch')} in {format_duration(finished.seconds)}"

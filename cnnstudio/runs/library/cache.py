@@ -21,20 +21,20 @@ from cnnstudio.runs.library.summary import RunSummary, Values
 from cnnstudio.runs.run import DESIGN_FILE, EVENTS_FILE, RECIPE_FILE, RUN_FILE, Status
 
 FORMAT = "cnnstudio.run-summaries"
-VERSION = 2
+VERSION = 3
 MAX_BYTES = 256 * 2**20
 
 Stamp = list[int]
 """The time and the size of each file of a run; -1 for a missing one."""
 _FILES = (RUN_FILE, EVENTS_FILE, RECIPE_FILE, DESIGN_FILE, LABEL_FILE)
 
-_TEXT, _FLOAT, _WHOLE, _LIST = (str,), (int, float), (int,), (list,)
+_TEXT, _FLOAT, _WHOLE, _LIST, _FLAG = (str,), (int, float), (int,), (list,), (bool,)
 _MAYBE_FLOAT, _MAYBE_WHOLE = (int, float, type(None)), (int, type(None))
 _KINDS: tuple[tuple[type, ...], ...] = (
     *(_TEXT, _TEXT, _FLOAT, _TEXT, _TEXT, _WHOLE, _WHOLE),
     *(_WHOLE, _TEXT, _WHOLE, _MAYBE_WHOLE, _MAYBE_WHOLE, _MAYBE_FLOAT),
     *(_MAYBE_WHOLE, _MAYBE_FLOAT, _MAYBE_FLOAT, _MAYBE_FLOAT, _FLOAT, _TEXT),
-    *(_TEXT, _LIST, _TEXT, _TEXT, _TEXT, _TEXT),
+    *(_TEXT, _LIST, _TEXT, _TEXT, _TEXT, _TEXT, _FLAG),
 )
 """The types of the values of one row, in the order of `_to_row`."""
 
@@ -130,6 +130,7 @@ def _to_row(summary: RunSummary, recipes: _Table[Values], designs: _Table[Values
         *(summary.last_epoch, summary.last_accuracy, summary.last_loss, summary.test_accuracy),
         *(summary.seconds, summary.parent, label.title, list(label.tags), label.note),
         *(summary.training, summary.validation, summary.data_version),
+        summary.is_chosen_on_test,
     ]
 
 

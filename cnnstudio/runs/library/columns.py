@@ -45,8 +45,13 @@ def _with_epoch(value: float | None, epoch: int | None) -> str:
 
 
 def test_text(summary: RunSummary) -> str:
-    """`93.4%`, and `93.4% · 3×` where the test images were evaluated three times."""
+    """`93.4%`, and `93.4% · 3×` where the test images were evaluated three times.
+
+    `93.4% (best)` is that of the best of all epochs on the test images.
+    """
     text = _percent(summary.test_accuracy)
+    if summary.is_chosen_on_test and summary.test_accuracy is not None:
+        text += " (best)"
     return f"{text} · {format_count(summary.evaluations)}×" if summary.evaluations > 1 else text
 
 
@@ -56,6 +61,7 @@ def describe_test(summary: RunSummary) -> str:
         return ""
     parts = (
         f"test accuracy {format_percent(summary.test_accuracy)}",
+        "of the best epoch on the test images" if summary.is_chosen_on_test else "",
         describe_evaluations(summary.evaluations),
     )
     return ", ".join(filter(None, parts))

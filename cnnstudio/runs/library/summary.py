@@ -69,6 +69,8 @@ class RunSummary:
     validation: str = ""
     data_version: str = ""
     """The id of the version of its images; empty if it does not say."""
+    is_chosen_on_test: bool = False
+    """Whether the test images were the validation images too, so that the best epoch is the best on them."""
     evaluations: int = 0
     """How often the test images of that version have been evaluated by now; 0 if that is not known."""
 
@@ -144,6 +146,7 @@ class SummaryReader:
             training=pack_points(log.training),
             validation=pack_points(log.validation),
             data_version=version,
+            is_chosen_on_test=not recipe.validation_share and not run.has_own_validation,
             evaluations=evaluation_count(version) if test is not None else 0,
         )
 

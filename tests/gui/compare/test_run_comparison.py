@@ -101,7 +101,7 @@ def test_a_test_accuracy_has_the_number_of_looks_in_few_characters(tmp_path: Pat
     run = ComparedRun.read(written(tmp_path / "one", tiny(), Recipe("mine"), 0.6), SummaryReader())
     looked = replace(run, summary=replace(run.summary, evaluations=3))
     untested = replace(run, summary=replace(run.summary, test_accuracy=None))
-    assert RunPair(looked, untested, "").results[0] == ("Test accuracy", "60.0% · 3×", "–")
+    assert RunPair(looked, untested, "").results[0] == ("Test accuracy", "60.0% (best) · 3×", "–")
 
 
 def test_a_run_is_compared_with_itself(compare: Compare, tmp_path: Path) -> None:

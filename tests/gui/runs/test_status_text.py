@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cnnstudio.gui.runs.status_text import RunStatusText
@@ -56,6 +58,13 @@ def test_fewer_threads_beside_other_programs_are_explained() -> None:
     assert "training with 1 thread" in running.text
     running.feed([ThreadsChanged(48, 4.8, 2, 2, trial=True), ThreadsChanged(49, 4.9, 2, 2)])
     assert running.text == usual
+
+
+def test_an_accuracy_that_chose_its_epoch_says_so() -> None:
+    events = [replace(started(), validation="test"), *run_events(epochs=8)[1:], finished()]
+    done = status_of(*events)
+    assert done.text.startswith("Done: test accuracy 71.2%, the best on the test images · 8 epochs")
+    assert done.short_text == "Done · test 71.2% (best) · best epoch: 4"
 
 
 def test_an_ended_run_shows_its_outcome_and_results() -> None:

@@ -60,6 +60,19 @@ def test_runs_are_read_once_and_come_newest_first(reads: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("three")
+def test_an_accuracy_that_chose_its_epoch_says_so_also_when_the_run_is_not_read_again() -> None:
+    path = runs_folder() / "mine-1" / "recipe.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"validation_share": 0.0}))
+    path = runs_folder() / "mine-2" / "recipe.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"validation_share": 0.1}))
+    for _ in range(2):
+        share, test, _ = list_summaries().runs
+        assert (FIXED["test"].text(share), describe_test(share)) == ("70.0%", "test accuracy 70.0%")
+        assert FIXED["test"].text(test) == "60.0% (best)"
+        assert describe_test(test) == "test accuracy 60.0%, of the best epoch on the test images"
+
+
+@pytest.mark.usefixtures("three")
 def test_a_look_at_the_same_test_images_is_counted_for_all_runs_on_them(reads: list[str]) -> None:
     version = "0123456789abcdef"
     for number in (0, 2):
@@ -73,12 +86,13 @@ def test_a_look_at_the_same_test_images_is_counted_for_all_runs_on_them(reads: l
     reads.clear()
     newest, other, oldest = list_summaries().runs
     assert reads == []
+    chosen = ", of the best epoch on the test images"
     assert [describe_test(run) for run in (newest, other, oldest)] == [
-        "test accuracy 70.0%, evaluated 3 times",
-        "test accuracy 60.0%",
-        "test accuracy 50.0%, evaluated 3 times",
+        f"test accuracy 70.0%{chosen}, evaluated 3 times",
+        f"test accuracy 60.0%{chosen}",
+        f"test accuracy 50.0%{chosen}, evaluated 3 times",
     ]
-    assert [FIXED["test"].text(run) for run in (newest, other)] == ["70.0% · 3×", "60.0%"]
+    assert [FIXED["test"].text(run) for run in (newest, other)] == ["70.0% (best) · 3×", "60.0% (best)"]
 
 
 @pytest.mark.usefixtures("three")
