@@ -14,6 +14,7 @@ from cnnstudio.training.events import (
     Paused,
     Progress,
     Resumed,
+    Scores,
     Started,
     ThreadsChanged,
 )
@@ -112,8 +113,7 @@ class RunStatusText:
             # The batch, which follows the epoch, is left to the tooltip.
             parts = [finished.reason.partition(" after batch ")[0].rstrip(".")]
         if finished.test is not None:
-            chosen = " (best)" if self._is_chosen_on_test else ""
-            parts.append(f"test {format_percent(finished.test.accuracy)}{chosen}")
+            parts.append(f"test {self._accuracy(finished.test)}")
         if finished.best_epoch is not None:
             parts.append(f"best epoch: {format_count(finished.best_epoch)}")
         return " · ".join(parts)
@@ -137,9 +137,12 @@ class RunStatusText:
             return started.epochs
         return self._progress.steps // max(started.steps_per_epoch, 1)
 
+    def _accuracy(self, test: Scores) -> str:
+        """`76.7%`, or `76.7% (best)` if the test images chose the epoch: it is then no fair test."""
+        return format_percent(test.accuracy) + (" (best)" if self._is_chosen_on_test else "")
+
     @property
     def _is_chosen_on_test(self) -> bool:
-        """Whether the test images were the validation images as well: the accuracy is then no fair test."""
         return self._started is not None and self._started.validation == "test"
 
     def _end_text(self, finished: Finished) -> str:
@@ -150,15 +153,15 @@ class RunStatusText:
         all_epochs = (completed(epochs), f"All {epochs:,} epochs are done.")  # the second in version 0.1
         parts = [finished.reason.rstrip(".")]
         if finished.test is not None:
-            chosen = ", the best on the test images" if self._is_chosen_on_test else ""
-            parts.append(f"test accuracy {format_percent(finished.test.accuracy)}{chosen}")
+            parts.append(f"test accuracy {self._accuracy(finished.test)}")
         if finished.outcome == "completed" and finished.reason in all_epochs:
             # The end is cut off where there is little room, and the accuracy is what everybody waits for.
             done = f"{pluralize(epochs, 'epoch')} in {format_duration(finished.seconds)}"
             parts = [*parts[1:], done]
             parts[0] = f"Done: {parts[0]}"
         if finished.best_epoch is not None:
-            parts.append(f"best epoch: {format_count(finished.best_epoch)}")
+            chosen = ", chosen on the test images" if self._is_chosen_on_test else ""
+            parts.append(f"best epoch: {format_count(finished.best_epoch)}{chosen}")
         return " · ".join(parts)
 
 

@@ -82,7 +82,16 @@ def test_results_recipes_and_designs_are_compared(compare: Compare, tmp_path: Pa
     write_label(second, RunLabel("Improved", ("good",)))
     dialog = compare(first, second)
     found = texts(dialog)
-    for text in ("60.0%", "70.0%", "50.0% (2)", "60.0% (2)", "Learning rate", "0.1", "0.2", "Improved"):
+    for text in (
+        "60.0% (best)",
+        "70.0% (best)",
+        "50.0% (2)",
+        "60.0% (2)",
+        "Learning rate",
+        "0.1",
+        "0.2",
+        "Improved",
+    ):
         assert text in found, text
     assert "Weight decay" not in found
     assert text_of(dialog, "comparedDesigns").startswith("From the first to the second:")
