@@ -449,5 +449,6 @@ class _Training:
             batches = run.test_batches().epoch(0)
         except Cancelled:
             return None
-        model = run.evaluated_model
-        return mean_scores(model, batches, cancelled, run.recipe.test_time_flip, run.ranks)
+        with one_thread(run.has_small_steps):
+            model = run.evaluated_model
+            return mean_scores(model, batches, cancelled, run.recipe.test_time_flip, run.ranks)

@@ -23,7 +23,7 @@ from cnnstudio.training.frozen.batches import FeatureBatches
 from cnnstudio.training.frozen.frozen_part import FrozenPart, RestOfModel, frozen_length
 from cnnstudio.training.frozen.store import MAX_FILE_BYTES, Features, load_or_compute
 from cnnstudio.training.hardware.spare_threads import SpareThreads
-from cnnstudio.training.hardware.torch_state import MAX_UNSHARED
+from cnnstudio.training.hardware.torch_state import MAX_UNSHARED, one_thread
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import PreparedTraining
 from cnnstudio.training.recipe.recipe import Recipe
@@ -63,7 +63,9 @@ class FrozenFeatures:
         is_half = prepared.recipe.precision == "bfloat16"
         self._fast = FrozenPart(model, length, bfloat16=True) if is_half else self._exact
         pixels = torch.zeros(1, *prepared.network.input.dims, device=prepared.device)
-        self._shape = tuple(self._fast(pixels).shape[1:])
+        # A single image, whose small operations threads would only wait for.
+        with one_thread(True):
+            self._shape = tuple(self._fast(pixels).shape[1:])
 
     @classmethod
     def of(
