@@ -251,7 +251,23 @@ def test_data_add_adds_a_folder_and_data_info_describes_it(capsys: Output, tmp_p
     assert main(["data", "add", str(tmp_path / "pets"), "--json"]) == 0
     assert json_of(capsys)["classes"] == ["cat", "dog"]
     assert main(["data", "info", "pets"]) == 0
-    assert "2: cat (1), dog (1)" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "2: cat (1), dog (1)" in out
+    assert "20.0% of them are held out" in out
+
+
+def test_images_without_classes_come_with_the_command_that_classifies_them(
+    capsys: Output, tmp_path: Path
+) -> None:
+    for name in ("train/cat/1.png", "train/dog/1.png", "test/1.png"):
+        path = tmp_path / "my pets" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(path)
+    assert main(["data", "add", str(tmp_path / "my pets")]) == 0
+    noted = capsys.readouterr().err
+    assert f"cnnstudio predict RUN '{tmp_path / 'my pets' / 'test'}' --out FILE.csv" in noted
+    assert main(["data", "info", "my pets", "--json"]) == 0
+    assert json_of(capsys)["unlabeled"] == [str(tmp_path / "my pets" / "test")]
 
 
 def test_data_add_says_what_a_table_was_understood_to_be(capsys: Output, tmp_path: Path) -> None:

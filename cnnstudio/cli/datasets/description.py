@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cnnstudio.cli.output import two_columns
-from cnnstudio.core.formatting import as_printed, format_bytes, list_names, pluralize
+from cnnstudio.core.formatting import as_printed, format_bytes, format_percent, list_names, pluralize
 
 _PARTS = (("train", "Training"), ("validation", "Validation"), ("test", "Test"))
 _MAX_CLASSES = 1_000
@@ -50,6 +50,11 @@ def content_rows(entry: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for part, label in _PARTS:
         if entry.get(part) is not None:
             yield label, pluralize(entry[part], "image")
+    if "split" in entry:
+        yield (
+            "Test",
+            f"{format_percent(entry['split']['share'])} of them are held out, of each class its share",
+        )
     if entry.get("sizes"):
         yield "Sizes", _sizes(entry["sizes"])
     if "decoded" in entry or "size" in entry:
@@ -94,4 +99,7 @@ def notes_of(entry: dict[str, Any]) -> list[str]:
         notes.append(
             f"cnnstudio data add {shlex.quote(as_printed(entry['folder']))} --layout {reading}: {meaning}."
         )
+    for folder in entry.get("unlabeled", ()):
+        named = shlex.quote(as_printed(folder))
+        notes.append(f"To classify the images without classes: cnnstudio predict RUN {named} --out FILE.csv")
     return notes

@@ -118,6 +118,8 @@ class FileSource(Source):
             "train": len(listing.train),
             "test": None if listing.test is None else len(listing.test),
             **({} if listing.validation is None else {"validation": len(listing.validation)}),
+            **({"split": self.plan.to_json()} if listing.test is None else {}),
+            **({"unlabeled": list(listing.unlabeled)} if listing.unlabeled else {}),
             "resize": self.resize,
             **({} if self.size == AUTOMATIC else {"size": list(self.size)}),
             "notes": [*listing.all_notes, *self._split_notes(listing), *listing.balance_notes()],
