@@ -2,6 +2,9 @@
 
 The system releases a lock when the process that holds it ends, however it ends. A lock file is therefore
 never deleted: whether it is locked counts, not whether it exists, and a crash leaves nothing stale behind.
+
+A file that several programs change is read, changed and written inside of `changing`, or one of them would
+write over what another one has just added.
 """
 
 from __future__ import annotations
@@ -9,15 +12,17 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from cnnstudio.core.files import open_regular
+from cnnstudio.core.files import FileError, open_regular
 from cnnstudio.core.system_lock import lock_file
 
 _ATTEMPTS = 5
 _RETRY_SECONDS = 0.02
+_PATIENT_ATTEMPTS = 250
 
 
 class FileLock:
@@ -66,6 +71,26 @@ class FileLock:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+@contextlib.contextmanager
+def changing(path: Path, what: str = "") -> Iterator[None]:
+    """Keeps others from changing the file at `path`, which may be missing, until the block ends.
+
+    They are kept by the same function, in this process or another one. It waits for up to five seconds, and
+    not for itself: a block in a block for the same file fails. Raises FileError, with `what` as the name of
+    the file's content.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(path.with_suffix(".lock"), attempts=_PATIENT_ATTEMPTS))
+        except BlockingIOError:
+            raise FileError(f"Another program is changing {what or path}: try again.") from None
+        except OSError as error:
+            reason = error.strerror or error
+            raise FileError(f"Cannot write {path}: {reason}. Choose a writable location.") from error
+        yield
 
 
 def is_locked(path: Path) -> bool:

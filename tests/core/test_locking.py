@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from cnnstudio.core.locking import FileLock, is_locked
+from cnnstudio.core import locking
+from cnnstudio.core.files import FileError, read_json
+from cnnstudio.core.locking import FileLock, changing, is_locked
 
 
 def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
@@ -57,3 +61,46 @@ def test_with_more_attempts_a_lock_is_waited_for(tmp_path: Path) -> None:
     with FileLock(path, attempts=1_000):
         assert may_end.is_set()
     thread.join()
+
+
+_COUNT_UP = """
+import json, sys
+from pathlib import Path
+from cnnstudio.core.files import exists, read_json, write_json
+from cnnstudio.core.locking import changing
+
+path = Path(sys.argv[1])
+for _ in range(25):
+    with changing(path):
+        count = read_json(path) if exists(path) else 0
+        write_json(path, count + 1)
+"""
+
+
+def test_what_two_processes_add_to_a_file_is_all_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "count.json"
+    command = [sys.executable, "-c", _COUNT_UP, str(path)]
+    processes = [subprocess.Popen(command) for _ in range(2)]
+    assert [process.wait(240) for process in processes] == [0, 0]
+    assert read_json(path) == 50
+
+
+def test_a_file_that_another_one_changes_for_long_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locking, "_PATIENT_ATTEMPTS", 2)
+    path = tmp_path / "list.json"
+    named = pytest.raises(FileError, match=r"is changing the list: try again\.")
+    with changing(path), named, changing(path, "the list"):
+        pass
+    with changing(path):
+        pass
+
+
+def test_a_change_in_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(FileError, match=r"Cannot write .*list\.json"),
+        changing(tmp_path / "file" / "list.json"),
+    ):
+        pass

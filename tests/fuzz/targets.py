@@ -171,12 +171,14 @@ class RunFolders(Target):
     may_leave: ClassVar = ("home/runs/*/lock", "home/run-summaries.json", "home/not there")
 
     def prepare(self, folder: Path) -> None:
-        from cnnstudio.runs.library.label import RunLabel, write_label
+        from cnnstudio.runs.library.label import change_label
         from cnnstudio.runs.library.listing import list_summaries
 
         put_home(folder, "stopped", "first")
         train(folder, 3)
-        write_label(folder / "home" / "runs" / "fresh", RunLabel("Good", ("keep", "lesson"), "The first."))
+        change_label(
+            folder / "home" / "runs" / "fresh", title="Good", tags=("keep", "lesson"), note="The first."
+        )
         list_summaries()
 
     def run(self, folder: Path, names: list[str], attempt: Attempts) -> None:

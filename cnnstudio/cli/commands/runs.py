@@ -284,19 +284,15 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _label(options: argparse.Namespace) -> None:
-    from cnnstudio.runs.library.label import RunLabel, parse_tags, read_label, write_label
+    from cnnstudio.runs.library.label import change_label, parse_tags
     from cnnstudio.runs.run import find_run
 
     folder = find_run(options.run).folder
-    before = read_label(folder)
     if (options.title, options.tags, options.note) == (None, None, None):
         raise UsageError("nothing to change: give --title, --tags or --note")
-    label = RunLabel(
-        before.title if options.title is None else options.title,
-        before.tags if options.tags is None else parse_tags(options.tags),
-        before.note if options.note is None else options.note,
-    )
-    write_label(folder, label)
+    tags = None if options.tags is None else parse_tags(options.tags)
+    changes = {"title": options.title, "tags": tags, "note": options.note}
+    change_label(folder, **{name: value for name, value in changes.items() if value is not None})
     if options.json:
         print_json({"run": str(folder), **_label_facts(folder)})
     else:

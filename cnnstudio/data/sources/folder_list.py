@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cnnstudio.core.files import FileError, read_json, write_json
+from cnnstudio.core.locking import changing
 from cnnstudio.core.paths import datasets_folder
 from cnnstudio.data.dataset import RESIZE_MODES, DataError, ResizeMode
 from cnnstudio.data.images.sizes import AUTOMATIC, Size, size_from_json
@@ -51,10 +52,11 @@ def register_set(name: str, entry: RegisteredSet, replaces: str | None = None) -
 
     Raises FileError or DataError rather than overwrite an unreadable list.
     """
-    known = _read()
-    if known.get(name) == entry and replaces is None:
-        return
-    _write({other: old for other, old in known.items() if other != replaces} | {name: entry})
+    with changing(_path()):
+        known = _read()
+        if known.get(name) == entry and replaces is None:
+            return
+        _write({other: old for other, old in known.items() if other != replaces} | {name: entry})
 
 
 def unregister_set(name: str) -> None:
@@ -62,10 +64,12 @@ def unregister_set(name: str) -> None:
 
     Raises FileError or DataError.
     """
-    sets = _read()
-    entry = sets.pop(name, None)
+    with changing(_path()):
+        sets = _read()
+        entry = sets.pop(name, None)
+        if entry is not None:
+            _write(sets)
     if entry is not None:
-        _write(sets)
         for kind in ("folder", "corrected", "corrected-earlier"):
             discard(cache_key(kind, str(entry.path)))
         discard(cache_key("fitted", name))

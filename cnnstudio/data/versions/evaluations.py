@@ -14,14 +14,13 @@ from typing import Any
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import read_json, write_json
 from cnnstudio.core.formatting import format_count
-from cnnstudio.core.locking import FileLock
+from cnnstudio.core.locking import changing
 from cnnstudio.core.paths import datasets_folder
 from cnnstudio.data.versions.version import is_version_id
 
 _FORMAT, _VERSION = "cnnstudio.evaluations", 1
 _MAX_KEPT = 1_000
 """Of the latest; older ones are only counted."""
-_ATTEMPTS = 250
 
 
 def count_evaluation(version: str, run: str, epoch: int | None, key: str = "") -> None:
@@ -33,10 +32,8 @@ def count_evaluation(version: str, run: str, epoch: int | None, key: str = "") -
     if not is_version_id(version):
         return
     path = _path(version)
-    with suppress(OSError, UserError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock"), attempts=_ATTEMPTS):
-            _add(path, {"run": run, "epoch": epoch, "key": key})
+    with suppress(UserError), changing(path):
+        _add(path, {"run": run, "epoch": epoch, "key": key})
 
 
 def evaluation_count(version: str) -> int:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from cnnstudio.core.formatting import list_names
-from cnnstudio.core.locking import FileLock
+from cnnstudio.core.locking import changing
 from cnnstudio.core.parameters import shorten
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.versions.corrections import (
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from cnnstudio.data.sources.listing import Listing
 
 _MAX_NAME = 200
-_ATTEMPTS = 250
 
 
 def relabel(
@@ -108,22 +106,9 @@ def _require_images(source: FileSource, listing: Listing, before: Corrections, a
             )
 
 
-@contextmanager
-def locked_labels(source: FileSource) -> Iterator[None]:
-    """Keeps other programs from changing the corrections meanwhile. Raises DataError if one takes long."""
-    with ExitStack() as stack:
-        _lock(stack, corrections_path(source.path).with_suffix(".lock"), source.title)
-        yield
-
-
-def _lock(stack: ExitStack, path: Path, title: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(FileLock(path, attempts=_ATTEMPTS))
-    except BlockingIOError:
-        raise DataError(f"Another program is changing the labels of {title}: try again.") from None
-    except OSError as error:
-        raise DataError(f"Cannot write {path.parent}: {error.strerror or error}.") from None
+def locked_labels(source: FileSource) -> AbstractContextManager[None]:
+    """Keeps other programs from changing the corrections meanwhile. Raises FileError if one takes long."""
+    return changing(corrections_path(source.path), f"the labels of {source.title}")
 
 
 def _kept(source: FileSource, corrections: Corrections) -> Corrections:

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from PySide6.QtCore import QObject, Signal
 
 from cnnstudio.core.files import FileError, read_json, read_regular, write_atomically, write_json
 from cnnstudio.core.formatting import clean_line
+from cnnstudio.core.locking import changing
 from cnnstudio.data.dataset import Pixels, ResizeMode
 from cnnstudio.data.images.image_files import fit_pixels, preview_of, rgb_image
 
@@ -87,27 +89,38 @@ class PinnedImages(QObject):
         if self.is_full or self.find(fitted, whole) is not None:
             return
         image = PinnedImage(clean_line(name)[:_MAX_NAME], _shrunken(whole), fitted)
-        for pixels in (image.whole, image.fitted):
-            write_atomically(self._folder / _file_name(pixels), _png(pixels), durable=False)
-        self._keep((*self.images, image))
+        with changing(self._folder / _INDEX):
+            images = [each for each in self._kept() if _files(each) != _files(image)]
+            # Another window may have pinned as many as there may be.
+            if len(images) < MAX_PINNED:
+                for pixels in (image.whole, image.fitted):
+                    write_atomically(self._folder / _file_name(pixels), _png(pixels), durable=False)
+                images.append(image)
+            self._keep(images)
+        self.changed.emit()
 
     def unpin(self, image: PinnedImage) -> None:
         """Removes an image and its files. Raises FileError."""
-        self._keep(tuple(each for each in self.images if each is not image))
-        used = {_file_name(pixels) for each in self.images for pixels in (each.whole, each.fitted)}
-        for pixels in (image.whole, image.fitted):
-            if _file_name(pixels) not in used:
+        with changing(self._folder / _INDEX):
+            self._keep([each for each in self._kept() if _files(each) != _files(image)])
+            used = {name for each in self.images for name in _files(each)}
+            for name in set(_files(image)) - used:
                 with contextlib.suppress(OSError):
-                    (self._folder / _file_name(pixels)).unlink()
-
-    def _keep(self, images: tuple[PinnedImage, ...]) -> None:
-        entries = [
-            {"name": each.name, "whole": _file_name(each.whole), "fitted": _file_name(each.fitted)}
-            for each in images
-        ]
-        write_json(self._folder / _INDEX, {"format": _FORMAT, "version": _VERSION, "images": entries})
-        self._images = images
+                    (self._folder / name).unlink()
         self.changed.emit()
+
+    def _kept(self) -> list[PinnedImage]:
+        """The images as they are kept now, which another window may have changed."""
+        known = {_files(each): each for each in self.images}
+        return [known.get(_files(each), each) for each in _read(self._folder)]
+
+    def _keep(self, images: Sequence[PinnedImage]) -> None:
+        entries = []
+        for each in images:
+            whole, fitted = _files(each)
+            entries.append({"name": each.name, "whole": whole, "fitted": fitted})
+        write_json(self._folder / _INDEX, {"format": _FORMAT, "version": _VERSION, "images": entries})
+        self._images = tuple(images)
 
 
 def _shrunken(whole: Pixels) -> Pixels:
@@ -148,6 +161,11 @@ def _read_png(folder: Path, name: str, mode: str = "") -> Pixels:
             raise ValueError("not an image of this program")
         pixels = np.asarray(image)
     return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+
+
+def _files(image: PinnedImage) -> tuple[str, str]:
+    """The names of its files, which tell images apart."""
+    return _file_name(image.whole), _file_name(image.fitted)
 
 
 def _file_name(pixels: Pixels) -> str:

@@ -97,6 +97,8 @@ class Settings:
         return [Path(line) for line in self.text("recent_files").split("\n") if line]
 
     def add_recent_file(self, path: Path) -> None:
+        # Another window may have added others.
+        self._store.sync()
         kept = [path, *(other for other in self.recent_files if other != path)]
         # A name may contain a line feed.
         kept = [each for each in kept if "\n" not in str(each)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnstudio.core.files import FileError, read_json, write_json
+from cnnstudio.core.locking import changing
 from cnnstudio.core.paths import home
 
 VERSION = 1
@@ -29,10 +30,11 @@ def chosen_threshold(folder: Path, created: datetime | None) -> float | None:
 
 def choose_threshold(folder: Path, created: datetime | None, threshold: float | None) -> None:
     """Remembers a threshold, or with None that the proposed one is used. Raises FileError."""
-    others = [each for each in _read() if each["run"] != _path(folder)]
-    if threshold is not None:
-        others.append({"run": _path(folder), "created": _time(created), "threshold": float(threshold)})
-    write_json(thresholds_file(), {"version": VERSION, "thresholds": others[-MAX_RUNS:]})
+    with changing(thresholds_file()):
+        others = [each for each in _read() if each["run"] != _path(folder)]
+        if threshold is not None:
+            others.append({"run": _path(folder), "created": _time(created), "threshold": float(threshold)})
+        write_json(thresholds_file(), {"version": VERSION, "thresholds": others[-MAX_RUNS:]})
 
 
 def _read() -> list[dict[str, Any]]:

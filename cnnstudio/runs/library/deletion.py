@@ -13,13 +13,14 @@ from cnnstudio.core.files import remove_abandoned_files
 from cnnstudio.runs.archive.opened import require_changeable
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.heartbeat import is_held
-from cnnstudio.runs.library.label import LABEL_FILE
+from cnnstudio.runs.library.label import LABEL_FILE, LABEL_LOCK
 from cnnstudio.runs.library.trash import Trashed, TrashFailure, TrashProblem, move_to_trash, restore
 from cnnstudio.runs.run import DESIGN_FILE, EVENTS_FILE, RECIPE_FILE, RUN_FILE, Run
 
 # `run.json` goes last: if deleting fails before, what is left is still a run that can be named and deleted.
 _OWN_FILES = (
     *("checkpoints", "snapshots", "weights", EVENTS_FILE, LABEL_FILE, RECIPE_FILE, DESIGN_FILE, "lock"),
+    LABEL_LOCK,
     # What was measured of it, see tuning.learning_curve, which this room must not import.
     "learning-curve.json",
     RUN_FILE,

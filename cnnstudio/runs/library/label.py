@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cnnstudio.core.files import FileError, exists, read_json, write_json
 from cnnstudio.core.formatting import clean_line, clean_text
+from cnnstudio.core.locking import changing
 from cnnstudio.runs.archive.opened import require_changeable
 from cnnstudio.runs.errors import RunError
 
-LABEL_FILE = "label.json"
+LABEL_FILE, LABEL_LOCK = "label.json", "label.lock"
 FORMAT = "cnnstudio.run-label"
 VERSION = 1
 
@@ -79,25 +80,29 @@ def _from_json(content: Any) -> RunLabel:
     )
 
 
-def write_label(folder: Path, label: RunLabel) -> None:
-    """Labels the run in that folder; an empty label removes the file. Raises RunError."""
+def change_label(folder: Path, **changes: Any) -> RunLabel:
+    """Changes the given fields of a run's RunLabel, and keeps what other programs have made of the others.
+
+    Returns the label that the run has then; an empty one removes the file. Raises RunError.
+    """
     require_changeable(folder, "labeled")
     path = folder / LABEL_FILE
     try:
-        if label == NO_LABEL:
-            path.unlink(missing_ok=True)
-            return
-        write_json(
-            path,
-            {
-                "format": FORMAT,
-                "version": VERSION,
-                "title": label.title,
-                "tags": list(label.tags),
-                "note": label.note,
-            },
-        )
+        if not folder.is_dir():
+            raise RunError(f"There is no run in {folder}.")
+        with changing(path):
+            label = replace(read_label(folder), **changes)
+            _write(path, label)
     except FileError as error:
         raise RunError(str(error)) from None
     except OSError as error:
         raise RunError(f"Cannot write {path}: {error.strerror or error}.") from None
+    return label
+
+
+def _write(path: Path, label: RunLabel) -> None:
+    if label == NO_LABEL:
+        path.unlink(missing_ok=True)
+        return
+    content = {"title": label.title, "tags": list(label.tags), "note": label.note}
+    write_json(path, {"format": FORMAT, "version": VERSION, **content})

@@ -24,7 +24,7 @@ from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.widgets.labels import ElidedLabel
 from cnnstudio.insight.instruments.confusion import ConfusionReading, describe_changes
 from cnnstudio.runs.comparing.pair import ComparedRun, RunPair
-from cnnstudio.runs.library.label import RunLabel, write_label
+from cnnstudio.runs.library.label import change_label
 from cnnstudio.runs.library.summary import SummaryReader
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.recipe.recipe import Recipe
@@ -79,7 +79,7 @@ def written(folder: Path, network: Network, recipe: Recipe, test: float) -> Path
 def test_results_recipes_and_designs_are_compared(compare: Compare, tmp_path: Path) -> None:
     first = written(tmp_path / "one", tiny(), Recipe("mine", learning_rate=0.1), 0.6)
     second = written(tmp_path / "two", TINY, Recipe("mine", learning_rate=0.2), 0.7)
-    write_label(second, RunLabel("Improved", ("good",)))
+    change_label(second, title="Improved", tags=("good",))
     dialog = compare(first, second)
     found = texts(dialog)
     for text in (

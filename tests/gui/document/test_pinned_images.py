@@ -70,3 +70,19 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="Cannot write"):
         pins.pin("x", image(1), image(1))
     assert pins.images == ()
+
+
+def test_two_windows_keep_what_the_other_one_has_pinned_and_unpinned(tmp_path: Path) -> None:
+    first, second = PinnedImages(tmp_path), PinnedImages(tmp_path)
+    for pins in (first, second):
+        assert pins.images == ()
+    first.pin("1.png", image(1), image(1))
+    second.pin("2.png", image(2), image(2))
+    assert [each.name for each in second.images] == ["1.png", "2.png"]
+    first.pin("1 again.png", image(3), image(3))
+    second.unpin(second.images[0])
+    assert [each.name for each in PinnedImages(tmp_path).images] == ["2.png", "1 again.png"]
+    # What one has seen removed is not there again after a change in the other.
+    first.unpin(next(each for each in first.images if each.name == "2.png"))
+    assert [each.name for each in first.images] == ["1 again.png"]
+    assert len(list(tmp_path.glob("*.png"))) == 1

@@ -19,7 +19,7 @@ from cnnstudio.runs.archive.packing import pack_run
 from cnnstudio.runs.archive.unpacking import open_archive
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.library.deletion import delete_run, trash_run
-from cnnstudio.runs.library.label import RunLabel, write_label
+from cnnstudio.runs.library.label import change_label
 from cnnstudio.runs.run import Run, find_run
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.recipe.recipe import Recipe
@@ -33,7 +33,7 @@ RECIPE = Recipe("mine", epochs=2, batch_size=16)
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     start_run(tiny(), colors(), RECIPE, RunOptions(folder=tmp_path / "my run"))
-    write_label(tmp_path / "my run", RunLabel("Mine"))
+    change_label(tmp_path / "my run", title="Mine")
     (tmp_path / "my run" / "notes.txt").write_text("private")
     return Run.open(tmp_path / "my run")
 
@@ -50,7 +50,9 @@ def test_a_packed_run_opens_with_the_same_files_read_only(run: Run, tmp_path: Pa
     assert contents(run.folder) == before
     opened = open_archive(tmp_path / "run.zip")
     found = contents(opened)
-    assert found == {name: data for name, data in before.items() if name not in ("notes.txt", "lock")}
+    assert found == {
+        name: data for name, data in before.items() if name not in ("notes.txt", "lock", "label.lock")
+    }
     assert {"run.json", "label.json", "events.jsonl"} <= found.keys()
     assert any(name.startswith("checkpoints/") for name in found)
     assert any(name.startswith("snapshots/") for name in found)
@@ -85,7 +87,7 @@ def test_only_the_last_opened_zip_files_stay_unpacked(
     monkeypatch.setattr(unpacking, "_MAX_KEPT", 2)
     folders = []
     for number in range(3):
-        write_label(run.folder, RunLabel(f"Number {number}"))
+        change_label(run.folder, title=f"Number {number}")
         pack_run(run, tmp_path / f"{number}.zip")
         folders.append(open_archive(tmp_path / f"{number}.zip"))
         for age, folder in enumerate(reversed(folders)):
@@ -100,7 +102,7 @@ def test_a_run_from_a_zip_file_cannot_be_changed(run: Run, tmp_path: Path) -> No
     opened = find_run(tmp_path / "run.zip")
     before = contents(opened.folder)
     for change in (
-        lambda: write_label(opened.folder, RunLabel("Other")),
+        lambda: change_label(opened.folder, title="Other"),
         lambda: delete_run(opened),
         lambda: trash_run(opened),
         lambda: start_run(tiny(), colors(), RECIPE, RunOptions(folder=opened.folder, resume=True)),

@@ -15,7 +15,7 @@ from cnnstudio.data.versions.evaluations import count_evaluation
 from cnnstudio.runs.library import listing
 from cnnstudio.runs.library.cache import cache_path, stamp_of, write_cache
 from cnnstudio.runs.library.columns import FIXED, describe_test
-from cnnstudio.runs.library.label import RunLabel, write_label
+from cnnstudio.runs.library.label import change_label
 from cnnstudio.runs.library.listing import list_summaries
 from cnnstudio.runs.library.summary import RunSummary, SummaryReader
 from cnnstudio.runs.run import runs_folder
@@ -104,7 +104,7 @@ def test_a_change_to_any_of_its_files_is_noticed(name: str, reads: list[str]) ->
     if name == "events.jsonl":
         WrittenRun.append_bytes(_existing("mine-1"), b"{}\n")
     elif name == "label.json":
-        write_label(path.parent, RunLabel("Mine"))
+        change_label(path.parent, title="Mine")
     else:
         os.utime(path, (1, 1))
     found = list_summaries()

@@ -14,7 +14,7 @@ from cnnstudio.design.network import Network
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.library import columns
 from cnnstudio.runs.library.curve import MAX_POINTS, pack_points, summarize_log, unpack_points
-from cnnstudio.runs.library.label import RunLabel, write_label
+from cnnstudio.runs.library.label import change_label
 from cnnstudio.runs.library.summary import SummaryReader, design_values
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.start import RunOptions, start_run
@@ -188,10 +188,10 @@ def test_a_run_that_this_machine_is_writing_is_running(tmp_path: Path) -> None:
 
 def test_a_label_is_shown_and_its_absence_is_too(tmp_path: Path) -> None:
     run = WrittenRun(tmp_path / "run")
-    write_label(run.folder, RunLabel("Baseline", ("good", "keep"), "First try."))
+    change_label(run.folder, title="Baseline", tags=("good", "keep"), note="First try.")
     found = SummaryReader().read(run.folder)
     assert (found.title, found.name, found.label.tags) == ("Baseline", "Tiny", ("good", "keep"))
-    write_label(run.folder, RunLabel())
+    change_label(run.folder, title="", tags=(), note="")
     assert SummaryReader().read(run.folder).title == "Tiny"
     assert not (run.folder / "label.json").exists()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,7 +24,7 @@ from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.runs.archive.packing import pack_run
 from cnnstudio.runs.archive.unpacking import SUFFIX
 from cnnstudio.runs.comparing.seeds import Training
-from cnnstudio.runs.library.label import RunLabel, write_label
+from cnnstudio.runs.library.label import change_label
 from cnnstudio.runs.library.summary import RunSummary
 from cnnstudio.runs.run import Run
 
@@ -64,18 +63,19 @@ class RunCommands(QObject):
 
     def rename(self, run: RunSummary, title: str) -> None:
         """Gives the run a title; an empty one shows the network's name again."""
-        self._write_label(run, dataclasses.replace(run.label, title=title))
+        self._change_label(run, {"title": title})
 
     def edit_label(self, run: RunSummary) -> None:
         """Asks for title, tags and note."""
         label = LabelBox(self._window, run).ask_label()
         if label is not None and label != run.label:
-            self._write_label(run, label)
+            before = vars(run.label)
+            self._change_label(run, {name: new for name, new in vars(label).items() if new != before[name]})
 
-    def _write_label(self, run: RunSummary, label: RunLabel) -> None:
+    def _change_label(self, run: RunSummary, changes: dict[str, Any]) -> None:
         self._write(
-            lambda progress, cancelled: write_label(run.folder, label),
-            lambda _: self.renamed.emit((run.folder, label.title)),
+            lambda progress, cancelled: change_label(run.folder, **changes),
+            lambda label: self.renamed.emit((run.folder, label.title)),
         )
 
     # Training

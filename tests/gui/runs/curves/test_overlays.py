@@ -13,7 +13,7 @@ from cnnstudio.gui.runs import follower
 from cnnstudio.gui.runs.curves.overlays import RunOverlays
 from cnnstudio.gui.runs.follower import read_run
 from cnnstudio.gui.runs.record import RunRecord
-from cnnstudio.runs.library.label import RunLabel, write_label
+from cnnstudio.runs.library.label import change_label
 from cnnstudio.runs.run import runs_folder
 from tests.gui.canned import epoch_ended, progress, started
 from tests.runs.written import WrittenRun
@@ -42,7 +42,7 @@ def test_chosen_runs_are_read_and_have_the_names_that_the_user_gave_them(
     overlays: RunOverlays, qtbot: QtBot
 ) -> None:
     folder = written("one").folder
-    write_label(folder, RunLabel("Wider"))
+    change_label(folder, title="Wider")
 
     overlays.add([folder])
     qtbot.waitUntil(lambda: len(overlays.runs) == 1)

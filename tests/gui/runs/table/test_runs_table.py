@@ -41,7 +41,7 @@ from cnnstudio.gui.widgets.message_box import MessageBox
 from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.runs.archive.unpacking import open_archive
 from cnnstudio.runs.library import trash as system_trash
-from cnnstudio.runs.library.label import RunLabel, read_label, write_label
+from cnnstudio.runs.library.label import RunLabel, change_label, read_label
 from cnnstudio.runs.run import Run, runs_folder
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.fakes import TINY, FakeSession
@@ -221,7 +221,7 @@ def test_space_and_the_check_box_choose_and_two_runs_can_be_compared(opened: Ope
 
 @pytest.mark.usefixtures("three")
 def test_slash_filters_and_escape_goes_back_one_level_at_a_time(opened: Opened, qtbot: QtBot) -> None:
-    write_label(runs_folder() / "mine-0", RunLabel(tags=("keep",)))
+    change_label(runs_folder() / "mine-0", tags=("keep",))
     opened.open()
     opened.press(KEY.Key_Slash)
     search = opened.table.findChild(QLineEdit, "runsFilter")
@@ -361,6 +361,7 @@ def test_f2_renames_a_run_and_escape_leaves_its_title(opened: Opened, qtbot: QtB
     assert {path.name: path.read_bytes() for path in (runs_folder() / "mine-2").iterdir()} == {
         **before,
         "label.json": (runs_folder() / "mine-2" / "label.json").read_bytes(),
+        "label.lock": b"",
     }
     assert opened.shown == []
 
@@ -678,7 +679,7 @@ def test_hostile_names_are_shown_as_text(opened: Opened) -> None:
     hostile = "<b>bold</b> & \x1b[31m\u202e\n" + "x" * 5000
     run = WrittenRun(runs_folder() / "hostile")
     run.update_metadata(status="completed", name=hostile, data={"source": hostile, "fingerprint": ""})
-    write_label(run.folder, RunLabel("", (hostile,), hostile))
+    change_label(run.folder, tags=(hostile,), note=hostile)
     opened.open()
     opened.choose("runsGroup", "network")
     opened.choose("runsColumns", column_sets.ALL)
