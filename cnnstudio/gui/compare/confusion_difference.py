@@ -13,6 +13,7 @@ from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import STRONGEST, ramp
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
+from cnnstudio.gui.widgets.qimage import color_image
 from cnnstudio.insight.instruments.confusion import MIN_CHANGE, ConfusionReading, describe_changes
 
 _LEFT, _TOP = 84, 18
@@ -53,9 +54,7 @@ def _colored(change: npt.NDArray[np.float64]) -> QImage:
     # Good is more of the diagonal and less of the rest.
     is_good = (change > 0) == np.eye(len(change), dtype=bool)
     colors = (ramp(token, "panel", STRONGEST)[levels] for token in ("good", "validation"))
-    pixels = np.ascontiguousarray(np.where(is_good, *colors))
-    height, width = pixels.shape
-    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
+    return color_image(np.where(is_good, *colors))
 
 
 class _Matrix(QWidget):

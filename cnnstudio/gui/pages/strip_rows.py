@@ -77,8 +77,9 @@ class StripModel(QAbstractListModel):
         self._rows: list[_Row] = []
 
     def show_network(self, network: Network) -> None:
+        rows = _rows_of(network)
         self.beginResetModel()
-        self._rows = _rows_of(network)
+        self._rows = rows
         self.endResetModel()
 
     def show_activities(self, activities: Activities) -> None:

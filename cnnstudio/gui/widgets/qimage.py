@@ -23,3 +23,15 @@ def to_qimage(image: np.ndarray) -> QImage:
     view = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
     # The view does not own its pixels, which are freed when this function returns: the copy does.
     return view.copy()
+
+
+def color_image(colors: np.ndarray) -> QImage:
+    """Converts colors, uint32 (H, W) as `QColor.rgb` gives them, to a QImage.
+
+    Raises ValueError for any other array.
+    """
+    if colors.dtype != np.uint32 or colors.ndim != 2 or colors.size > MAX_VALUES:
+        raise ValueError(f"no colors: uint32 (H, W) with at most {MAX_VALUES:,} values were expected")
+    height, width = colors.shape
+    pixels = np.ascontiguousarray(colors)
+    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32).copy()

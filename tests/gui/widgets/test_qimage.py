@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnstudio.gui.widgets.qimage import to_qimage
+from cnnstudio.gui.widgets.qimage import color_image, to_qimage
 
 
 @pytest.mark.parametrize("channels", [1, 3, 5])
@@ -40,3 +40,19 @@ def test_an_image_whose_pixels_do_not_follow_each_other_in_memory_is_converted()
     pixels[0, 2, 1] = 90
 
     assert to_qimage(pixels).pixelColor(1, 2).red() == 90
+
+
+def test_colors_become_pixels_whatever_their_order_in_memory() -> None:
+    colors = np.array([[0xFF112233, 0xFF445566], [0xFF778899, 0xFFAABBCC]], np.uint32)
+    image = color_image(np.asfortranarray(colors))
+    assert (image.width(), image.height()) == (2, 2)
+    assert [image.pixelColor(1, 0).name(), image.pixelColor(0, 1).name()] == ["#445566", "#778899"]
+
+
+@pytest.mark.parametrize(
+    "colors",
+    [np.zeros((2, 2), np.uint8), np.zeros((2, 2, 4), np.uint32), np.zeros((2, 2), np.float64)],
+)
+def test_what_are_no_colors_is_refused(colors: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="no colors"):
+        color_image(colors)

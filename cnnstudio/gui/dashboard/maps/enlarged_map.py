@@ -13,6 +13,7 @@ from cnnstudio.gui.theme.colormaps import color_map
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.images.receptive_field_image import ReceptiveFieldImage
 from cnnstudio.gui.widgets.labels import ElidedLabel
+from cnnstudio.gui.widgets.qimage import color_image
 from cnnstudio.insight.maps import FeatureMaps
 
 _GAP = 16
@@ -75,9 +76,7 @@ class MapImage(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         area, scale = self._area()
-        pixels = np.ascontiguousarray(color_map(self._colors)[self._levels])
-        height, width = pixels.shape
-        image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
+        image = color_image(color_map(self._colors)[self._levels])
         painter = QPainter(self)
         painter.drawImage(area, image)
         painter.setPen(theme().color("border"))

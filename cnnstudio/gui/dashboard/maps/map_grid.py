@@ -7,7 +7,6 @@ import math
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
-    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -24,6 +23,7 @@ from cnnstudio.gui.widgets.canvas.keys import grid_step, is_enter, is_plain, zoo
 from cnnstudio.gui.widgets.canvas.marks import paint_choice, paint_focus
 from cnnstudio.gui.widgets.canvas.zoomed_grid import ZoomedGrid
 from cnnstudio.gui.widgets.plain_text import plain_line
+from cnnstudio.gui.widgets.qimage import color_image
 from cnnstudio.insight.maps import FeatureMaps
 
 _BAR_ROW = 18
@@ -209,8 +209,7 @@ class MapGrid(ZoomedGrid):
             return
         colors = int(theme().color("panel").rgb()), int(theme().color("border").rgb())
         pixels = mosaic(self._levels, grid, first, last, color_map(self._colors), colors)
-        height, width = pixels.shape
-        image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
+        image = color_image(pixels)
         image.setDevicePixelRatio(ratio)
         painter.drawImage(QPointF(1 - EDGE / ratio, (first * row - EDGE) / ratio - top), image)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -15,6 +15,7 @@ from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import mixed, ramp
 from cnnstudio.gui.widgets.canvas.canvas import Canvas
 from cnnstudio.gui.widgets.canvas.marks import round_ticks
+from cnnstudio.gui.widgets.qimage import color_image
 
 _LEVELS = 96
 _LEFT, _TOP, _BOTTOM, _GAP = 52, 8, 34, 16
@@ -137,9 +138,7 @@ class DistributionPlot(Canvas):
         # The square root shows the tails too; each epoch's own peak is the darkest.
         peaks = np.maximum(shares.max(axis=0, keepdims=True), 1e-30)
         levels = np.rint(255 * np.sqrt(shares / peaks)).astype(np.uint8)
-        pixels = np.ascontiguousarray(ramp(self._token, "panel", 0.9)[levels])
-        height, width = pixels.shape
-        return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
+        return color_image(ramp(self._token, "panel", 0.9)[levels])
 
     def _paint_axes(self, painter: QPainter, area: QRectF, side: QRectF) -> None:
         style = theme()

@@ -19,6 +19,7 @@ from cnnstudio.gui.theme.tints import diverging
 from cnnstudio.gui.widgets.canvas.keys import grid_step, is_plain
 from cnnstudio.gui.widgets.canvas.marks import paint_choice, paint_focus
 from cnnstudio.gui.widgets.canvas.zoomed_grid import ZoomedGrid
+from cnnstudio.gui.widgets.qimage import color_image, to_qimage
 
 _GAP, _BAR, _MARGIN = 8, 4, 4
 _SMALLEST, _LARGEST = 20, 200
@@ -227,10 +228,6 @@ class KernelGrid(ZoomedGrid):
 def kernel_image(levels: np.ndarray) -> QImage:
     """A kernel as an image: uint8 (h, w), 128 for 0, orange below and blue above; or (h, w, 3) in color."""
     if levels.ndim == 3:
-        pixels = np.ascontiguousarray(levels)
-        height, width = pixels.shape[:2]
-        return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+        return to_qimage(levels.transpose(2, 0, 1))
     colors = diverging()
-    pixels = np.ascontiguousarray(colors[np.clip(levels.astype(np.intp) - 1, 0, len(colors) - 1)])
-    height, width = pixels.shape
-    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
+    return color_image(colors[np.clip(levels.astype(np.intp) - 1, 0, len(colors) - 1)])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QImage, QKeyEvent, QPixmap
+from PySide6.QtGui import QIcon, QKeyEvent, QPixmap
 from PySide6.QtWidgets import QListWidget, QListWidgetItem
 
 from cnnstudio.gui.dashboard.views.parts.image_map.groups import Groups, Style
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.keys import is_enter
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
+from cnnstudio.gui.widgets.qimage import color_image
 from cnnstudio.insight.scatter import paint_points
 
 _SWATCH = 16
@@ -118,7 +119,6 @@ def _swatch(style: Style, is_hidden: bool) -> QIcon:
     paint_points(
         pixels, np.array([[middle, middle]]), np.zeros(1, np.intp), [(color, shape)], radius * ratio, ground
     )
-    side = _SWATCH * ratio
-    image = QImage(pixels.data, side, side, 4 * side, QImage.Format.Format_RGB32).copy()
+    image = color_image(pixels)
     image.setDevicePixelRatio(ratio)
     return QIcon(QPixmap.fromImage(image))

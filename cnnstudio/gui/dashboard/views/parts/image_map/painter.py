@@ -16,7 +16,7 @@ from cnnstudio.gui.dashboard.views.parts.image_map.picking import Mask, Places
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.marks import paint_image
-from cnnstudio.gui.widgets.qimage import to_qimage
+from cnnstudio.gui.widgets.qimage import color_image, to_qimage
 from cnnstudio.insight.scatter import paint_points
 
 RADIUS = 3.2
@@ -71,7 +71,7 @@ class MapPainter:
         else:
             rows = self._rows(visible)
         paint_points(pixels, spots[rows], members[rows], styles, radius, ground)
-        image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
+        image = color_image(pixels)
         image.setDevicePixelRatio(ratio)
         return image
 

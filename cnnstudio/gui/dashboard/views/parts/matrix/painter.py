@@ -14,6 +14,7 @@ from cnnstudio.gui.theme.text_metrics import TextMetrics, text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import ramp, tint
 from cnnstudio.gui.widgets.canvas.marks import paint_choice
+from cnnstudio.gui.widgets.qimage import color_image
 
 _SMALLEST_NUMBERED = (26, 16)
 """Cells of this size in pixels have numbers."""
@@ -211,5 +212,4 @@ def _colored(content: MatrixContent, order: tuple[int, ...], block: int) -> QIma
     pixels = ramp("validation", "panel")[wrong]
     on_diagonal = np.arange(size)
     pixels[on_diagonal, on_diagonal] = np.where(right > 0, ramp("good", "panel")[right], pixels.diagonal())
-    pixels = np.ascontiguousarray(pixels)
-    return QImage(pixels.data, size, size, 4 * size, QImage.Format.Format_RGB32).copy()
+    return color_image(pixels)
