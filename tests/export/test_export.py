@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import runpy
 import shutil
 import sys
 from collections.abc import Sequence
@@ -136,6 +137,9 @@ def test_the_pytorch_file_is_standalone(run: Run, tmp_path: Path) -> None:
     source = (tmp_path / "model.py").read_text()
     assert "class EveryKind(nn.Sequential):" in source
     assert "import cnnstudio" not in source
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(SystemExit, match="Cannot read the weights: No such file"):
+        runpy.run_path(str(tmp_path / "model.py"), run_name="__main__")
     assert '"three"' in source
 
 

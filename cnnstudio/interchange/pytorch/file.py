@@ -188,7 +188,10 @@ def classify(model, images):
 
 _MAIN = """
 def main():
-    model = MODEL.eval()
+    try:
+        model = MODEL.eval()
+    except OSError as error:
+        sys.exit(f"Cannot read the weights: {error.strerror or error}.")
     if len(sys.argv) == 1:
         print("Input:", INPUT, "Output:", tuple(model(torch.zeros(1, *INPUT)).shape[1:]))
     for path in sys.argv[1:]:
