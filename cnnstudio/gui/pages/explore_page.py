@@ -89,9 +89,9 @@ class ExplorePage(Page):
         """Below what the first view says of itself while there is no run."""
         self._open.setVisible(not self._shown.record.network.nodes and bool(self.view_panels))
         if self.view_panels:
-            panel = self.view_panels[0]
+            view = self.view_panels[0].view
             self._open.adjustSize()
-            middle = panel.mapTo(self, QPoint(panel.width() // 2, panel.height() * 3 // 5))
+            middle = view.mapTo(self, QPoint(view.width() // 2, view.below_message))
             self._open.move(middle.x() - self._open.width() // 2, middle.y())
             self._open.raise_()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from PySide6.QtCore import QSize, Qt
@@ -17,6 +17,7 @@ NARROW = 1200
 LEAST = 1000
 """A page that has folded fits into a window of this width."""
 MARGIN, GAP = 12, 8
+NO_SHARES: Mapping[int, float] = {}
 _MAX_SIZE = 20_000
 _NO_CONTENT = (QAbstractButton, QComboBox, QScrollArea)
 """What stands in heads and around contents: the focus goes there last."""
@@ -101,12 +102,14 @@ class Page(QWidget):
         sizes: Sequence[int],
         hero: int,
         most: int = _MAX_SIZE,
+        shares: Mapping[int, float] = NO_SHARES,
     ) -> PageSplitter:
         """A splitter with these panels. The one with index `hero` gets the rest, up to `most`.
 
-        What is left goes to the last panel.
+        What is left goes to the last panel. `shares` are of the room beyond `sizes`, for other panels.
         """
-        splitter = PageSplitter(orientation, parts, self._saved(name, len(parts)) or sizes, hero, most)
+        wanted = self._saved(name, len(parts)) or sizes
+        splitter = PageSplitter(orientation, parts, wanted, hero, most, shares)
         splitter.default_sizes = list(sizes)
         splitter.setObjectName(f"{self.title.lower()}{name.capitalize()}")
         self._splitters[name] = splitter
@@ -153,12 +156,14 @@ class PageSplitter(QSplitter):
         sizes: Sequence[int],
         hero: int,
         most: int,
+        shares: Mapping[int, float],
     ) -> None:
         super().__init__(orientation)
         self.wanted = list(sizes)
         """The sizes that the user wants; a folded panel has less at the moment."""
         self.default_sizes = list(sizes)
         self._hero, self._most, self._excess = hero, most, 0
+        self._shares = shares
         self._parts = tuple(parts)
         self.setHandleWidth(GAP)
         self.setChildrenCollapsible(False)
@@ -189,6 +194,9 @@ class PageSplitter(QSplitter):
             return
         hero = self._hero if self._hero in shown else shown[-1]
         total = (self.width() if is_row else self.height()) - GAP * (len(shown) - 1)
+        room = max(total - sum(sizes), 0)
+        for number in set(self._shares).intersection(shown):
+            sizes[number] += round(self._shares[number] * room)
         rest = max(total - sum(sizes) + sizes[hero], 1)
         sizes[hero] = min(rest, self._most)
         self._excess = rest - sizes[hero]
@@ -196,11 +204,14 @@ class PageSplitter(QSplitter):
         self.setSizes(sizes)
 
     def _on_moved(self, _: int, handle: int) -> None:
-        """Keeps the sizes of the two panels beside the handle that the user moved."""
+        """Keeps the sizes of the two panels beside the handle that the user moved.
+
+        Of all, where some grow with the window: they would grow at once by the same room again.
+        """
         sizes = self.sizes()
         shown = [number for number, part in enumerate(self._parts) if not part.isHidden()]
         sizes[shown[-1]] -= self._excess
-        for number in (handle - 1, handle):
+        for number in shown if self._shares else (handle - 1, handle):
             if sizes[number] > _RAIL:
                 self.wanted[number] = sizes[number]
 

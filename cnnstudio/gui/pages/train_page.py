@@ -65,7 +65,9 @@ class TrainPage(Page):
     def build(self) -> QWidget:
         remembers_strip(self, self.strip)
         parts = (self.strip, self.curves, self.view_panel)
-        return self.splitter("columns", Qt.Orientation.Horizontal, parts, (240, 418, 582), hero=2)
+        # In a large window the curves are no narrow strip beside the maps.
+        shares = {1: 1 / 3}
+        return self.splitter("columns", Qt.Orientation.Horizontal, parts, (240, 418, 582), 2, shares=shares)
 
     def fold(self, is_narrow: bool) -> None:
         fold_strip(self, self.strip, is_narrow, folded_at_first=False)

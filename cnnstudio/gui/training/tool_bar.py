@@ -29,7 +29,9 @@ from cnnstudio.gui.widgets.actions import ActionSet
 from cnnstudio.gui.widgets.labels import PartsLabel
 from cnnstudio.gui.widgets.plain_text import plain_line
 
-_HEIGHT, _CONTROL_HEIGHT, _LEAST_WIDTH = 48, 32, 400
+_HEIGHT, _LINE, _LEAST_WIDTH = 48, 1, 400
+_SIDE, _ABOVE, _BELOW = 12, 8, 7
+"""Around the controls, which are 32 pixels high."""
 _NARROW = 1200
 """The width of the window below which the controls fold."""
 _WIDTHS, _NARROW_WIDTHS = (144, 136, 176), (104, 104, 144)
@@ -43,10 +45,10 @@ class _Content(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(_CONTROL_HEIGHT)
+        self.setFixedHeight(_HEIGHT - _LINE)
 
     def sizeHint(self) -> QSize:
-        return QSize(_LEAST_WIDTH, _CONTROL_HEIGHT)
+        return QSize(_LEAST_WIDTH, _HEIGHT - _LINE)
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
@@ -126,7 +128,7 @@ class TrainingToolBar(QToolBar):
         content = _Content()
         row = QHBoxLayout(content)
         row.setSizeConstraint(QHBoxLayout.SizeConstraint.SetNoConstraint)
-        row.setContentsMargins(0, 0, 0, 0)
+        row.setContentsMargins(_SIDE, _ABOVE, _SIDE, _BELOW)
         row.setSpacing(8)
         if page_switch is not None:
             row.addWidget(page_switch)

@@ -81,6 +81,33 @@ def test_curves_have_their_colors_and_the_axis_shows_the_planned_epochs(
     assert has_color(view, "validation")
 
 
+def test_the_dot_of_the_last_epoch_is_whole_at_the_end_of_the_axis(view: LearningView) -> None:
+    history = RunHistory()
+    history.feed(run_events(epochs=5, planned=5))
+    view.show_history(history, 5, live=False)
+
+    plot = view.loss.plot
+    image, color = plot.viewport().grab().toImage(), theme().color("validation").rgb()
+    x, y = round(plot.x_of(5)), round(plot.y_of(float(history.loss.validation.y[-1])))
+    # A line marks the best epoch, which is the last one.
+    around = [x - 2, x + 1], range(y - 2, y + 3)
+    seen = [[image.pixel(across, down) == color for down in around[1]] for across in around[0]]
+    assert all(map(any, seen))
+
+
+def test_dots_outside_of_the_zoomed_range_are_not_drawn_over_the_axes(
+    view: LearningView, history: RunHistory
+) -> None:
+    view.show_history(history, 8, live=True)
+    view.loss.zoom_to((2.5, 3.5))
+
+    plot = view.loss.plot
+    image, area = plot.viewport().grab().toImage(), plot.plot_area()
+    color = theme().color("validation").rgb()
+    left = range(int(area.left()) - 8, int(area.left()) - 1)
+    assert not any(image.pixel(x, y) == color for x in left for y in range(image.height()))
+
+
 def test_the_axis_ends_at_a_round_number_above_the_curve(view: LearningView, history: RunHistory) -> None:
     view.show_history(history, 8, live=True)
 

@@ -642,6 +642,41 @@ def test_a_wide_window_becomes_narrow_at_once_on_every_page(open_window: OpenWin
         QApplication.processEvents()
 
 
+def test_a_large_window_has_wider_curves_and_they_stay_as_the_user_drags_them(
+    open_window: OpenWindow, qtbot: QtBot
+) -> None:
+    window = open_window(1280, 720)
+    window.pages.turn_to(window.pages.TRAIN)
+    page = window.pages.train
+    assert page.curves.width() == 418
+    window.resize(1920, 1080)
+    QApplication.processEvents()
+    assert page.curves.width() == pytest.approx(418 + 640 / 3, abs=1)
+    assert page.view_panel.width() == pytest.approx(582 + 640 * 2 / 3, abs=1)
+
+    handle = page.findChild(QSplitter, "trainColumns").handle(2)
+    middle = handle.rect().center()
+    qtbot.mousePress(handle, Qt.MouseButton.LeftButton, pos=middle)
+    qtbot.mouseMove(handle, middle + QPoint(100, 0))
+    qtbot.mouseRelease(handle, Qt.MouseButton.LeftButton, pos=middle + QPoint(100, 0))
+    dragged = page.curves.width()
+    assert dragged > 700
+    page.refit()
+    assert page.curves.width() == dragged
+
+
+@pytest.mark.parametrize("width", [1024, 1280])
+def test_the_controls_of_the_tool_bar_are_in_its_middle(open_window: OpenWindow, width: int) -> None:
+    window = open_window(width, 700)
+    bar = window.tool_bar
+    for control in (window.page_switch, bar.data, bar.recipe, window.shown_run_button):
+        top = control.mapTo(bar, QPoint()).y()
+        assert (top, control.height()) == (8, 32)
+    assert window.page_switch.mapTo(window, QPoint()).x() == 12
+    button = window.shown_run_button
+    assert button.mapTo(window, QPoint(button.width(), 0)).x() == width - 12
+
+
 def test_the_palette_stays_as_the_user_folded_it_in_windows_of_that_width(open_window: OpenWindow) -> None:
     window = open_window(1024, 700)
     palette = window.pages.design.layer_types

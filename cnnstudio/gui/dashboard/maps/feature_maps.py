@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import format_count, pluralize, screen_reader_text
@@ -12,12 +12,13 @@ from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.network import Network
 from cnnstudio.gui.dashboard.heading import Heading
 from cnnstudio.gui.dashboard.maps.enlarged_map import EnlargedMap
-from cnnstudio.gui.dashboard.maps.images import ImageColumn
+from cnnstudio.gui.dashboard.maps.images import LARGE, SMALL, ImageColumn
 from cnnstudio.gui.dashboard.maps.map_grid import MapGrid, probabilities
 from cnnstudio.gui.dashboard.maps.mosaic import stretched
 from cnnstudio.gui.dashboard.menu_choice import MenuChoice
+from cnnstudio.gui.dashboard.view_foot import SIDE, foot
 from cnnstudio.gui.theme.colormaps import COLOR_MAPS
-from cnnstudio.gui.widgets.labels import ElidedLabel
+from cnnstudio.gui.widgets.labels import ElidedLabel, Line
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.qimage import to_qimage
 from cnnstudio.insight.maps import FeatureMaps
@@ -26,6 +27,9 @@ _MAP_HINT = "Click a map to enlarge it"
 
 _MAX_CLASS = 40
 """Characters of a class's name in a sentence."""
+
+_IMAGE_SHARE = 0.15
+"""Of the width, at most, is for the example images beside the maps."""
 
 HINT = "Press Train to see how each layer responds to an image"
 
@@ -76,22 +80,24 @@ class FeatureMapsView(QWidget):
     def _compose(self) -> None:
         self._controls = QWidget()
         controls = QHBoxLayout(self._controls)
-        controls.setContentsMargins(0, 0, 0, 4)
+        controls.setContentsMargins(SIDE, 0, SIDE, 4)
         controls.setSpacing(8)
         for control in (self.order, self.scale, self.colors):
             controls.addWidget(control)
         controls.addStretch(1)
         row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
+        row.setContentsMargins(SIDE, 0, SIDE, 8)
         row.setSpacing(10)
         row.addWidget(self.images)
         row.addWidget(self.grid, 1)
         all_maps = QWidget()
         all_maps_column = QVBoxLayout(all_maps)
         all_maps_column.setContentsMargins(0, 0, 0, 0)
-        all_maps_column.setSpacing(8)
+        all_maps_column.setSpacing(0)
         all_maps_column.addLayout(row, 1)
-        all_maps_column.addWidget(self._map_text)
+        all_maps_column.addWidget(Line())
+        all_maps_column.addWidget(foot(self._map_text))
+        self.enlarged.setContentsMargins(SIDE, 0, SIDE, 12)
         self._stack = QStackedWidget()
         self._stack.addWidget(all_maps)
         self._stack.addWidget(self.enlarged)
@@ -101,6 +107,10 @@ class FeatureMapsView(QWidget):
         column.addWidget(self.heading)
         column.addWidget(self._controls)
         column.addWidget(self._stack, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.images.set_largest(min(max(round(_IMAGE_SHARE * self.width()), SMALL), LARGE))
 
     def _connect(self) -> None:
         self.images.chosen.connect(self.image_chosen)

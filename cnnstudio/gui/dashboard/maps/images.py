@@ -14,8 +14,9 @@ from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.gui.widgets.qimage import to_qimage
 
 EXAMPLES = 5
-_SMALLEST, _LARGEST = 28, 84
-"""The side of an image: together they are as high as the maps beside them."""
+_SMALLEST, SMALL, LARGE = 28, 84, 148
+"""The side of an image: together they are as high as the maps beside them. It gets no larger than
+SMALL, or than LARGE where there is width."""
 _FRAME = 3
 
 
@@ -76,6 +77,7 @@ class ImageColumn(QWidget):
         super().__init__()
         self.setAccessibleName("Example images")
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
+        self._largest = SMALL
         self._group = QButtonGroup(self)
         self.buttons = tuple(ImageButton(number) for number in range(EXAMPLES))
         column = QVBoxLayout(self)
@@ -96,7 +98,15 @@ class ImageColumn(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        side = min(max(self.height() // EXAMPLES - 2 * _FRAME, _SMALLEST), _LARGEST)
+        self._fit()
+
+    def set_largest(self, side: int) -> None:
+        """How large an image gets at most, without its frame."""
+        self._largest = side
+        self._fit()
+
+    def _fit(self) -> None:
+        side = min(max(self.height() // EXAMPLES - 2 * _FRAME, _SMALLEST), self._largest)
         self.setFixedWidth(side + 2 * _FRAME)
         for button in self.buttons:
             button.set_side(side)

@@ -27,6 +27,9 @@ from cnnstudio.insight.instruments.nearest import NearestReading
 PENDING_DELAY_MS = 150
 """How long the previous content stays as it is before it is faded: most answers come sooner."""
 
+_BUTTON_GAP = 16
+"""Pixels between a sentence and its button."""
+
 Kind = TypeVar("Kind")
 
 _MAX_SUMMARY = 400
@@ -258,6 +261,11 @@ class View(QWidget):
     def message(self) -> str:
         """The sentence that is shown instead of the content or over it; empty while there is none."""
         return self._veil.text
+
+    @property
+    def below_message(self) -> int:
+        """Where a button that belongs to the sentence begins, from the upper edge of the view."""
+        return self._veil.text_bottom + _BUTTON_GAP
 
     def to_pixmap(self) -> QPixmap:
         """The view as an image, on the color of its panel."""

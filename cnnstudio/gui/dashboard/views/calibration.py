@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import format_percent, pluralize
+from cnnstudio.gui.dashboard.view_foot import foot
 from cnnstudio.gui.dashboard.views.base import Table, View
 from cnnstudio.gui.dashboard.views.parts.reliability import Bins, ReliabilityDiagram
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
@@ -41,10 +42,6 @@ class CalibrationView(View):
         self.diagram = ReliabilityDiagram()
         self.diagram.chosen.connect(self._on_bin_chosen)
         self.details = ElidedLabel(_LEGEND, "help", "secondary")
-        self.details.setFixedHeight(36)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(16, 0, 16, 0)
-        foot.addWidget(self.details)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 4, 0, 0)
@@ -52,7 +49,7 @@ class CalibrationView(View):
         column.addLayout(head)
         column.addWidget(self.diagram, 1)
         column.addWidget(Line())
-        column.addLayout(foot)
+        column.addWidget(foot(self.details))
         return content
 
     def draw(self, readings: MomentReadings) -> None:

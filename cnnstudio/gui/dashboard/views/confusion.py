@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QListWidget,
@@ -19,7 +19,7 @@ from cnnstudio.core.formatting import format_percent, pluralize
 from cnnstudio.gui.dashboard.menu_choice import MenuChoice
 from cnnstudio.gui.dashboard.views.base import ImagesToReview, ImageToReview, Table, View
 from cnnstudio.gui.dashboard.views.parts.class_table import ClassTable
-from cnnstudio.gui.dashboard.views.parts.image_grid import ImageGrid
+from cnnstudio.gui.dashboard.views.parts.image_grid import INDENT, ImageGrid
 from cnnstudio.gui.dashboard.views.parts.matrix.content import Cell, MatrixContent
 from cnnstudio.gui.dashboard.views.parts.matrix.layout import MAX_LABELED
 from cnnstudio.gui.dashboard.views.parts.matrix.widget import Matrix
@@ -33,7 +33,7 @@ from cnnstudio.insight.instruments.mistakes import MistakesReading
 
 _COUNTS, _SHARES, _PER_CLASS = range(3)
 _MAX_NAME = 40
-_TOP = 10
+_TOP = 20
 _LONG_LIST = 100
 _MARGIN = 16
 
@@ -91,6 +91,8 @@ class ConfusionView(View):
         self._stack = QStackedWidget()
         self._stack.addWidget(self.matrix)
         self._stack.addWidget(self.class_table)
+        # What the matrix has no use for is for what stands below it.
+        self.matrix.largest_height_changed.connect(self._stack.setMaximumHeight)
         self.long_list = _ConfusionList("confusionLongList")
         self.long_list.setFixedWidth(232)
         self.long_list.hide()
@@ -107,6 +109,7 @@ class ConfusionView(View):
         self._foot_title = Label("Top confusions", "strong")
         self._foot_details = ElidedLabel("", "help", "secondary")
         head = QHBoxLayout()
+        head.setContentsMargins(INDENT, 0, 0, 0)
         head.setSpacing(8)
         head.addWidget(self._foot_title)
         head.addWidget(self._foot_details, 1)
@@ -118,11 +121,11 @@ class ConfusionView(View):
         self.images.activated.connect(self._on_image_activated)
         self.images.left.connect(self.matrix.setFocus)
         self._foot = QStackedWidget()
-        self._foot.setFixedHeight(self.images.sizeHint().height())
+        self._foot.setMinimumHeight(self.images.sizeHint().height())
         self._foot.addWidget(self.top_list)
         self._foot.addWidget(self.images)
         foot = QVBoxLayout()
-        foot.setContentsMargins(_MARGIN, 0, _MARGIN, 0)
+        foot.setContentsMargins(_MARGIN - INDENT, 0, _MARGIN, 0)
         foot.setSpacing(4)
         foot.addLayout(head)
         foot.addWidget(self._foot)
@@ -320,6 +323,10 @@ class _ConfusionList(QListWidget):
         self.setUniformItemSizes(True)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def sizeHint(self) -> QSize:
+        # It has what is left.
+        return QSize(256, 0)
 
     def show_lines(self, lines: list[tuple[Cell, str]]) -> None:
         """Shows one line for each cell."""

@@ -40,7 +40,7 @@ class FeatureMapsInPanel(View):
         self.maps.heading.changed.connect(self._on_heading_changed)
         content = QWidget()
         row = QHBoxLayout(content)
-        row.setContentsMargins(16, 0, 16, 12)
+        row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.maps)
         self._on_heading_changed()
         return content

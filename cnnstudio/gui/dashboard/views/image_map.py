@@ -6,10 +6,12 @@ from typing import cast
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import format_percent, pluralize
 from cnnstudio.gui.dashboard.menu_choice import MenuChoice
+from cnnstudio.gui.dashboard.view_foot import foot
 from cnnstudio.gui.dashboard.views.base import ImagesToReview, ImageToReview, Table, View
 from cnnstudio.gui.dashboard.views.parts.image_map.gestures import Tool
 from cnnstudio.gui.dashboard.views.parts.image_map.groups import GROUPINGS
@@ -23,7 +25,10 @@ from cnnstudio.insight.instruments.embedding import EmbeddingReading
 from cnnstudio.runs.epochs.inspection import power_of_two_up_to
 
 _MARGIN = 16
-_LEGEND_WIDTH = 148
+_LEGEND_WIDTH, _LEGEND_HEIGHT, _ANY = 148, 120, 16_777_215
+"""Of the legend beside the map, and below it; Qt's value for no limit."""
+_TALL = 1.15
+"""A view that is higher than so many times its width has its legend below the map."""
 _MAX_NAME = 40
 _TOOLS: tuple[tuple[Tool, str], ...] = (("lasso", "Lasso"), ("rectangle", "Rectangle"), ("move", "Move"))
 _HINTS = {
@@ -60,9 +65,7 @@ class ImageMapView(View):
         column.addLayout(self._build_middle(), 1)
         column.addWidget(Line())
         self.details = ElidedLabel("", "help", "secondary")
-        self.details.setContentsMargins(_MARGIN, 0, _MARGIN, 0)
-        self.details.setFixedHeight(36)
-        column.addWidget(self.details)
+        column.addWidget(foot(self.details))
         return content
 
     def _build_controls(self) -> QHBoxLayout:
@@ -87,7 +90,7 @@ class ImageMapView(View):
         row.addWidget(self.reset)
         return row
 
-    def _build_middle(self) -> QHBoxLayout:
+    def _build_middle(self) -> QBoxLayout:
         self.map = ImageMap()
         self.map.chosen.connect(self._on_chosen)
         self.map.current_changed.connect(self._show_details)
@@ -95,7 +98,6 @@ class ImageMapView(View):
         self.map.left.connect(self.left)
         self.map.zoom_changed.connect(lambda: self.reset.setEnabled(self.map.zoom > 1))
         self.legend = GroupLegend()
-        self.legend.setFixedWidth(_LEGEND_WIDTH)
         self.legend.changed.connect(self._on_hidden_changed)
         self.show_all = QPushButton("Show all")
         self.show_all.setObjectName("showAllGroups")
@@ -104,16 +106,36 @@ class ImageMapView(View):
         self.show_all.setToolTip("Show the groups that are hidden")
         self.show_all.setEnabled(False)
         self.show_all.clicked.connect(self.legend.show_all)
-        side = QVBoxLayout()
-        side.setSpacing(8)
-        side.addWidget(self.legend, 1)
-        side.addWidget(self.show_all, 0, Qt.AlignmentFlag.AlignLeft)
-        row = QHBoxLayout()
-        row.setContentsMargins(_MARGIN, 0, _MARGIN, 8)
-        row.setSpacing(8)
-        row.addWidget(self.map, 1)
-        row.addLayout(side)
-        return row
+        self._beside = QWidget()
+        self._side = QBoxLayout(QBoxLayout.Direction.TopToBottom, self._beside)
+        self._side.setContentsMargins(0, 0, 0, 0)
+        self._side.setSpacing(8)
+        self._side.addWidget(self.legend, 1)
+        self._side.addWidget(self.show_all, 0, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom)
+        self._middle = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._middle.setContentsMargins(_MARGIN, 0, _MARGIN, 8)
+        self._middle.setSpacing(8)
+        self._middle.addWidget(self.map, 1)
+        self._middle.addWidget(self._beside)
+        self._place_legend()
+        return self._middle
+
+    def _place_legend(self) -> None:
+        """Where the longer side of the view is: what is left for the map is nearest to a square there."""
+        is_below = self.height() > _TALL * self.width()
+        directions = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self._middle.setDirection(directions[is_below])
+        self._side.setDirection(directions[not is_below])
+        self.legend.show_in_columns(is_below)
+        self._beside.setMinimumSize(0, _LEGEND_HEIGHT if is_below else 0)
+        self._beside.setMaximumSize(*((_ANY, _LEGEND_HEIGHT) if is_below else (_LEGEND_WIDTH, _ANY)))
+        if not is_below:
+            self._beside.setMinimumWidth(_LEGEND_WIDTH)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._is_built:
+            self._place_legend()
 
     # Drawing
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from cnnstudio.core.files import FileError
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.data.dataset import Pixels
 from cnnstudio.gui.compute.questions import Answer
+from cnnstudio.gui.dashboard.view_foot import foot
 from cnnstudio.gui.dashboard.views.base import Table, View
 from cnnstudio.gui.dashboard.views.parts.score_charts import ScoreCharts, ScoreLine, ScoreRow
 from cnnstudio.gui.dashboard.views.readings import MomentReadings, Series
@@ -105,19 +106,13 @@ class PredictionsView(View):
         self.unpin.setProperty("role", "small")
         self.unpin.setToolTip("Stop following this image (Delete)")
         self.unpin.clicked.connect(lambda: self._on_removed(self.charts.index))
-        foot = QWidget()
-        foot.setFixedHeight(36)
-        row = QHBoxLayout(foot)
-        row.setContentsMargins(16, 0, 16, 0)
-        row.addWidget(self.details, 1)
-        row.addWidget(self.unpin)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.charts, 1)
         column.addWidget(Line())
-        column.addWidget(foot)
+        column.addWidget(foot(self.details, self.unpin))
         return content
 
     def draw(self, readings: MomentReadings) -> None:

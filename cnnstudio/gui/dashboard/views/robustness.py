@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import format_percent, pluralize
 from cnnstudio.gui.compute.questions import Answer
+from cnnstudio.gui.dashboard.view_foot import foot
 from cnnstudio.gui.dashboard.views.base import Table, View
 from cnnstudio.gui.dashboard.views.parts.strength_curves import StrengthCurve, StrengthCurves
 from cnnstudio.gui.dashboard.views.readings import MomentReadings, MomentSource
@@ -22,8 +23,6 @@ _COST = (
     f"{1 + len(CORRUPTIONS) * STRENGTHS} times. If the run validates on the test images, this counts as a "
     "look at the test set."
 )
-_BUTTON_PLACE = 0.6
-"""Of the height of the view, below the sentence that stands in its middle."""
 
 _Key = tuple[Path | None, int]
 """A run and an epoch."""
@@ -67,15 +66,13 @@ class RobustnessView(View):
         self.curves = StrengthCurves()
         self.curves.chosen.connect(self._on_chosen)
         self.details = ElidedLabel(_LEGEND, "help", "secondary")
-        self.details.setContentsMargins(16, 0, 16, 0)
-        self.details.setFixedHeight(36)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 4, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.curves, 1)
         column.addWidget(Line())
-        column.addWidget(self.details)
+        column.addWidget(foot(self.details))
         return content
 
     def show_moment(self, readings: MomentReadings) -> None:
@@ -135,7 +132,7 @@ class RobustnessView(View):
 
     def _place_button(self) -> None:
         width = self.button.width()
-        self.button.move((self.width() - width) // 2, round(self.height() * _BUTTON_PLACE))
+        self.button.move((self.width() - width) // 2, self.below_message)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -35,6 +35,8 @@ class LayerMaps(QWidget):
         self._details = ElidedLabel(role="help", tone="secondary")
         self.grid = MapGrid()
         self.grid.setObjectName("tryMaps")
+        # In a small window it gives way to what stands above it.
+        self.grid.setMinimumHeight(40)
         self.grid.setAccessibleName("Feature maps of the image")
         self._network = Network()
         self._ids: tuple[str, ...] = ()

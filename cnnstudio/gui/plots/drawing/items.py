@@ -70,15 +70,24 @@ class DottedCurve(Curve):
             super().paint(painter, option, widget)
         if not len(x) or len(x) > self._maximum:
             return
-        transform = painter.transform()
+        transform, seen = painter.transform(), self._seen()
         painter.save()
         painter.resetTransform()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.opts["pen"].color())
-        for point in zip(x.tolist(), y.tolist(), strict=True):
+        # The view cuts off what is outside: half of a dot at its edge, such as that of the last epoch.
+        painter.setClipping(False)
+        for point in zip(x[seen].tolist(), y[seen].tolist(), strict=True):
             painter.drawEllipse(transform.map(QPointF(*point)), _DOT_RADIUS, _DOT_RADIUS)
         painter.restore()
+
+    def _seen(self) -> np.ndarray:
+        """Which points are within the view, or at its edge: bool (N,)."""
+        (x, y), view = self.points, self.boundingRect()
+        reach = 1e-6 * view.width(), 1e-6 * view.height()
+        inside_x = (x >= view.left() - reach[0]) & (x <= view.right() + reach[0])
+        return np.asarray(inside_x & (y >= view.top() - reach[1]) & (y <= view.bottom() + reach[1]))
 
 
 class Area(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no types

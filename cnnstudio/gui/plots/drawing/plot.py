@@ -136,7 +136,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
 
     def plot_area(self) -> QRectF:
         """The area between the axes, in the viewport's pixels."""
-        return QRectF(self.mapFromScene(self.getViewBox().sceneBoundingRect()).boundingRect())
+        # Not mapFromScene, whose whole pixels make it larger by one, so that flags would stand beside dots.
+        return QRectF(self.viewportTransform().mapRect(self.getViewBox().sceneBoundingRect()))
 
     @property
     def x_range(self) -> Range:

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.gui.compute.questions import Answer
 from cnnstudio.gui.dashboard.views.confusion import ConfusionView
 from cnnstudio.gui.dashboard.views.mistakes import MistakesView
+from cnnstudio.gui.dashboard.views.parts.matrix import painter as painter_module
 from cnnstudio.gui.dashboard.views.parts.matrix.content import Cell
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import tint
@@ -282,6 +283,41 @@ def test_the_images_of_a_cell_are_awaited_or_missing_without_hiding_the_matrix(h
 
     assert view.message == ""
     assert view._foot_details.full_text == "The weights of this epoch were not kept."
+
+
+def texts_of(monkeypatch: pytest.MonkeyPatch, view: ConfusionView) -> list[str]:
+    """What is painted centered: names of columns, and scores."""
+    found: list[str] = []
+    monkeypatch.setattr(painter_module, "_draw_centered", lambda *arguments: found.append(arguments[2]))
+    view.matrix.grab()
+    return found
+
+
+def test_names_that_are_wider_than_their_columns_stand_in_two_rows(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classes = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    reading = confusion(classes)
+    harness.answers.respond = lambda question: Answer(reading, 3)
+    view = shown(harness)
+    assert view.matrix._cells.has_two_heads
+    assert set(classes) <= set(texts_of(monkeypatch, view))
+
+    harness.group.panels[0].resize(1_000, 588)
+    harness.settle()
+    assert not view.matrix._cells.has_two_heads
+    assert set(classes) <= set(texts_of(monkeypatch, view))
+
+
+def test_room_that_the_matrix_has_no_use_for_is_for_more_confusions(harness: Harness) -> None:
+    view = shown(harness)
+    usual = view.top_list.height()
+    harness.group.panels[0].resize(584, 940)
+    harness.settle()
+    assert view.top_list.height() > 2 * usual
+    assert view.top_list.count() == 20
+    click(harness, view, (DOG, CAT))
+    assert view.images.height() > 2 * usual
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -365,7 +365,7 @@ def test_the_wheel_zooms_where_it_is_and_the_way_back_is_seen(view: ImageMapView
 
 def test_the_map_stays_within_its_bounds_and_grows_only() -> None:
     viewport = MapViewport()
-    viewport.width, viewport.height = 400, 300
+    viewport.resize(400, 300)
     corners = np.array([(-2, -1), (2, 1)], np.float32)
     viewport.include(corners)
     places = viewport.to_pixels(corners)
@@ -384,6 +384,52 @@ def test_the_map_stays_within_its_bounds_and_grows_only() -> None:
     viewport.forget()
     viewport.include(np.zeros((3, 2), np.float32))
     assert np.isfinite(viewport.to_pixels(np.zeros((3, 2), np.float32))).all()
+
+
+def test_the_map_fills_its_place_wherever_its_points_are() -> None:
+    viewport = MapViewport()
+    viewport.resize(428, 328)
+    corners = np.array([(10, 1), (18, 7)], np.float32)
+    viewport.include(corners)
+    np.testing.assert_allclose(viewport.to_pixels(corners), [(14, 314), (414, 14)], atol=1e-6)
+
+
+def test_a_wide_map_is_turned_where_there_is_more_height_than_width() -> None:
+    viewport, corners = MapViewport(), np.array([(-4, -1), (4, 1)], np.float32)
+    viewport.resize(400, 300)
+    viewport.include(corners)
+    scale = viewport.scale
+    viewport.resize(300, 800)
+    assert viewport.scale > 2 * scale
+    places = viewport.to_pixels(corners)
+    assert np.ptp(places[:, 1]) > 3 * np.ptp(places[:, 0])
+    assert (places >= 0).all()
+    assert (places <= (300, 800)).all()
+    spot = QPointF(120, 500)
+    viewport.zoom_by(8, spot)
+    seen = viewport.to_pixels(corners)
+    viewport.resize(400, 300)
+    viewport.resize(300, 800)
+    np.testing.assert_allclose(viewport.to_pixels(corners), seen)
+
+
+def test_the_legend_is_beside_the_map_or_below_it_where_the_view_is_tall(harness: Harness) -> None:
+    panel = harness.panel("viewImageMap", 584, 588)
+    view = panel.view
+    assert isinstance(view, ImageMapView)
+    harness.settle()
+    assert view.legend.mapTo(view, QPoint()).x() > view.map.geometry().right()
+    beside = view.map.width()
+    panel.resize(584, 900)
+    harness.window.resize(584, 900)
+    harness.settle()
+    assert view.legend.mapTo(view, QPoint()).y() > view.map.geometry().bottom()
+    assert view.map.width() > beside + 100
+    bars = view.legend.horizontalScrollBar(), view.legend.verticalScrollBar()
+    assert not any(bar.isVisible() for bar in bars), "ten classes have room"
+    for item in map(view.legend.item, range(10)):
+        needed = view.legend.fontMetrics().horizontalAdvance(item.text()) + view.legend.iconSize().width()
+        assert view.legend.visualItemRect(item).width() > needed
 
 
 def test_thumbnails_are_shown_where_there_is_room(view: ImageMapView) -> None:

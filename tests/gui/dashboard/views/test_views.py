@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.compute.questions import Answer, Question
@@ -21,10 +21,12 @@ from cnnstudio.gui.dashboard.views.parts.kernel_grid import kernel_image
 from cnnstudio.gui.dashboard.views.parts.mistake_list import ROW_HEIGHT
 from cnnstudio.gui.dashboard.views.predictions import PredictionsView
 from cnnstudio.gui.runs.record import RunRecord
+from cnnstudio.gui.theme import text_metrics
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.labels import ElidedLabel
 from cnnstudio.insight.instruments.filters import FiltersReading
 from tests.gui.canned import CLASSES, started
-from tests.gui.dashboard.views.canned_readings import NETWORK, Harness, mistakes, record
+from tests.gui.dashboard.views.canned_readings import NETWORK, Harness, mistakes, nearest, predictions, record
 
 
 @pytest.fixture
@@ -123,6 +125,52 @@ def test_the_chosen_image_stays_chosen_in_the_next_epoch(harness: Harness) -> No
 
     assert view.list.current is not None
     assert view.list.current.index == 3
+
+
+@pytest.mark.parametrize("name", ["viewMistakes", "viewPredictions"])
+def test_usual_names_of_classes_are_whole_in_three_panels_side_by_side(
+    name: str, harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classes = ("automobile", "airplane", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    respond = {
+        "mistakes": lambda question: mistakes(classes),
+        "nearest": lambda question: nearest(12, classes),
+        "predictions": lambda question: predictions(question.epoch, classes=classes),
+    }
+    harness.answers.respond = lambda question: Answer(respond[question.instrument](question), question.epoch)
+    harness.panel(name, 560, 900)
+    harness.settle()
+    texts: list[tuple[str, str]] = []
+    elide = text_metrics.TextMetrics._elide
+
+    def noted(metrics: text_metrics.TextMetrics, text: str, width: int) -> str:
+        texts.append((text, elide(metrics, text, width)))
+        return texts[-1][1]
+
+    monkeypatch.setattr(text_metrics, "_shared", {})
+    monkeypatch.setattr(text_metrics.TextMetrics, "_elide", noted)
+    harness.window.grab()
+    assert any("automobile" in text for text, _ in texts)
+    assert [text for text, shown in texts if shown != text] == []
+
+
+@pytest.mark.parametrize("name", ["viewImageMap", "viewPredictions", "viewCalibration", "viewFeatureMaps"])
+def test_the_text_at_the_foot_keeps_its_margin_in_other_colors_and_in_another_panel(
+    name: str, harness: Harness
+) -> None:
+    first, second = harness.panel(name), harness.panel("viewConfusion")
+    harness.settle()
+    view = first.view
+    second.choose(name)
+    try:
+        for scheme in ("dark", "light"):
+            theme().set_scheme(scheme)
+            harness.settle()
+            foot = view.findChild(QWidget, "viewFoot")
+            (label,) = (each for each in foot.findChildren(ElidedLabel) if each.full_text)
+            assert label.mapTo(view, label.contentsRect().topLeft()).x() == 16
+    finally:
+        theme().set_scheme("light")
 
 
 def test_a_model_without_mistakes_is_no_error(harness: Harness) -> None:

@@ -24,6 +24,8 @@ from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.qimage import to_qimage
 
 _SIDE, _GAP, _MARGIN = 48, 7, 3
+INDENT = 7
+"""What is left free at the left, as much as lists leave beside their texts."""
 
 
 class ImageGrid(Canvas):
@@ -40,7 +42,7 @@ class ImageGrid(Canvas):
         super().__init__()
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._pixmaps: list[QPixmap] = []
         self._captions: tuple[str, ...] = ()
         self.index = -1
@@ -84,7 +86,7 @@ class ImageGrid(Canvas):
 
     @property
     def _columns(self) -> int:
-        return max((self.width() - 2 * _MARGIN + _GAP) // (_SIDE + _GAP), 1)
+        return max((self.width() - INDENT - _MARGIN + _GAP) // (_SIDE + _GAP), 1)
 
     @property
     def shown(self) -> int:
@@ -95,7 +97,7 @@ class ImageGrid(Canvas):
     def rect_of(self, index: int) -> QRectF:
         """Where an image is, in the widget."""
         row, column = divmod(index, self._columns)
-        return QRectF(_MARGIN + column * (_SIDE + _GAP), _MARGIN + row * (_SIDE + _GAP), _SIDE, _SIDE)
+        return QRectF(INDENT + column * (_SIDE + _GAP), _MARGIN + row * (_SIDE + _GAP), _SIDE, _SIDE)
 
     def _at(self, point: QPointF) -> int:
         return next((index for index in range(self.shown) if self.rect_of(index).contains(point)), -1)

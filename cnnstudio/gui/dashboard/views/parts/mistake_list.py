@@ -28,7 +28,9 @@ _IMAGE, _MARGIN = 56, 16
 _LABEL_WIDTH, _BAR_HEIGHT = 64, 6
 _MAX_NAME = 60
 _NAME_SHARE = 0.6
-"""Of the width that a name and its bar have: at 1280 pixels `automobile` is not cut."""
+"""Of the width that a name and its bar have, at least."""
+_LEAST_BAR = 24
+"""What a longer name leaves to its bar, in pixels."""
 NEAREST = 3
 _WITH_NEAREST = 500
 """The width of a row that has room for the similar images."""
@@ -91,6 +93,18 @@ class _Delegate(RowsDelegate[MistakeRow]):
     awaited = ""
     """What stands in the place of similar images that are not known yet; empty where none are awaited."""
 
+    _measured: tuple[object, float] = (None, 0.0)
+    """The rows whose names were measured, and the width of the longest."""
+
+    def _longest_name(self) -> float:
+        """What the names of all rows need: the bars stand below each other."""
+        rows = self._model.rows
+        if self._measured[0] is not rows:
+            metrics = text_metrics(theme().font("strong"))
+            names = {plain_line(name, _MAX_NAME) for row in rows for _, name, _, _ in row.lines()}
+            self._measured = rows, max(map(metrics.width, names), default=0) + 9.0
+        return self._measured[1]
+
     def paint_row(self, painter: QPainter, row: MistakeRow, rect: QRectF) -> None:
         style = theme()
         area = QRectF(rect.left() + _MARGIN, rect.top() + 6, _IMAGE, _IMAGE)
@@ -142,7 +156,7 @@ class _Delegate(RowsDelegate[MistakeRow]):
         names = text_metrics(style.font("strong" if label == "predicted" else "content"))
         left = area.left() + _LABEL_WIDTH
         free = area.right() - left - number_width - 12
-        name_width = min(max(free * _NAME_SHARE, 60.0), 220.0)
+        name_width = min(max(free * _NAME_SHARE, 60.0, min(self._longest_name(), free - _LEAST_BAR)), 220.0)
         painter.setFont(small.font)
         painter.setPen(style.color("secondary"))
         painter.drawText(QPointF(area.left(), small.baseline(middle)), label)

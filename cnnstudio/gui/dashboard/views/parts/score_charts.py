@@ -28,7 +28,12 @@ from cnnstudio.gui.widgets.canvas.marks import paint_focus, paint_image
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.qimage import to_qimage
 
-_ROW, _LARGEST_ROW, _IMAGE, _MARGIN = 84, 132, 56, 16
+_ROW, _LARGEST_ROW, _MARGIN = 84, 180, 16
+_IMAGE, _LARGEST_IMAGE, _CAPTION = 56, 112, 28
+"""The side of an image in the lowest row and in the highest, and what a row has below and above it."""
+_IMAGE_SHARE = 0.15
+_MOST_NAME, _BESIDE_NAME = 180.0, 24.0
+"""The width of a class's name at most, and what its mark of color and the gaps beside it take."""
 _MAX_NAME = 40
 
 
@@ -85,6 +90,12 @@ class ScoreRow:
         return f"{start}, actual: {plain_line(self.actual, _MAX_NAME)}{score}"
 
 
+def _marked(row: ScoreRow, number: int) -> str:
+    """The class of a line; that which is predicted with whether it is correct."""
+    mark = {True: "✓ ", False: "✗ ", None: ""}[row.is_right] if number == 0 else ""
+    return f"{mark}{plain_line(row.lines[number].name, _MAX_NAME)}"
+
+
 class ScoreCharts(ScrollingCanvas):
     """Chooses an image by mouse or by ↑ and ↓; Delete asks to remove it."""
 
@@ -106,6 +117,7 @@ class ScoreCharts(ScrollingCanvas):
         """The first and the last epoch of the charts."""
         self._pixmaps: list[QPixmap] = []
         self._index = 0
+        self._names_width = 120.0
         theme().changed.connect(self._on_theme_changed)
 
     def sizeHint(self) -> QSize:
@@ -141,6 +153,12 @@ class ScoreCharts(ScrollingCanvas):
         """The height of a row: the rows fill the view, if they are not too many or too few."""
         count = max(len(self._rows), 1)
         return min(max(self.viewport().height() / count, float(_ROW)), float(_LARGEST_ROW))
+
+    @property
+    def _image_side(self) -> int:
+        """As high as the row allows, but not so wide that little is left to the curves."""
+        most = min(self._height - _CAPTION, self.viewport().width() * _IMAGE_SHARE, _LARGEST_IMAGE)
+        return max(round(most), _IMAGE)
 
     def _arrange(self) -> None:
         bar = self.verticalScrollBar()
@@ -203,6 +221,7 @@ class ScoreCharts(ScrollingCanvas):
         try:
             painter.fillRect(event.rect(), theme().color("panel"))
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            self._names_width = self._width_of_names()
             for index in range(len(self._rows)):
                 rect = self.rect_of(index)
                 if rect.bottom() > 0 and rect.top() < self.viewport().height():
@@ -210,21 +229,35 @@ class ScoreCharts(ScrollingCanvas):
         finally:
             painter.end()
 
+    def _width_of_names(self) -> float:
+        """What the names of all rows need with their scores, in one column."""
+        fonts = text_metrics(theme().font("strong")), text_metrics(theme().font("help"))
+        widths = [
+            fonts[number > 0].width(_marked(row, number))
+            for row in self._rows
+            for number in range(len(row.lines))
+        ]
+        return min(max(widths, default=0) + 2, _MOST_NAME) + _BESIDE_NAME + self._score_width()
+
+    def _score_width(self) -> float:
+        return text_metrics(theme().monospace()).width("100.0%")
+
     def _paint_row(self, painter: QPainter, index: int, rect: QRectF) -> None:
         style, row = theme(), self._rows[index]
         if index == self._index:
             painter.fillRect(rect, style.color("selection"))
             if self.hasFocus():
                 paint_focus(painter, rect.adjusted(2, 2, -2, -3))
-        image_area = QRectF(rect.left() + _MARGIN, rect.top() + 6, _IMAGE, _IMAGE)
+        side = self._image_side
+        image_area = QRectF(rect.left() + _MARGIN, rect.top() + 6, side, side)
         paint_image(painter, image_area, self._pixmaps[index])
         small = text_metrics(style.font("help"))
         painter.setFont(small.font)
         painter.setPen(style.color("secondary"))
-        caption = small.elided(plain_line(row.actual or row.name, _MAX_NAME), _IMAGE + 12)
+        caption = small.elided(plain_line(row.actual or row.name, _MAX_NAME), side + 12)
         painter.drawText(QPointF(image_area.left(), small.baseline(image_area.bottom() + 10)), caption)
-        inner = rect.adjusted(_MARGIN + _IMAGE + 20, 8, -_MARGIN, -8)
-        names = min(max(inner.width() * 0.38, 120.0), 200.0)
+        inner = rect.adjusted(_MARGIN + side + 20, 8, -_MARGIN, -8)
+        names = min(max(self._names_width, 120.0), inner.width() / 2)
         chart = QRectF(inner.left(), inner.top(), max(inner.width() - names - 12, 30.0), inner.height())
         self._paint_chart(painter, row, chart)
         self._paint_names(painter, row, QRectF(chart.right() + 12, inner.top(), names, inner.height()))
@@ -274,9 +307,8 @@ class ScoreCharts(ScrollingCanvas):
             painter.fillRect(QRectF(area.left(), middle - 1.5, 10, 3), style.color(line.token))
             painter.setFont(font.font)
             painter.setPen(style.color("text"))
-            mark = {True: "✓ ", False: "✗ ", None: ""}[row.is_right] if number == 0 else ""
-            space = int(area.width() - 16 - mono.width("100.0%") - 8)
-            name = font.elided(f"{mark}{plain_line(line.name, _MAX_NAME)}", space)
+            space = int(area.width() - _BESIDE_NAME - self._score_width())
+            name = font.elided(_marked(row, number), space)
             painter.drawText(QPointF(area.left() + 16, font.baseline(middle)), name)
             painter.setFont(mono.font)
             painter.drawText(QPointF(area.right() - mono.width(score), mono.baseline(middle)), score)

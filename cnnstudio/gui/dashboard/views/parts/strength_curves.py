@@ -18,7 +18,7 @@ from cnnstudio.gui.widgets.canvas.marks import paint_focus
 from cnnstudio.gui.widgets.plain_text import plain_line
 
 _MARGIN, _GAP = 16, 16
-_LEFT, _TOP, _BOTTOM = 36, 22, 20
+_LEFT, _TOP, _BOTTOM = 41, 22, 20
 """Around the axes of a plot: numbers, title, numbers."""
 _MIN_WIDTH, _MIN_HEIGHT, _MAX_HEIGHT = 150, 110, 240
 _DOT = 3.0

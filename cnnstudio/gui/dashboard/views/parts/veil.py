@@ -13,7 +13,8 @@ from cnnstudio.gui.widgets.plain_text import breakable, plain_text
 _FADE = 102
 """Of 255: the content below a translucent veil is seen at 60%."""
 _MAX_CHARACTERS = 400
-_MAX_WIDTH = 420
+_MAX_WIDTH = 520
+_CENTERED = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
 
 
 class Veil(QWidget):
@@ -44,6 +45,16 @@ class Veil(QWidget):
         self.raise_()
         self.update()
 
+    def _text_area(self) -> QRectF:
+        width = min(self.width() - 32, _MAX_WIDTH)
+        return QRectF((self.width() - width) / 2, 0, width, self.height())
+
+    @property
+    def text_bottom(self) -> int:
+        """The lower edge of the sentence that stands in place of the content."""
+        metrics = QFontMetricsF(theme().font("help"))
+        return round(metrics.boundingRect(self._text_area(), int(_CENTERED), breakable(self._text)).bottom())
+
     def paintEvent(self, event: QPaintEvent) -> None:
         style = theme()
         painter = QPainter(self)
@@ -56,10 +67,7 @@ class Veil(QWidget):
             self._paint_chip(painter)
         else:
             painter.setPen(style.color(self._tone))
-            width = min(self.width() - 32, _MAX_WIDTH)
-            area = QRectF((self.width() - width) / 2, 0, width, self.height())
-            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(area, int(flags), breakable(self._text))
+            painter.drawText(self._text_area(), int(_CENTERED), breakable(self._text))
         painter.end()
 
     def _paint_chip(self, painter: QPainter) -> None:

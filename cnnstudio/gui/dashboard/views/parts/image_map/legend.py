@@ -42,6 +42,15 @@ class GroupLegend(QListWidget):
         self.itemDoubleClicked.connect(lambda item: self._isolate(self._number(item)))
         theme().changed.connect(self._show_items)
 
+    def show_in_columns(self, in_columns: bool) -> None:
+        """Lists the groups in columns below each other, as many as there are, or in a single one."""
+        self.setWrapping(in_columns)
+        # Else the first one decides how wide the columns are.
+        self.setUniformItemSizes(not in_columns)
+        self.setResizeMode(QListWidget.ResizeMode.Adjust if in_columns else QListWidget.ResizeMode.Fixed)
+        policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded
+        self.setHorizontalScrollBarPolicy(policy if in_columns else Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
     def show_groups(self, groups: Groups) -> None:
         """Shows the groups that have points; hidden ones stay so while the groups are of the same kind."""
         before = self._groups

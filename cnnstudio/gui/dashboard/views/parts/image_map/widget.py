@@ -350,7 +350,7 @@ class ImageMap(Canvas):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._viewport.width, self._viewport.height = self.width(), self.height()
+        self._viewport.resize(self.width(), self.height())
         self._repaint()
 
     def hideEvent(self, event: QHideEvent) -> None:

@@ -10,7 +10,9 @@ from PySide6.QtCore import QPointF, QRectF
 MAX_LABELED = 16
 """With more classes, names and numbers appear only after zooming in."""
 HEAD = 22
-"""The height of the names above, and of the scores below."""
+"""The height of a row of names above, and of the scores below."""
+SECOND_HEAD = 15
+"""What a second row of names adds."""
 SCORE_WIDTH = 56
 CELL_HEIGHT, GAP = 28, 2
 _LARGEST_CELL = 76, 44
@@ -24,6 +26,8 @@ class MatrixLayout:
         self.count = 0
         self.labels = 0
         """The width of the names at the left."""
+        self.has_two_heads = False
+        """Whether every other name stands above the others, because names are wider than cells."""
         self.width = self.height = 0
         """The size of the widget."""
         self.zoom = 1.0
@@ -41,23 +45,35 @@ class MatrixLayout:
         return self.count > MAX_LABELED
 
     @property
+    def head(self) -> int:
+        """The height of the names above."""
+        return HEAD + (SECOND_HEAD if self.has_two_heads else 0)
+
+    @property
     def natural_height(self) -> int:
         """The height at which every cell has its full height; of a large matrix, a square one."""
         if not self.count or self.is_large:
             return 340
-        return HEAD + self.count * (CELL_HEIGHT + GAP) + HEAD
+        return self.head + self.count * (CELL_HEIGHT + GAP) + HEAD
+
+    @property
+    def largest_height(self) -> int | None:
+        """The height that the cells need if they are as high as they get; None if they fill any."""
+        if not self.count or self.is_large:
+            return None
+        return self.head + self.count * (_LARGEST_CELL[1] + GAP) + HEAD
 
     def area(self) -> QRectF:
         """The area of the cells."""
         left, count = self.labels + 8, max(self.count, 1)
         width = max(self.width - left - SCORE_WIDTH, 10)
-        height = max(self.height - 2 * HEAD, 10)
+        height = max(self.height - self.head - HEAD, 10)
         if self.is_large:
             width = height = min(width, height)
         else:
             width = min(width, count * _LARGEST_CELL[0])
             height = min(height, count * (_LARGEST_CELL[1] + GAP))
-        return QRectF(left, HEAD, width, height)
+        return QRectF(left, self.head, width, height)
 
     def pitch(self) -> tuple[float, float]:
         """The distance from one cell to the next, across and down."""

@@ -9,7 +9,12 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFont, QImage, QPainter
 
 from cnnstudio.gui.dashboard.views.parts.matrix.content import Cell, MatrixContent
-from cnnstudio.gui.dashboard.views.parts.matrix.layout import HEAD, SCORE_WIDTH, MatrixLayout
+from cnnstudio.gui.dashboard.views.parts.matrix.layout import (
+    HEAD,
+    SCORE_WIDTH,
+    SECOND_HEAD,
+    MatrixLayout,
+)
 from cnnstudio.gui.theme.text_metrics import TextMetrics, text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import ramp, tint
@@ -23,6 +28,8 @@ _SMALLEST_ROW = 14
 _MEASURED = 200
 """Of so many names the longest decides how wide the labels are."""
 _SMALLEST_CHOICE = 8
+_NAME_GAP = 4
+"""Pixels between the names of columns."""
 
 
 class MatrixPainter:
@@ -57,6 +64,16 @@ class MatrixPainter:
         metrics, content = _font("help"), self._content
         names = () if content is None else content.shown_names[:_MEASURED]
         return max(max(map(metrics.width, names), default=0) + 6, metrics.width("precision"))
+
+    def wants_two_heads(self) -> bool:
+        """Whether the names of columns are wider than cells, of which all have a name."""
+        content, layout = self._content, self._layout
+        if content is None or layout.is_large:
+            return False
+        plain, bold = (
+            max(map(_font(font).width, content.shown_names), default=0) for font in ("help", "bold")
+        )
+        return plain > layout.pitch()[0] - _NAME_GAP or bold > layout.pitch()[0]
 
     def paint(self, painter: QPainter) -> None:
         """Draws the whole matrix."""
@@ -136,7 +153,7 @@ class MatrixPainter:
                 name = _font("bold" if bold else "help")
                 _draw_right(painter, name, content.shown_names[index], self._layout.labels, middle, "text")
                 _draw_right(painter, scores, _percent(content.recall[index], 1), right, middle)
-        _draw_right(painter, _font("help"), "recall", right, HEAD / 2)
+        _draw_right(painter, _font("help"), "recall", right, self._layout.head - HEAD / 2)
 
     def _score_right(self) -> int:
         return int(min(self._layout.area().right() + SCORE_WIDTH, self._layout.width))
@@ -144,7 +161,8 @@ class MatrixPainter:
     def _paint_columns(self, painter: QPainter, content: MatrixContent) -> None:
         """The names of the predicted classes, and their precisions."""
         layout, area = self._layout, self._layout.area()
-        width, rect_of, scores = int(layout.pitch()[0]) - 2, layout.rects(), _font("mono")
+        rows = 2 if layout.has_two_heads else 1
+        width, rect_of, scores = int(rows * layout.pitch()[0]), layout.rects(), _font("mono")
         below = min(area.bottom(), layout.rect(layout.count - 1, 0).bottom()) + HEAD / 2
         for column in layout.visible_columns():
             index, middle = self._order[column], rect_of(0, column).center().x()
@@ -152,7 +170,8 @@ class MatrixPainter:
                 bold = self.cell is not None and self.cell[1] == index
                 name, token = _font("bold" if bold else "help"), "text" if bold else "secondary"
                 text = name.elided(content.shown_names[index], width)
-                _draw_centered(painter, name, text, middle, HEAD / 2, token)
+                above = SECOND_HEAD * (rows - 1 - column % rows)
+                _draw_centered(painter, name, text, middle, layout.head - HEAD / 2 - above, token)
                 _draw_centered(painter, scores, _percent(content.precision[index], 0), middle, below)
         _draw_right(painter, _font("help"), "precision", layout.labels, below)
 
@@ -161,7 +180,7 @@ class MatrixPainter:
         label, area = _font("help"), self._layout.area()
         painter.setFont(label.font)
         painter.setPen(theme().color("secondary"))
-        painter.drawText(QPointF(area.left(), label.baseline(HEAD / 2)), "predicted →")
+        painter.drawText(QPointF(area.left(), label.baseline(area.top() - HEAD / 2)), "predicted →")
         if self._layout.pitch()[1] < _SMALLEST_ROW:
             left = max(area.left() - label.width("actual ↓") - 6, 0)
             painter.drawText(QPointF(left, area.top() + 12), "actual ↓")

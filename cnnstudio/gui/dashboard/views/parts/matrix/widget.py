@@ -23,6 +23,9 @@ from cnnstudio.gui.widgets.canvas.canvas import Canvas
 from cnnstudio.gui.widgets.canvas.keys import arrow_step, is_enter, is_plain, zoom_factor
 from cnnstudio.gui.widgets.canvas.marks import paint_focus
 
+ANY_HEIGHT = 16_777_215
+"""Qt's value for no limit."""
+
 
 class Matrix(Canvas):
     """Chooses a cell by mouse or arrow keys. Enter looks at its images, Escape chooses none."""
@@ -32,6 +35,8 @@ class Matrix(Canvas):
     entered = Signal()
     """Enter was pressed on the chosen cell."""
     zoom_changed = Signal()
+    largest_height_changed = Signal(object)
+    """How high the matrix gets at most: more room is of no use to it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,6 +49,7 @@ class Matrix(Canvas):
         self._order: tuple[int, ...] = ()
         self._cells = MatrixLayout()
         self._painter = MatrixPainter(self._cells)
+        self.largest_height = ANY_HEIGHT
         self._drag_from: tuple[QPointF, float, float] | None = None
         self._dragged = False
         theme().changed.connect(self._on_theme_changed)
@@ -111,6 +117,11 @@ class Matrix(Canvas):
 
     def _fit_labels(self) -> None:
         self._cells.labels = min(self._painter.longest_name(), max(min(self.width() // 5, 120), 60))
+        self._cells.has_two_heads = self._painter.wants_two_heads()
+        largest = self._cells.largest_height or ANY_HEIGHT
+        if largest != self.largest_height:
+            self.largest_height = largest
+            self.largest_height_changed.emit(largest)
         self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
