@@ -27,13 +27,14 @@ _PYTORCH: dict[str, tuple[str, dict[str, Any]]] = {
     "softmax": ("Softmax", {"dim": 1}),
     "relu6": ("ReLU6", {}),
     "hard_silu": ("Hardswish", {}),
+    "hard_sigmoid": ("Hardsigmoid", {}),
     "selu": ("SELU", {}),
     "mish": ("Mish", {}),
     "softplus": ("Softplus", {}),
 }
 ACTIVATIONS = ("linear", *_PYTORCH)
 
-_BOUNDS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+_BOUNDS = {"sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 
 # The string "leaky_relu" means a slope of 0.2 in Keras, so the layer is written out.
 _KERAS_LAYERS = {"leaky_relu": f"layers.LeakyReLU(negative_slope={_LEAKY_SLOPE})"}
@@ -44,8 +45,6 @@ _CLOSEST = {
     "celu": "elu",
     "prelu": "leaky_relu",
     "rrelu": "leaky_relu",
-    "hardsigmoid": "sigmoid",
-    "hard_sigmoid": "sigmoid",
     "hardtanh": "tanh",
     "softsign": "tanh",
 }
@@ -170,7 +169,10 @@ def activation_choice(default: str, help: str = "function applied to each output
 # torch computes the gradient of these from their input. For the others the output is enough, so that the
 # input can be freed: relu' = [y > 0], sigmoid' = y (1 - y), tanh' = 1 - y².
 _NEED_INPUT = frozenset(
-    {"leaky_relu", "elu", "gelu", "silu", "relu6", "hard_silu", "selu", "mish", "softplus"}
+    {
+        *("leaky_relu", "elu", "gelu", "silu", "relu6", "hard_silu", "hard_sigmoid", "selu", "mish"),
+        "softplus",
+    }
 )
 
 

@@ -15,7 +15,9 @@ from cnnstudio.layers.base import Role, Shape, ShapeError
 from cnnstudio.layers.sliding_window import effective_kernel_size, same_padding
 
 _SCALE_LIMIT = 1000.0
-_MONOTONIC = frozenset({"relu", "relu6", "leaky_relu", "elu", "selu", "sigmoid", "tanh", "softplus"})
+_MONOTONIC = frozenset(
+    {"relu", "relu6", "leaky_relu", "elu", "selu", "sigmoid", "hard_sigmoid", "tanh", "softplus"}
+)
 """Activations that never decrease."""
 
 

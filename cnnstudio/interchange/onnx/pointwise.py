@@ -52,6 +52,7 @@ KNOWN: Mapping[str, Function] = {
         1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
     ),
     "sigmoid": _sigmoid,
+    "hard_sigmoid": lambda x: np.clip(x / 6 + 0.5, 0, 1),
     "tanh": np.tanh,
     "softplus": _softplus,
     "linear": lambda x: x,

@@ -141,6 +141,33 @@ def test_squeeze_and_excitation(tmp_path: Path) -> None:
     assert "has 4 hidden units; SqueezeExcite has 5, of which 1" in notes(imported)
 
 
+@pytest.mark.parametrize("form", ["node", "spelled out"])
+def test_squeeze_and_excitation_with_a_hard_sigmoid(form: str, tmp_path: Path) -> None:
+    """As in MobileNetV3, by PyTorch and by Keras."""
+    graph = Graph()
+    x = graph.add("HardSwish", graph.conv("image", 3, 16))
+    y = graph.conv(graph.add("GlobalAveragePool", x), 16, 4, 1)
+    y = graph.conv(graph.add("Relu", y), 4, 16, 1)
+    if form == "node":
+        y = graph.add("HardSigmoid", y, alpha=1 / 6)
+    else:
+        y = graph.add("Clip", graph.add("Add", y, np.float32(3)), np.float32(0), np.float32(6))
+        y = graph.add("Mul", y, np.float32(1 / 6))
+    x = graph.conv(graph.add("Mul", x, y), 16, 4, 1)
+    imported = same_scores(graph.save(tmp_path, graph.head(x, 4)))
+    assert imported.is_exact
+    assert layers(imported.design.network)[1] == "SqueezeExcite"
+    assert getattr(imported.design.network.nodes[1].layer, "gate", "") == "hard_sigmoid"
+
+
+def test_another_slope_of_a_hard_sigmoid_is_said(tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.add("HardSigmoid", graph.conv("image", 3, 4))
+    imported = read_onnx(graph.save(tmp_path, graph.head(x, 4)))
+    assert "is 0.2 x + 0.5 from 0 to 1; x / 6 + 0.5 is used instead" in notes(imported)
+    assert not imported.is_exact
+
+
 def test_shuffled_and_split_channels(tmp_path: Path) -> None:
     graph = Graph((1, 3, 6, 6))
     x = graph.conv("image", 3, 8)

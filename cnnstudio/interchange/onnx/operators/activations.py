@@ -14,7 +14,7 @@ from cnnstudio.interchange.onnx.pointwise import BINARY, UNARY, Function, Functi
 from cnnstudio.interchange.onnx.values import Features, Omitted, Step, make
 from cnnstudio.interchange.onnx.views import channel_axis, dims
 
-_NONNEGATIVE = frozenset({"relu", "relu6", "sigmoid", "softplus", "softmax"})
+_NONNEGATIVE = frozenset({"relu", "relu6", "sigmoid", "hard_sigmoid", "softplus", "softmax"})
 _SIMPLE: Mapping[str, str] = {
     "Relu": "relu",
     "Sigmoid": "sigmoid",
@@ -133,6 +133,13 @@ def _log_softmax(node: Node) -> Features:
     return _softmax(node)
 
 
+def _hard_sigmoid(node: Node) -> Features:
+    slope, offset = node.number("alpha", 0.2), node.number("beta", 0.5)
+    usual = math.isclose(slope, 1 / 6, rel_tol=1e-5) and math.isclose(offset, 0.5, rel_tol=1e-5)
+    note = "" if usual else f"is {slope:g} x + {offset:g} from 0 to 1; x / 6 + 0.5 is used instead"
+    return activation(node, node.features(0), "hard_sigmoid", note)
+
+
 def _named(name: str) -> Handler:
     return lambda node: activation(node, node.features(0), name)
 
@@ -151,7 +158,7 @@ ACTIVATIONS: Mapping[str, Handler] = {
     "Selu": _selu,
     "Gelu": _gelu,
     "Swish": _swish,
-    "HardSigmoid": lambda node: _closest(node, "sigmoid"),
+    "HardSigmoid": _hard_sigmoid,
     "Softmax": _softmax,
     "LogSoftmax": _log_softmax,
     "LRN": lambda node: omitted(node, "normalizes over neighboring channels, which no layer here does"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -135,20 +137,22 @@ def _excited(node: Node, features: Features, factors: Features) -> Features | No
     if channel_axis(factors.view, factors.shape) != place:
         return None
     steps = merged_steps(_steps_between(features.tensor, factors.tensor), features.shape)
+    steps = [*steps[:2], *_with_gate(steps[2:])]
     layers = [step.layer.type_name() for step in steps if isinstance(step, Step)]
     if layers != ["GlobalAveragePooling2D", "Dense", "Dense"] or len(steps) != 3:
         return None
     _, squeeze, excite = (step for step in steps if isinstance(step, Step))
+    gate = getattr(excite.layer, "activation", "")
     channels, hidden = features.shape.channels, int(getattr(squeeze.layer, "units", 0))
     # The ratio of the layer leads to as many hidden units, or else to a few more.
     ratio = channels // hidden
-    if getattr(excite.layer, "activation", "") != "sigmoid" or ratio < 1:
+    if gate not in ("sigmoid", "hard_sigmoid") or ratio < 1:
         return None
     name = getattr(squeeze.layer, "activation", "linear")
     extra = channels // ratio - hidden
     if extra and name not in _ZERO_AT_ZERO:
         return None
-    layer = make("SqueezeExcite", ratio=ratio, activation=name)
+    layer = make("SqueezeExcite", ratio=ratio, activation=name, gate=gate)
     weights = {
         "squeeze.weight": _widened(squeeze.weights["weight"], extra, 0),
         "squeeze.bias": _widened(_bias(squeeze), extra, 0),
@@ -164,6 +168,20 @@ def _excited(node: Node, features: Features, factors: Features) -> Features | No
     )
     step = Step(layer, weights, note, remark)
     return features.then(step).nonnegative(features.is_nonnegative)
+
+
+def _with_gate(steps: Sequence[AnyStep]) -> Sequence[AnyStep]:
+    """The last dense layer, with relu6(x + 3) / 6 after it, which spells the hard sigmoid out, as that."""
+    if len(steps) != 2 or not all(isinstance(step, Step) for step in steps):
+        return steps
+    dense, scale = (step for step in steps if isinstance(step, Step))
+    is_sixth = math.isclose(getattr(scale.layer, "factor", 0.0), 1 / 6, rel_tol=1e-5)
+    if not is_sixth or getattr(dense.layer, "activation", "") != "relu6" or dense.note or scale.note:
+        return steps
+    three = np.float32(3)
+    weights = {**dense.weights, "bias": _bias(dense).then(lambda value: value - three)}
+    layer = dense.layer.with_values({"activation": "hard_sigmoid", "use_bias": True})
+    return [replace(dense, layer=layer, weights=weights)]
 
 
 _ZERO_AT_ZERO = frozenset(
