@@ -226,7 +226,7 @@ LAYERS: dict[str, dict[str, Any]] = {
     "BatchNormalization": {"momentum": 0.9, "epsilon": 0.001, "center": True, "scale": True},
     "LayerNormalization": {"epsilon": 0.001, "center": True, "scale": True},
     "GroupNormalization": {"groups": 8, "epsilon": 0.001, "center": True, "scale": True},
-    "SqueezeExcite": {"ratio": 16, "activation": "relu"},
+    "SqueezeExcite": {"ratio": 16, "activation": "relu", "gate": "sigmoid"},
     "Scale": {"factor": 1.0, "trainable": False},
     "ChannelShuffle": {"groups": 2},
     "ChannelSlice": {"start": 0, "channels": 1},
