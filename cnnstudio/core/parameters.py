@@ -13,7 +13,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cnnstudio.core.errors import ParameterError
@@ -36,6 +36,8 @@ class Parameter:
     unit: str = ""
     is_rare: bool = False
     """Whether few networks need it: forms show it only on demand."""
+    is_recent: bool = field(default=False, kw_only=True)
+    """Whether earlier versions do not know it, so that it is written only with another value than usual."""
 
     def validate(self, value: Any) -> Any:
         """The value, converted to the parameter's type.
@@ -263,10 +265,11 @@ def choice(
     help: str,
     label: str = "",
     rare: bool = False,
+    recent: bool = False,
     kind: type[Choice] = Choice,
 ) -> Any:
     """A dataclass field for one of a fixed set of strings; a `kind` may convert code in its own way."""
-    return _field(kind("", default, help, label, is_rare=rare, choices=choices))
+    return _field(kind("", default, help, label, is_rare=rare, is_recent=recent, choices=choices))
 
 
 def flag(default: bool, *, help: str, label: str = "") -> Any:
@@ -351,10 +354,12 @@ def values_from_json(owner: type[Any], values: Mapping[str, Any], location: str 
 
 
 def values_to_json(instance: Any) -> dict[str, Any]:
-    """All parameters of a layer or recipe by name, ready for JSON."""
+    """The parameters of a layer or recipe by name, ready for JSON; recent ones unless they are as usual."""
+    values = ((parameter, getattr(instance, parameter.name)) for parameter in parameters(instance))
     return {
-        parameter.name: parameter.to_json(getattr(instance, parameter.name))
-        for parameter in parameters(instance)
+        parameter.name: parameter.to_json(value)
+        for parameter, value in values
+        if not (parameter.is_recent and value == parameter.default)
     }
 
 

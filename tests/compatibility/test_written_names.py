@@ -226,7 +226,7 @@ LAYERS: dict[str, dict[str, Any]] = {
     "BatchNormalization": {"momentum": 0.9, "epsilon": 0.001, "center": True, "scale": True},
     "LayerNormalization": {"epsilon": 0.001, "center": True, "scale": True},
     "GroupNormalization": {"groups": 8, "epsilon": 0.001, "center": True, "scale": True},
-    "SqueezeExcite": {"ratio": 16, "activation": "relu", "gate": "sigmoid"},
+    "SqueezeExcite": {"ratio": 16, "activation": "relu"},
     "Scale": {"factor": 1.0, "trainable": False},
     "ChannelShuffle": {"groups": 2},
     "ChannelSlice": {"start": 0, "channels": 1},
@@ -454,6 +454,12 @@ def test_a_layer_has_its_values(place: tuple[str, str], values: tuple[str, ...])
 def test_names_and_disabled_layers_are_marked() -> None:
     layer = {"type": "Flatten", "id": "flatten_7", "name": "Flat", "enabled": False}
     assert read_again(layer) == [layer]
+
+
+def test_a_gate_is_written_only_where_it_is_another_one_than_earlier_versions_have() -> None:
+    layer = {"type": "SqueezeExcite", "id": "squeeze_excite_1", "ratio": 16, "activation": "relu"}
+    assert read_again(layer) == [layer]
+    assert read_again(layer | {"gate": "hard_sigmoid"}) == [layer | {"gate": "hard_sigmoid"}]
 
 
 def test_a_run_keeps_its_design_as_it_is(written: Path) -> None:

@@ -86,7 +86,11 @@ class SqueezeExcite(Layer):
     ratio: int = integer(16, maximum=65_536, help="feature maps per hidden unit")
     activation: str = activation_choice("relu", help="function applied to the hidden units")
     gate: str = choice(
-        "sigmoid", ("sigmoid", "hard_sigmoid"), help="function that gives the factors, from 0 to 1"
+        "sigmoid",
+        ("sigmoid", "hard_sigmoid"),
+        help="function that gives the factors, from 0 to 1",
+        rare=True,
+        recent=True,
     )
 
     pytorch_helper: ClassVar[str] = _HELPER
