@@ -25,7 +25,7 @@ from cnnstudio.gui.dashboard.views.parts.matrix.layout import MAX_LABELED
 from cnnstudio.gui.dashboard.views.parts.matrix.widget import Matrix
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line
+from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, PartsLabel
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.segments import Choice
 from cnnstudio.insight.instruments.confusion import ConfusionReading
@@ -72,7 +72,7 @@ class ConfusionView(View):
             "confusionOrder", "Order", {"class": "class", "recall": "lowest recall"}
         )
         self.order_button.changed.connect(self._on_order_changed)
-        self._axes = ElidedLabel("rows: actual · columns: predicted", "help", "secondary")
+        self._axes = PartsLabel("rows: actual · columns: predicted", "help", "secondary")
         self._axes.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         row = QHBoxLayout()
         row.setContentsMargins(_MARGIN, 0, _MARGIN, 0)

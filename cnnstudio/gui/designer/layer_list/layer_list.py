@@ -32,6 +32,8 @@ from cnnstudio.gui.widgets.plain_text import plain_tooltip
 
 _FIELD_WIDTH, _FIELD_WIDTH_IN_HEAD = 256, 172
 _MAX_NAME_WIDTH, _NAME_MARGINS = 320, 18
+_NAME_SHARE = 0.5
+"""Of a wide list, for the name of the design."""
 _HEIGHT_FOR_FOOT = 110 + 14 * ROW_HEIGHT
 """Head, column headers, foot and lines, and 14 rows."""
 
@@ -112,6 +114,7 @@ class LayerList(Panel):
         self._foot.setVisible(has_room)
         self._foot_line.setVisible(has_room)
         self._place_insert(has_room)
+        self._name.set_most(round(_NAME_SHARE * self.width()))
 
     def _place_insert(self, has_foot: bool) -> None:
         """Puts the field in which layers are typed into the foot, or else into the head."""
@@ -158,6 +161,7 @@ class _NameField(QLineEdit):
         self.setProperty("role", "title")
         self.setFont(theme().font("title"))
         self.setAccessibleName("Design name")
+        self._most = _MAX_NAME_WIDTH
         self.setMaxLength(MAXIMUM_NAME_LENGTH)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.textChanged.connect(self._fit)
@@ -193,12 +197,15 @@ class _NameField(QLineEdit):
         painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), shown)
         painter.end()
 
+    def set_most(self, width: int) -> None:
+        """How wide it gets at most, if that is more than what it has in a narrow list."""
+        self._most = max(width, _MAX_NAME_WIDTH)
+        self._fit()
+
     def _fit(self) -> None:
         width = self.fontMetrics().horizontalAdvance(self.text()) + _NAME_MARGINS
-        self.setFixedWidth(min(max(width, 60), _MAX_NAME_WIDTH))
-        self.setToolTip(
-            plain_tooltip(self.text()) if width > _MAX_NAME_WIDTH else "Click to rename the design"
-        )
+        self.setFixedWidth(min(max(width, 60), self._most))
+        self.setToolTip(plain_tooltip(self.text()) if width > self._most else "Click to rename the design")
 
     def _on_editing_finished(self) -> None:
         commands.rename_design(self._project, self.text())

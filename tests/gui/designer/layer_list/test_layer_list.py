@@ -419,6 +419,17 @@ def test_known_costs_beside_unknown_ones_have_no_share(faulty: Network) -> None:
     assert {row.share for row in rows} == {None}
 
 
+def test_a_wide_list_shows_a_long_name_of_the_design(qtbot: QtBot, project: Project, show: Show) -> None:
+    layers = show(project)
+    name = layers.findChild(QLineEdit, "designName")
+    name.setText("A name that is much longer than a narrow list has room for")
+    layers.resize(500, 400)
+    narrow = name.width()
+    layers.resize(1_200, 400)
+    assert name.width() > narrow
+    assert name.width() > name.fontMetrics().horizontalAdvance(name.text())
+
+
 def test_the_design_is_renamed_in_the_header(qtbot: QtBot, project: Project, show: Show) -> None:
     name = show(project).findChild(QLineEdit, "designName")
     qtbot.mouseDClick(name, LEFT)

@@ -134,7 +134,7 @@ class CheckChips(QWidget):
             self._bar.setRange(0, 0)
             self._state.set_full_text("Checking…")
         elif report is None:
-            self._state.set_full_text("Not checked yet for duplicates, bad images and leaks")
+            self._state.set_full_text("Not checked yet: duplicates, bad images, leaks")
         else:
             is_outdated = bool(self.version) and self.version != report.version
             when = ", before the last corrections" if is_outdated else ""

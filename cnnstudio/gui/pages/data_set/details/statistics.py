@@ -258,15 +258,19 @@ class Histogram(QWidget):
         painter.fillRect(QRectF(0, bottom, self.width(), 1), theme().color("border"))
         count = len(self._counts)
         if count:
-            most, pitch = max(int(self._counts.max()), 1), self.width() / max(count, 2)
+            most, pitch = max(int(self._counts.max()), 1), self.width() / count
             for number, each in enumerate(self._counts.tolist()):
                 height = (bottom - 2) * each / most
                 bar = QRectF(number * pitch, bottom - height, max(pitch - 1, 1), height)
                 painter.fillRect(bar, theme().color("training"))
             painter.setFont(metrics.font)
             painter.setPen(theme().color("secondary"))
-            painter.drawText(0, metrics.baseline(bottom + 10), f"{self._low:.0f}")
             text = f"{self._high:.0f}"
+            if count > 1:
+                painter.drawText(0, metrics.baseline(bottom + 10), f"{self._low:.0f}")
+            else:
+                # All have the same value.
+                text = f"all {text}"
             align = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(QRectF(0, bottom + 1, self.width(), 18), int(align), text)
         painter.end()
