@@ -27,7 +27,8 @@ _MAX_CHARACTERS = 1_000
 _MAX_BUTTON = 40
 _MAX_NOTES = 4
 """At a time; older ones make room."""
-_MIN_WIDTH, _MAX_WIDTH, _MARGIN = 360, 760, 12
+_MIN_WIDTH, _MAX_WIDTH, _MARGIN = 360, 1_000, 12
+"""In a wide window a message is wide rather than high: it covers less of the page."""
 _READING_MS = 8_000
 """How long a message stays that asks for nothing, and for each character of it:"""
 _READING_MS_PER_CHARACTER = 80

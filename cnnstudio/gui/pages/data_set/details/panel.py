@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.data.data_sets import DataSets
@@ -12,7 +12,7 @@ from cnnstudio.gui.pages.data_set.details.image_details import ImageDetails
 from cnnstudio.gui.pages.data_set.details.statistics import Statistics
 from cnnstudio.gui.pages.data_set.images.label_overlay import LabelOverlay
 from cnnstudio.gui.pages.data_set.images.viewed_set import ViewedSet
-from cnnstudio.gui.pages.panel_parts import SIDE, PanelHead, fill
+from cnnstudio.gui.pages.panel_parts import HEAD_HEIGHT, SIDE, fill
 from cnnstudio.gui.widgets.labels import Panel
 from cnnstudio.gui.widgets.scroll_area import scroll_area
 from cnnstudio.gui.widgets.segments import Choice
@@ -38,8 +38,12 @@ class DetailsPanel(Panel):
         self._stack = QStackedWidget()
         for content, scrolls in ((first, False), (self.statistics, True), (self.augmented, True)):
             self._stack.addWidget(_page(content, scrolls=scrolls))
-        head = PanelHead("", self.pages)
-        head.title.hide()
+        head = QWidget()
+        head.setFixedHeight(HEAD_HEIGHT)
+        row = QHBoxLayout(head)
+        row.setContentsMargins(SIDE, 0, SIDE, 0)
+        row.addWidget(self.pages)
+        row.addStretch(1)
         fill(self, head, self._stack, hero=self._stack)
 
     def show_page(self, index: object) -> None:
