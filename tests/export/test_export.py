@@ -25,12 +25,17 @@ from cnnstudio.core.files import read_json, write_json
 from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.file import read_design
+from cnnstudio.design.templates import templates
 from cnnstudio.export import ExportError, ExportFailed, ExportResult, exporters, select_exporters
 from cnnstudio.export.onnx import Onnx
 from cnnstudio.export.verification import BATCHES, TOLERANCE, Verification
 from cnnstudio.interchange.onnx.reader import read_onnx
+from cnnstudio.layers.base import Shape
 from cnnstudio.runs.run import Run, RunError
+from cnnstudio.training.model import build_model
 from cnnstudio.training.pretrained.onnx_scores import compare_scores
+from tests.interchange.onnx.graphs import scores
+from tests.runs.written import WrittenRun
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +103,34 @@ def test_the_onnx_file_is_imported_with_its_weights_and_normalization(
     assert comparison.agrees, comparison.text
     assert imported.normalization is not None
     np.testing.assert_allclose(imported.normalization, run.normalization, rtol=1e-4)
+
+
+@pytest.mark.timeout(240)
+def test_efficientnet_lite0_comes_back_from_its_onnx_file_with_the_same_scores(tmp_path: Path) -> None:
+    network = replace(templates()["efficientnet-lite0"].network, input=Shape.of(3, 64, 64))
+    written = WrittenRun(tmp_path / "run", network)
+    torch.manual_seed(0)
+    model = build_model(network)
+    model.set_normalization((0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
+    with torch.no_grad():
+        # The last layer begins with zeros.
+        for weights in model.parameters():
+            weights.add_(0.02 * torch.randn(weights.shape))
+        # Statistics other than those that a normalization begins with.
+        model.train()(torch.randn(4, 3, 64, 64))
+    model.eval()
+    Onnx().write(Run.open(written.folder), model, tmp_path)
+    imported = read_onnx(tmp_path / "model.onnx")
+    assert imported.is_exact, imported.design.notes
+    images = np.random.default_rng(1).random((3, 3, 64, 64), np.float32)
+    mean, std = (torch.tensor(each).view(1, -1, 1, 1) for each in (model.mean, model.std))
+    with torch.inference_mode():
+        original = model((torch.from_numpy(images) - mean) / std).numpy()
+    ours, theirs = scores(tmp_path / "model.onnx", imported)
+    assert original.std() > 1e-3
+    scale = max(1.0, float(np.abs(original).max()))
+    np.testing.assert_allclose(ours, original, atol=1e-5 * scale, rtol=0)
+    np.testing.assert_allclose(ours, theirs, atol=1e-5 * scale, rtol=0)
 
 
 def test_scores_are_not_compared_where_all_images_at_once_do_not_fit_into_memory(
