@@ -64,9 +64,9 @@ def atomic_writer(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     `path` has either its old content or the complete new content. Raises FileError if the system refuses.
     Without `durable` nothing is synced, so that after a power failure the file may be damaged.
     """
-    # For a symbolic link, replace the file that it points to, not the link.
-    target = Path(os.path.realpath(path))
     try:
+        # For a symbolic link, replace the file that it points to, not the link.
+        target = Path(_real_path(path))
         # The new file would take the place of the pipe or device, such as /dev/null.
         if os.path.exists(target) and not os.path.isfile(target) and not os.path.isdir(target):
             raise OSError(errno.EINVAL, "it is a pipe or a device, not a regular file", str(path))
@@ -93,6 +93,13 @@ def atomic_writer(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
             fsync_folder(target.parent)
     except OSError as error:
         raise FileError(f"Cannot write {path}: {_reason(error)}. Choose a writable location.") from error
+
+
+def _real_path(path: Path) -> str:
+    try:
+        return os.path.realpath(path)
+    except ValueError as error:
+        raise _no_such_name(path) from error
 
 
 def _open_temporary(target: Path) -> tuple[Path, BinaryIO]:
@@ -177,7 +184,11 @@ def open_regular(path: Path, max_bytes: int | None) -> BinaryIO:
     """
     # Before opening, because opening a device can have effects; after it, because the name may by then stand
     # for something else. O_NONBLOCK keeps open() from waiting for the other end of a pipe.
-    _require_regular(path, os.stat(path), max_bytes)
+    try:
+        found = os.stat(path)
+    except ValueError as error:
+        raise _no_such_name(path) from error
+    _require_regular(path, found, max_bytes)
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
     try:
@@ -211,6 +222,11 @@ def _require_regular(path: Path, found: os.stat_result, max_bytes: int | None) -
         raise OSError(errno.EINVAL, "it is a pipe or a device, not a regular file", str(path))
     if max_bytes is not None and found.st_size > max_bytes:
         raise _too_large(path, max_bytes)
+
+
+def _no_such_name(path: Path) -> OSError:
+    """For a name with a null character or half of a character, for which Python raises ValueError."""
+    return OSError(errno.EINVAL, "no file can have this name", str(path))
 
 
 def _too_large(path: Path, max_bytes: int) -> OSError:

@@ -197,6 +197,18 @@ def test_no_pipe_or_device_is_replaced_by_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "pipe").is_fifo()
 
 
+@pytest.mark.parametrize("name", ["null\0character", "half\ud800character"])
+def test_a_name_that_no_file_can_have_is_an_error_of_the_file(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OSError, match="no file can have this name"):
+        read_regular(tmp_path / name, 1000)
+    with pytest.raises(FileError, match=r"Cannot read .*: no file can have this name"):
+        read_json(tmp_path / name)
+    with pytest.raises(FileError, match=r"Cannot write .*: no file can have this name"):
+        write_atomically(tmp_path / name, b"data")
+    assert not exists(tmp_path / name)
+    assert not is_folder(tmp_path / name)
+
+
 def test_a_file_may_have_the_stated_size_and_no_more(tmp_path: Path) -> None:
     path = tmp_path / "data"
     path.write_bytes(bytes(100))

@@ -97,6 +97,22 @@ def test_a_plain_start_opens_nothing_of_the_last_session_and_says_where_its_sett
         shiboken6.delete(window)
 
 
+@pytest.mark.parametrize("name", ["null\0character", "half\ud800character", "x" * 5_000])
+def test_names_that_no_file_can_have_are_left_out_of_the_last_session(
+    qtbot: QtBot, home: Path, name: str
+) -> None:
+    remember(
+        home, design=f"/{name}", run=f"/{name}", dataset=name, recent_files=f"/{name}", folder=f"/{name}"
+    )
+    window = create_window()
+    try:
+        assert window.project.network == LESSON
+        assert window.last_session.run_to_show is None
+    finally:
+        window.close()
+        shiboken6.delete(window)
+
+
 def test_two_windows_that_start_at_once_do_not_take_each_other_for_dead(qapp: object, home: Path) -> None:
     home.mkdir(parents=True)
     first, second = StartMarker(), StartMarker()

@@ -7,6 +7,7 @@ others shows them all advice. Those for an unsaved design are kept until it is s
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,7 +128,7 @@ def advice_service(project: Project) -> AdviceService:
 
 def _key(path: Path) -> str:
     # Keys in an INI file must not contain slashes, and paths can be long.
-    return f"dismissed_advice/{hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]}"
+    return f"dismissed_advice/{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:16]}"
 
 
 def _join(keys: Iterable[str]) -> str:

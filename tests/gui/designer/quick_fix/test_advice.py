@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -228,6 +230,23 @@ def test_the_panel_shows_only_the_first_of_many_tips(
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(tmp_path / "window.ini")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are Unicode")
+def test_tips_are_dismissed_in_a_design_whose_name_is_not_utf_8(
+    service: AdviceService, project: Project, settings: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.cnn.json")
+    network = project.network
+    service.use_settings(settings)
+    project.open_network(network, path)
+    QApplication.processEvents()
+    service.dismiss(service.shown[0])
+    assert keys(service.shown) == ["heavy:dense_1"]
+    project.open_network(network, tmp_path / "other.cnn.json")
+    project.open_network(network, path)
+    QApplication.processEvents()
+    assert keys(service.shown) == ["heavy:dense_1"]
 
 
 def test_dismissals_belong_to_the_file_of_the_design(
