@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from cnnstudio.training.preflight.profiling import TrainingEstimate
     from cnnstudio.training.preflight.quick_estimate import QuickEstimate
 
-PROGRESS_STEPS = 1000
-"""What a training is divided into; nobody sees smaller parts of a bar."""
 _UPDATE_SECONDS = 0.5
 """Numbers that change more often than this cannot be read."""
 _FREQUENT_EVENTS = (Progress, SnapshotTaken)
@@ -83,16 +81,15 @@ class TrainingStatus(QObject):
         return bool(self._failure) or self._run.is_failed
 
     @property
-    def progress(self) -> tuple[int, int]:
-        """How much is done, and of how much: of the loading, or of all runs in a row."""
+    def fraction(self) -> float:
+        """How much is done, 0 to 1: of the loading, or of all runs in a row."""
         loading, is_idle = self._loading, self._session.state is State.IDLE
         if loading is not None and loading.total and not is_idle:
-            return loading.done, loading.total
-        fraction = self._run.fraction
+            return min(loading.done / loading.total, 1.0)
         if self._session.position is not None and not is_idle:
             number, runs = self._session.position
-            fraction = (number - 1 + fraction) / runs
-        return round(PROGRESS_STEPS * fraction), PROGRESS_STEPS
+            return (number - 1 + self._run.fraction) / runs
+        return self._run.fraction
 
     def _position_prefix(self) -> str:
         """`Run 2 of 5 · ` while several are trained in a row, else empty."""

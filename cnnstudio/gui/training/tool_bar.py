@@ -23,7 +23,7 @@ from cnnstudio.gui.training.run_actions import RunActions
 from cnnstudio.gui.training.run_messages import RunMessages
 from cnnstudio.gui.training.start_from.chip import StartChip
 from cnnstudio.gui.training.start_from.fit_classes import FitClasses
-from cnnstudio.gui.training.status import PROGRESS_STEPS, TrainingStatus
+from cnnstudio.gui.training.status import TrainingStatus
 from cnnstudio.gui.training.training_actions import TRAINING_ACTIONS
 from cnnstudio.gui.widgets.actions import ActionSet
 from cnnstudio.gui.widgets.labels import PartsLabel
@@ -37,6 +37,8 @@ _NARROW = 1200
 _WIDTHS, _NARROW_WIDTHS = (144, 136, 176), (104, 104, 144)
 """Of the data set, the recipe and the run on show."""
 _TRAIN_WIDTH, _ICON_WIDTH = 88, 36
+_PROGRESS_STEPS = 1000
+"""Nobody sees smaller ones in the bar, which counts in 32 bits: too few for the bytes of a data set."""
 
 
 class _Content(QWidget):
@@ -115,7 +117,7 @@ class TrainingToolBar(QToolBar):
         self.bar.setObjectName("trainingProgress")
         self.bar.setAccessibleName("Training progress")
         self.bar.setTextVisible(False)
-        self.bar.setRange(0, PROGRESS_STEPS)
+        self.bar.setRange(0, _PROGRESS_STEPS)
         self.status_label = PartsLabel("", "help", "secondary")
         self.status_label.setObjectName("trainingStatus")
         progress = QVBoxLayout()
@@ -188,7 +190,7 @@ class TrainingToolBar(QToolBar):
 
     def _show_status(self) -> None:
         text = self.status.text
-        self._show_progress(*self.status.progress)
+        self._show_fraction(self.status.fraction)
         # The bar shows no text, but screen readers and other programs read it.
         self.bar.setFormat(plain_line(text))
         self.bar.setAccessibleDescription(plain_line(text))
@@ -196,9 +198,8 @@ class TrainingToolBar(QToolBar):
         self.status_label.set_tone("wrong" if self.status.is_failed else "secondary")
         self.status_changed.emit()
 
-    def _show_progress(self, done: int, total: int) -> None:
-        if self.bar.maximum() != total:
-            self.bar.setRange(0, total)
+    def _show_fraction(self, fraction: float) -> None:
+        done = round(_PROGRESS_STEPS * fraction)
         # setValue repaints immediately, even if the value is the same.
         if self.bar.value() != done:
             self.bar.setValue(done)
