@@ -154,8 +154,9 @@ def _description(run: Run) -> dict[str, str]:
     analysis = analyze(run.network)
     best = SummaryReader().read(run.folder).best_accuracy
     recipe = {each.label: each.text(getattr(run.recipe, each.name)) for each in parameters(Recipe)}
+    chosen = " (best epoch on the test images)" if run.is_chosen_on_test else ""
     return {
-        "Test accuracy": format_percent(run.test.accuracy) if run.test else "",
+        "Test accuracy": f"{format_percent(run.test.accuracy)}{chosen}" if run.test else "",
         "Best validation accuracy": "" if best is None else format_percent(best),
         "Epochs": str(len(run.history)),
         "Network": run.name,

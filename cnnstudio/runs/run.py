@@ -218,6 +218,13 @@ class Run:
         return "share" if self.recipe.validation_share else "test"
 
     @property
+    def is_chosen_on_test(self) -> bool:
+        """Whether its best epoch is the best on the test images; of a damaged recipe that is not known."""
+        with contextlib.suppress(RunError):
+            return self.validation_source == "test"
+        return False
+
+    @property
     def has_own_validation(self) -> bool:
         """Whether the data set brought its validation images."""
         return bool(self._get("data", dict).get("validation_source") == "own")

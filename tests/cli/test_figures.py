@@ -78,6 +78,10 @@ def test_a_test_accuracy_that_chose_its_epoch_says_so(
     assert (
         ("% (best)" in listed) == ("the best epoch was chosen on the test images" in listed) == (share == "0")
     )
+    export = ["export", run, "--format", "safetensors", "--no-verify", "--out", str(home / "exported")]
+    for command in (export, ["runs", "compare", run, run]):
+        assert main(command) == 0
+        assert ("best epoch on the test images" in capsys.readouterr().out) == (share == "0")
 
 
 def test_training_says_that_softmax_is_applied_twice(images: Path, tmp_path: Path, capsys: Output) -> None:

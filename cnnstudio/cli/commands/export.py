@@ -12,7 +12,6 @@ from cnnstudio.cli.arguments import RUN_HELP
 from cnnstudio.cli.command import DONE, FAILED, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.output import LiveLine, echo, print_json
 from cnnstudio.core.files import exists, is_folder
-from cnnstudio.core.formatting import format_percent
 
 if TYPE_CHECKING:
     from cnnstudio.export import Exporter
@@ -41,8 +40,9 @@ class Export(Command):
 
     def run(self, options: argparse.Namespace) -> int:
         from cnnstudio.cli.run_data import open_run
-        from cnnstudio.data.versions.evaluations import describe_evaluations, evaluation_count
+        from cnnstudio.data.versions.evaluations import evaluation_count
         from cnnstudio.export import select_exporters
+        from cnnstudio.runs.library.tested import describe_tested_run
 
         chosen = select_exporters(options.format.split(","))
         run = open_run(options.run)
@@ -54,8 +54,7 @@ class Export(Command):
             test = {"accuracy": run.test.accuracy if run.test else None, "evaluations": evaluations}
             print_json({"run": str(run.folder), "exports": results, "failures": failures, "test": test})
         elif run.test and results:
-            counted = f", {describe_evaluations(evaluations)}" if evaluations else ""
-            echo(f"Test accuracy {format_percent(run.test.accuracy)}{counted}.")
+            echo(describe_tested_run(run))
         for failure in failures:
             echo(f"cnnstudio: {failure}", file=sys.stderr)
         return FAILED if failures else DONE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -154,13 +153,8 @@ def _test_accuracy(run: Run) -> str:
 
 def _listed_accuracy(run: Run) -> str:
     """With a mark if it is that of the best epoch on the test images."""
-    from cnnstudio.runs.run import RunError
-
-    text, source = _test_accuracy(run), ""
-    # Of a recipe that is damaged, the row still has the rest.
-    with contextlib.suppress(RunError):
-        source = run.validation_source
-    return f"{text} {_CHOSEN}" if text and source == "test" else text
+    text = _test_accuracy(run)
+    return f"{text} {_CHOSEN}" if text and run.is_chosen_on_test else text
 
 
 def _show(options: argparse.Namespace) -> None:

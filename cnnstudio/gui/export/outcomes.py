@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.formatting import format_count, format_percent
+from cnnstudio.core.formatting import format_count
 from cnnstudio.core.progress import CancelFunction, Cancelled, ProgressFunction
-from cnnstudio.data.versions.evaluations import describe_evaluations, evaluation_count
 from cnnstudio.export import Exporter, ExportResult, ResultsDiffer
 from cnnstudio.gui.export.kept_exports import KeptExport, digests_of, keep_export
 from cnnstudio.runs.epochs.saved_best import describe_missing_best
 from cnnstudio.runs.epochs.untrained import describe_untrained
+from cnnstudio.runs.library.tested import describe_tested_run
 from cnnstudio.runs.run import Run
 
 Stamp = tuple[tuple[int, int], ...]
@@ -58,15 +58,18 @@ def export_format(
     try:
         run = Run.open(run_folder)
         result = exporter.export(run, folder, verify, progress, cancelled)
-        notes = tuple(
-            filter(None, (describe_missing_best(run), describe_untrained(run), _tested(run), _notice(run)))
+        notes = (
+            *(describe_missing_best(run), describe_untrained(run), describe_tested_run(run)),
+            f"The network was {run.weights_notice}." if run.weights_notice else "",
         )
         code = exporter.example(folder, run)
     except ResultsDiffer as error:
         return FormatOutcome(error=describe_difference(error))
     except UserError as error:
         return FormatOutcome(error=str(error))
-    outcome = FormatOutcome(result, notes=notes, stamp=stamp_of(folder, exporter), code=code)
+    outcome = FormatOutcome(
+        result, notes=tuple(filter(None, notes)), stamp=stamp_of(folder, exporter), code=code
+    )
     digests = digests_of(folder, exporter.files)
     if digests is not None and weights is not None:
         figures = result.largest_difference, result.images, result.message
@@ -134,16 +137,3 @@ def describe_difference(error: ResultsDiffer) -> str:
     """`Differs by 0.3 on 12 of 1,000 images: nothing was written`."""
     images = f"{format_count(error.differing)} of {format_count(error.images)} images"
     return f"Differs by {error.largest:.2g} on {images}: nothing was written"
-
-
-def _tested(run: Run) -> str:
-    """How far the exported model's test accuracy can be trusted; empty if it was not tested."""
-    if run.test is None:
-        return ""
-    counted = describe_evaluations(evaluation_count(run.data_version))
-    accuracy = f"Test accuracy {format_percent(run.test.accuracy)}"
-    return f"{', '.join(filter(None, (accuracy, counted)))}."
-
-
-def _notice(run: Run) -> str:
-    return f"The network was {run.weights_notice}." if run.weights_notice else ""

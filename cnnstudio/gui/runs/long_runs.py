@@ -14,7 +14,7 @@ from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.runs.keep_awake import KeepAwake
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_text
-from cnnstudio.training.events import Event, Finished
+from cnnstudio.training.events import Event, Finished, Started
 
 AWAKE_DELAY_MS = 60_000
 """A training that is over within it does not need the computer to be kept awake."""
@@ -35,6 +35,8 @@ class LongRuns(QObject):
         self._window = window
         self._awake = awake or KeepAwake()
         self._finished: Finished | None = None
+        self._is_chosen_on_test = False
+        """Whether the test images choose the best epoch of the last run that began."""
         self._was_training = False
         self._tray: QSystemTrayIcon | None = None
         self._later = QTimer(self)
@@ -88,7 +90,9 @@ class LongRuns(QObject):
 
     def _on_events(self, events: Iterable[Event]) -> None:
         for event in events:
-            if isinstance(event, Finished):
+            if isinstance(event, Started):
+                self._is_chosen_on_test = event.validation == "test"
+            elif isinstance(event, Finished):
                 self._finished = event
 
     def _report_end(self) -> None:
@@ -98,7 +102,7 @@ class LongRuns(QObject):
         # Marks the window in the task bar, where there is one.
         QApplication.alert(self._window)
         if QSystemTrayIcon.isSystemTrayAvailable() and QSystemTrayIcon.supportsMessages():
-            self._show_notice(*describe_end(finished, self._session))
+            self._show_notice(*describe_end(finished, self._session, self._is_chosen_on_test))
 
     def _is_in_front(self) -> bool:
         return self._window.isActiveWindow() or QGuiApplication.focusWindow() is not None
@@ -124,7 +128,7 @@ class LongRuns(QObject):
             self._tray = None
 
 
-def describe_end(finished: Finished, session: TrainingSession) -> tuple[str, str]:
+def describe_end(finished: Finished, session: TrainingSession, is_chosen_on_test: bool) -> tuple[str, str]:
     """Title and text of the notice."""
     name = plain_line(session.network.name, 60) if session.network is not None else "Training"
     title = {"completed": f"{name} is trained", "stopped": f"{name} was stopped"}.get(
@@ -132,5 +136,6 @@ def describe_end(finished: Finished, session: TrainingSession) -> tuple[str, str
     )
     parts = [plain_text(finished.reason, 200), f"Time: {format_duration(finished.seconds)}."]
     if finished.test is not None:
-        parts.insert(1, f"Test accuracy: {format_percent(finished.test.accuracy)}.")
+        chosen = " of the best epoch on the test images" if is_chosen_on_test else ""
+        parts.insert(1, f"Test accuracy{chosen}: {format_percent(finished.test.accuracy)}.")
     return title, " ".join(part for part in parts if part)

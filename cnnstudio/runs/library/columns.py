@@ -11,9 +11,9 @@ from typing import Any
 from cnnstudio.core.formatting import format_count, format_duration, format_percent
 from cnnstudio.core.parameters import parameters
 from cnnstudio.data.sources import sources
-from cnnstudio.data.versions.evaluations import describe_evaluations
 from cnnstudio.runs.library.starts import describe_start, distinct_starts
 from cnnstudio.runs.library.summary import RunSummary
+from cnnstudio.runs.library.tested import describe_accuracy
 from cnnstudio.training.recipe.recipe import FIELD_GROUPS, Recipe
 
 RECIPE, DESIGN = "recipe.", "design."
@@ -59,12 +59,11 @@ def describe_test(summary: RunSummary) -> str:
     """`test accuracy 93.4%, evaluated 3 times`; empty if it was not tested."""
     if summary.test_accuracy is None:
         return ""
-    parts = (
-        f"test accuracy {format_percent(summary.test_accuracy)}",
-        "of the best epoch on the test images" if summary.is_chosen_on_test else "",
-        describe_evaluations(summary.evaluations),
+    return describe_accuracy(
+        summary.test_accuracy,
+        is_chosen_on_test=summary.is_chosen_on_test,
+        evaluations=summary.evaluations,
     )
-    return ", ".join(filter(None, parts))
 
 
 def started(summary: RunSummary) -> str:

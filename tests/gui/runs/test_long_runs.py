@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from cnnstudio.gui.runs import long_runs
 from cnnstudio.gui.runs.keep_awake import KeepAwake
 from cnnstudio.gui.runs.long_runs import LongRuns
 from cnnstudio.training.events import Finished, Outcome, Scores
+from tests.gui.canned import started
 from tests.gui.fakes import TINY, FakeSession
 
 Made = Callable[[], tuple[LongRuns, FakeSession]]
@@ -146,6 +148,10 @@ def test_the_end_of_a_training_is_told_while_the_window_is_not_in_front(
     session.show_state(State.RUNNING)
     end(session, test=Scores(1.0, 0.765))
     assert notices == [("Tiny is trained", "Completed 3 epochs. Test accuracy: 76.5%. Time: 1 m 15 s.")]
+    session.show_state(State.RUNNING)
+    session.events.emit((dataclasses.replace(started(3), validation="test"),))
+    end(session, test=Scores(1.0, 0.765))
+    assert "Test accuracy of the best epoch on the test images: 76.5%." in notices.pop()[1]
     session.show_state(State.RUNNING)
     end(session, "failed")
     assert notices[-1][0] == "Tiny failed"
