@@ -32,9 +32,10 @@ class RememberedChoices:
         for choice in content.findChildren(Choice):
             if not choice.objectName():
                 continue
-            known = self._known.get(choice.objectName(), "")
-            if known.isdecimal() and int(known) in range(len(choice.buttons)) and int(known) != choice.index:
-                choice.buttons[int(known)].click()
+            values = list(map(str, range(len(choice.buttons))))
+            known = self._known.get(choice.objectName())
+            if known in values and known != str(choice.index):
+                choice.buttons[values.index(known)].click()
             choice.changed.connect(partial(self._keep, choice.objectName()))
 
     def _keep(self, name: str, value: object) -> None:

@@ -167,7 +167,11 @@ def main(path: str | None = None) -> int:
     configure_logging(on_screen=True)
     app = application()
     marker = StartMarker()
-    window = create_window(path, is_plain=marker.last_start_died)
+    try:
+        window = create_window(path, is_plain=marker.last_start_died)
+    except Exception:
+        marker.leave()
+        raise
     install_excepthook(lambda message: window.message_bar.show_text(message, is_error=True))
     window.show()
     marker.remove_soon()

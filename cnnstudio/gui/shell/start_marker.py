@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+
 from PySide6.QtCore import QLockFile, QObject, QTimer
 
-from cnnstudio.core.files import exists
+from cnnstudio.core.files import exists, read_regular
 from cnnstudio.core.paths import home
 
 _NAME = "starting.lock"
+_MAX_BYTES = 4_096
 _SETTLED_MS = 4_000
 """What was open last has been drawn by then, the run on show included."""
 
@@ -31,6 +35,17 @@ class StartMarker(QObject):
     def remove_soon(self) -> None:
         """Call this when the window is shown."""
         QTimer.singleShot(_SETTLED_MS, self, self.remove)
+
+    def leave(self) -> None:
+        """The start fails with an exception: the mark stays, as if the process had died."""
+        if not self._lock.isLocked():
+            return
+        path = Path(self._lock.fileName())
+        # The lock goes with its object; the file looks like that of a process that died.
+        with contextlib.suppress(OSError):
+            content = read_regular(path, _MAX_BYTES)
+            self._lock.unlock()
+            path.write_bytes(content)
 
     def remove(self) -> None:
         """The start has come to its end, or the program ends as it should."""

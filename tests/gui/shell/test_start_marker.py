@@ -31,6 +31,8 @@ def create_window(*arguments, **options):
     window = create(*arguments, **options)
     if sys.argv[1] == "abort":
         os.abort()
+    if sys.argv[1] == "raise":
+        raise RuntimeError
     window.session.preload = lambda: None
     print(window.project.network.name, flush=True)
     QTimer.singleShot(0, window.close)
@@ -56,13 +58,14 @@ def remember(home: Path, **values: str) -> None:
     stored.sync()
 
 
+@pytest.mark.parametrize("how", ["abort", "raise"])
 def test_after_a_start_that_died_the_next_one_is_plain_and_the_one_after_it_as_usual(
-    home: Path, tmp_path: Path
+    how: str, home: Path, tmp_path: Path
 ) -> None:
     write_design(tmp_path / "mine.cnn.json", VGG)
     remember(home, design=str(tmp_path / "mine.cnn.json"))
     assert run_program("close").stdout.strip() == VGG.name
-    assert run_program("abort").returncode != 0
+    assert run_program(how).returncode != 0
     assert run_program("close").stdout.strip() == LESSON.name
     remember(home, design=str(tmp_path / "mine.cnn.json"))
     assert run_program("close").stdout.strip() == VGG.name

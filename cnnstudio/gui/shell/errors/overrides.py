@@ -144,7 +144,8 @@ def _empty_result(method: FunctionType) -> Any:
         kind = functools.reduce(getattr, others, start)
     except (LookupError, AttributeError):
         return None
-    if not isinstance(kind, type) or issubclass(kind, QObject):
+    # An `object` for each role of an item would be a check box, an icon and a text.
+    if not isinstance(kind, type) or kind is object or issubclass(kind, QObject):
         return None
     with contextlib.suppress(TypeError, ValueError):
         return kind(0) if issubclass(kind, enum.Enum) else kind()

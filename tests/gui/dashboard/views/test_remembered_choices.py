@@ -77,7 +77,12 @@ def test_every_choice_of_every_view_is_the_same_in_the_next_window(new_window: N
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", '{"filterOrder": 3, "confusionNumbers": "9", "mapScale": "odd"}', "[" * 9999]
+    "text",
+    [
+        *("{", "[]", "[" * 9999),
+        '{"filterOrder": 3, "confusionNumbers": "9", "mapScale": "odd"}',
+        pytest.param(f'{{"confusionNumbers": "{"9" * 5000}"}}', id="a long number"),
+    ],
 )
 def test_what_cannot_be_read_is_as_by_default(text: str, new_window: NewWindow, kept: list[str]) -> None:
     usual = choices(new_window())

@@ -8,7 +8,16 @@ import sys
 from typing import Any, ClassVar
 
 import pytest
-from PySide6.QtCore import QEvent, QObject, QSize
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QEvent,
+    QIdentityProxyModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QSize,
+    Qt,
+)
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
@@ -90,6 +99,23 @@ def test_qt_gets_an_empty_answer_of_the_type_in_the_annotation(
     widget.removeEventFilter(event_filter)
 
     assert widget.resized
+    assert {type(error) for error in told} == {ZeroDivisionError}
+
+
+def test_an_item_that_fails_has_no_value_in_any_role(qapp: QApplication, told: list[BaseException]) -> None:
+    class Model(QAbstractListModel):
+        def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+            return 1
+
+        def data(self, index: QModelIndex | QPersistentModelIndex, role: int = 0) -> object:
+            raise ZeroDivisionError
+
+    model = Model()
+    # Asks as Qt does.
+    proxy = QIdentityProxyModel()
+    proxy.setSourceModel(model)
+
+    assert proxy.data(proxy.index(0, 0), Qt.ItemDataRole.CheckStateRole) is None
     assert {type(error) for error in told} == {ZeroDivisionError}
 
 
