@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from cnnstudio.core.progress import Cancelled
 from cnnstudio.gui.compute.compute_task import (
@@ -15,6 +15,8 @@ from cnnstudio.gui.compute.session import State, TrainingSession
 
 _GAVE_WAY = object()
 """In place of a result."""
+_IDLE_CHECK_MS = 100
+"""Between two looks whether the compute thread has nothing else to do."""
 
 
 class YieldingTask(QObject):
@@ -36,13 +38,16 @@ class YieldingTask(QObject):
     def __init__(
         self, session: TrainingSession, parent: QObject | None = None, *, is_last: bool = False
     ) -> None:
-        """One that `is_last` gives way to all other work as well, such as the answer to a tried image.
-
-        At most one such function should run at a time: two would give way to each other for ever.
-        """
+        """One that `is_last` gives way to all other work as well, such as the answer to a tried image."""
         super().__init__(parent)
         self._session = session
         self._is_last = is_last
+        # Not queued behind what it gives way to: answers to views give way to whatever is queued, and the two
+        # would take turns for ever without getting anywhere.
+        self._idle_check = QTimer(self)
+        self._idle_check.setSingleShot(True)
+        self._idle_check.setInterval(_IDLE_CHECK_MS)
+        self._idle_check.timeout.connect(self._begin)
         self._function: ComputeFunction | None = None
         """What is to be done; None if there is nothing."""
         self._task: ComputeTask | None = None
@@ -56,7 +61,7 @@ class YieldingTask(QObject):
     @property
     def is_resting(self) -> bool:
         """Whether it waits for the end of a training."""
-        return self.is_running and self._task is None
+        return self.is_running and self._session.state is not State.IDLE
 
     def start(self, function: ComputeFunction) -> None:
         """Runs `function(progress, cancelled)`, in place of what ran before."""
@@ -69,12 +74,16 @@ class YieldingTask(QObject):
         """Ends it; the function notices when it next asks."""
         if self._task is not None:
             self._task.cancel()
+        self._idle_check.stop()
         was_running, self._function, self._task = self.is_running, None, None
         if was_running:
             self.changed.emit()
 
     def _begin(self) -> None:
-        if self._function is None or self._session.state is not State.IDLE:
+        if self._function is None or self._task is not None or self._session.state is not State.IDLE:
+            return
+        if self._is_last and self._session.is_busy:
+            self._idle_check.start()
             return
         self._task = self._session.run_task(
             self._giving_way(self._function) if self._is_last else self._function,
@@ -110,7 +119,7 @@ class YieldingTask(QObject):
 
     def _on_done(self, result: object) -> None:
         if result is _GAVE_WAY:
-            # Behind what waits.
+            # After what waits.
             self._task = None
             self._begin()
             return
