@@ -203,13 +203,18 @@ class DataSets(QWidget):
         if folder:
             self.folder_chosen.emit(Path(folder))
 
-    def show_added(self, name: str) -> None:
-        """Lists a data set that was added elsewhere, and says so."""
+    @property
+    def used(self) -> str:
+        """The data set that the next training uses, as far as that is known here."""
+        return self._used
+
+    def show_added(self, name: str, *, is_new: bool) -> None:
+        """Lists a data set that was added or changed elsewhere, and says so."""
         self._only = self._only and name
         self._fill()
         if name in self._rows:
             row = self._rows[name]
-            row.show_message(f"{row.source.title} was added.", is_error=False)
+            row.show_message(f"{row.source.title} was {'added' if is_new else 'changed'}.", is_error=False)
 
     def _on_change(self, source: object) -> None:
         assert isinstance(source, FileSource)

@@ -47,12 +47,16 @@ class DataDialog(QDialog):
 
     def _on_added(self, added: object) -> None:
         assert isinstance(added, tuple)
-        name, is_used = added
+        name, is_used, before = added
         self._stack.setCurrentIndex(0)
-        self.data_sets.show_added(name)
+        self.data_sets.show_added(name, is_new=not before)
         self.data_sets.changed.emit()
         if is_used:
             self._on_chosen(name)
+        elif before and before == self.data_sets.used:
+            # The set in use stays in use, under its new name, and may have other classes now.
+            self.data_sets.show_used(name)
+            self.chosen.emit(name)
 
     def _on_chosen(self, name: object) -> None:
         self.chosen.emit(name)

@@ -182,7 +182,7 @@ class DataPage(Page):
 
     def _on_added(self, added: object) -> None:
         assert isinstance(added, tuple)
-        name, is_used = added
+        name, is_used, before = added
         self._checks_next = name
         self._center.setCurrentWidget(self.images)
         self.details.sets.refresh()
@@ -193,7 +193,8 @@ class DataPage(Page):
         self.sets.list.choose(name)
         if self._name != name:
             self._on_source_chosen(name)
-        if is_used:
+        # The set in use stays in use, under its new name, and may have other classes now.
+        if is_used or (before and before == self._used):
             self._use(name)
         self.sets.list.setFocus(Qt.FocusReason.OtherFocusReason)
 

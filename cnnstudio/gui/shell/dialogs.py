@@ -168,6 +168,7 @@ class Dialogs(QObject):
 
         dialog = DataDialog(self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.data_sets.show_used(self._project.dataset_name)
         dialog.chosen.connect(lambda name: self._project.set_dataset(str(name), None))
         dialog.finished.connect(lambda _: self.data_sets_changed.emit())
         self._open(dialog)

@@ -30,7 +30,7 @@ class AddImages(Panel):
     """Looks at one folder or file at a time. Two clicks, or a drop and Enter, lead from it to a data set."""
 
     added = Signal(object)
-    """(name of the data set, whether the user wants to train on it)."""
+    """(name of the data set, whether the user wants to train on it, its name before; empty if it is new)."""
     closed = Signal()
     """Nothing is added."""
     prediction_requested = Signal(object)
@@ -44,6 +44,8 @@ class AddImages(Panel):
         self._reading: Reading | None = None
         self._plan = SplitPlan()
         self.found: Understood | None = None
+        self._is_current = True
+        """Whether it was found with the layout and the split that the page shows."""
         self._adds_next: bool | None = None
         """Whether to add, and with True to use, the images as soon as they are read in the chosen way."""
         self._unlabeled: Path | None = None
@@ -157,8 +159,9 @@ class AddImages(Panel):
 
     def _read_again(self) -> None:
         """Understands or splits the same images in another way."""
+        self._is_current = False
+        self._refresh_ready()
         if self.found is not None:
-            self._show_ready(False)
             self._tasks.read_again(self.found.prepared, self._reading, self._plan, self._on_read_again)
 
     def _on_progressed(self, progress: Progress) -> None:
@@ -184,7 +187,7 @@ class AddImages(Panel):
             self._on_failed(found.reason)
             self._offer_prediction(found.folder)
             return
-        self.found = found
+        self.found, self._is_current = found, True
         self.name.setText(plain_line(found.prepared.source.title))
         self._show_chosen(found)
         if found.question is not None:
@@ -207,6 +210,7 @@ class AddImages(Panel):
 
     def _on_read_again(self, found: Understood) -> None:
         before, self.found = self.found, found
+        self._is_current = True
         self._show(found)
         is_used, self._adds_next = self._adds_next, None
         if is_used is not None and not found.problem:
@@ -231,7 +235,8 @@ class AddImages(Panel):
 
     def _on_plan_changed(self, plan: object) -> None:
         if plan is None:
-            self._show_ready(False)
+            self._is_current = False
+            self._refresh_ready()
         elif isinstance(plan, SplitPlan):
             self._plan = plan
             self._read_again()
@@ -266,14 +271,14 @@ class AddImages(Panel):
             # It belongs to the data set now.
             self.found = None
             self._end_look()
-            self.added.emit((source.name, is_used))
+            self.added.emit((source.name, is_used, found.known_name))
 
         self._show_ready(False)
         self._tasks.add(prepared, name, on_done, self._on_add_failed)
 
     def _on_add_failed(self, reason: object) -> None:
         self._on_failed(reason)
-        self._show_ready(True)
+        self._refresh_ready()
 
     def cancel(self) -> None:
         """Adds nothing, and deletes what was unpacked."""
@@ -306,7 +311,7 @@ class AddImages(Panel):
 
     def _refresh_ready(self) -> None:
         """Whether what is chosen can be added."""
-        is_understood = self.found is not None and not self.found.problem
+        is_understood = self.found is not None and not self.found.problem and self._is_current
         self._show_ready(is_understood and self.settings.is_valid and not self._tasks.is_running)
 
     def _show_ready(self, is_ready: bool) -> None:

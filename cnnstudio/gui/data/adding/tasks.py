@@ -129,13 +129,13 @@ class AddingTasks(QObject):
         self._task = task = IoTask(function, self, writes_files=True)
         task.progressed.connect(self.progressed)
 
-        def on_result(value: object) -> None:
+        def ended_before(call: Callable[[Any], object], value: object) -> None:
             # Before the buttons are enabled: a click may come before the thread has ended.
             self._on_ended(task)
-            on_done(value)
+            call(value)
 
-        task.done.connect(on_result)
-        task.failed.connect(on_failed)
+        task.done.connect(partial(ended_before, on_done))
+        task.failed.connect(partial(ended_before, on_failed))
         task.ended.connect(lambda: self._on_ended(task))
         task.start()
 

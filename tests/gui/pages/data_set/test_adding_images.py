@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton, QRadioButton
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources import find_source
-from cnnstudio.data.sources.adding import add_images
+from cnnstudio.data.sources.adding import PreparedImages, add_images
 from cnnstudio.data.sources.folder_list import registered_sets
 from cnnstudio.gui.data.adding.panel import AddImages
 from cnnstudio.gui.data.source_row import SourceRow
@@ -91,7 +93,7 @@ def test_images_are_added_with_the_chosen_way_of_resizing(panel: AddImages, qtbo
     panel.settings.resize_mode.setCurrentIndex(1)
     qtbot.mouseClick(panel.add, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(found))
-    assert found == [("pets", False)]
+    assert found == [("pets", False, "")]
     assert registered_sets()["pets"].resize == "fit"
 
 
@@ -100,7 +102,7 @@ def test_a_click_right_after_a_change_adds_the_changed_split(panel: AddImages, q
     panel.settings.split.share.setValue(50)
     qtbot.mouseClick(panel.add_and_use, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(found))
-    assert found == [("pets", True)]
+    assert found == [("pets", True, "")]
     assert registered_sets()["pets"].plan.share == 0.5
 
 
@@ -157,7 +159,7 @@ def test_a_folder_in_the_list_starts_with_its_own_settings(
     assert panel.settings.image_size.chosen == (16, 20)
     qtbot.mouseClick(panel.add, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(found))
-    assert (found, registered_sets()) == ([("my pets", False)], known)
+    assert (found, registered_sets()) == ([("my pets", False, "my pets")], known)
 
 
 def test_the_layout_that_was_chosen_can_be_chosen_again(
@@ -181,6 +183,73 @@ def test_the_layout_that_was_chosen_can_be_chosen_again(
     qtbot.mouseClick(panel.add, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(found))
     assert registered_sets()["things"].reading == "folders"
+
+
+def test_a_layout_that_cannot_be_read_is_not_added_as_another_one(
+    panel: AddImages, tmp_path: Path, qtbot: QtBot
+) -> None:
+    things = tmp_path / "things"
+    for name in ("animals/cat", "animals/dog", "plants"):
+        (things / name).mkdir(parents=True)
+        for number in range(3):
+            Image.new("RGB", (8, 8)).save(things / name / f"{number}.png")
+    add_images(things, reading="subfolders")
+    panel.look_at(things)
+    qtbot.waitUntil(panel.add.isEnabled)
+    for name in ("animals/dog", "plants"):
+        shutil.rmtree(things / name)
+    other = panel.findChild(QRadioButton, "layout_folders")
+    assert isinstance(other, QRadioButton)
+    qtbot.mouseClick(other, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(panel.message.isVisible)
+    panel.settings.image_size.field.setCurrentText("16")
+    assert not panel.add.isEnabled()
+
+
+def test_a_size_that_became_wrong_while_adding_failed_is_not_taken_for_the_one_before(
+    panel: AddImages, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise DataError("The list cannot be written.")
+
+    monkeypatch.setattr(PreparedImages, "add", fail)
+    qtbot.waitUntil(lambda: panel.sizes.text().startswith("All"))
+    qtbot.mouseClick(panel.add, Qt.MouseButton.LeftButton)
+    panel.settings.image_size.field.setCurrentText("5000")
+    qtbot.waitUntil(panel.message.isVisible)
+    assert not panel.add.isEnabled()
+    panel.settings.image_size.field.setCurrentText("50")
+    assert panel.add.isEnabled()
+
+
+def test_the_set_in_use_stays_in_use_under_its_new_name_and_with_its_new_classes(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    things = tmp_path / "things"
+    for name in ("animals/cat", "animals/dog", "plants"):
+        (things / name).mkdir(parents=True)
+        for number in range(3):
+            Image.new("RGB", (8, 8)).save(things / name / f"{number}.png")
+    add_images(things, reading="subfolders")
+    page = window.pages.data
+    window.pages.turn_to(0)
+    page.refresh_sets()
+    window.project.set_dataset("things", None)
+    qtbot.waitUntil(lambda: window.project.classes == 3)
+    page.offer(things)
+    qtbot.waitUntil(page.adding.add.isEnabled)
+    other = page.adding.findChild(QRadioButton, "layout_folders")
+    assert isinstance(other, QRadioButton)
+    qtbot.mouseClick(other, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(page.adding.add.isEnabled)
+    qtbot.mouseClick(page.adding.add, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.project.classes == 2)
+    page.offer(things)
+    qtbot.waitUntil(page.adding.add.isEnabled)
+    page.adding.name.setText("living")
+    qtbot.mouseClick(page.adding.add, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.project.dataset_name == "living" and window.project.classes == 2)
+    assert set(registered_sets()) == {"living"}
 
 
 def test_a_folder_that_was_used_by_its_path_is_listed_and_added_with_a_click(
