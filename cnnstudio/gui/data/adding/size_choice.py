@@ -19,7 +19,7 @@ from cnnstudio.data.images.sizes import (
     require_decodable,
 )
 from cnnstudio.gui.widgets.labels import Label
-from cnnstudio.gui.widgets.plain_text import plain_line
+from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 
 _AUTOMATIC = "Automatic"
 _HELP = (
@@ -39,7 +39,7 @@ class SizeChoice(QWidget):
         self.field = QComboBox()
         self.field.setObjectName("imageSize")
         self.field.setAccessibleName("Image size")
-        self.field.setToolTip(_HELP)
+        self.field.setToolTip(plain_tooltip(_HELP))
         self.field.setEditable(True)
         self.field.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.field.addItem(_AUTOMATIC)
