@@ -54,9 +54,12 @@ class _Worker(QObject):
     def __init__(self, closing: threading.Event) -> None:
         super().__init__()
         self._closing = closing
+        self.begun = 0
+        """How many tasks have left the queue. Changed on the compute thread only."""
 
     @Slot(object)
     def run(self, queued: _Queued) -> None:
+        self.begun += 1
         try:
             if not self._closing.is_set() and queued.task is not None:
                 queued.task()
@@ -76,17 +79,25 @@ class ComputeThread(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        # `_pending` is changed in the main thread only, by `submit` and by the queued `_on_task_done`, so
-        # that it needs no lock. `_closing` is read by the compute thread, hence the threading.Event.
+        # The counts are changed in the main thread only, by `submit` and by the queued `_on_task_done`, so
+        # that they need no lock. `_closing` is read by the compute thread, hence the threading.Event.
         self._thread: QThread | None = None
         self._worker: _Worker | None = None
-        self._pending = 0
+        self._pending = self._submitted_count = 0
         self._closing = threading.Event()
 
     @property
     def pending(self) -> int:
         """The number of tasks that are queued or running."""
         return self._pending
+
+    @property
+    def waiting(self) -> int:
+        """The number of tasks that are queued behind the running one. May be read from any thread.
+
+        Unlike `pending`, it leaves out at once what has ended, of which the main thread may not know yet.
+        """
+        return 0 if self._worker is None else self._submitted_count - self._worker.begun
 
     @property
     def is_closing(self) -> bool:
@@ -100,6 +111,7 @@ class ComputeThread(QObject):
         if self._thread is None:
             self._start()
         self._pending += 1
+        self._submitted_count += 1
         self._submitted.emit(_Queued(task))
 
     def _start(self) -> None:

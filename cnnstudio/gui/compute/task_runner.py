@@ -44,7 +44,7 @@ class TaskRunner(QObject):
     @property
     def has_waiting_tasks(self) -> bool:
         """Whether something is queued behind the running task. May be read from any thread."""
-        return self._thread.pending > 1
+        return self._thread.waiting > 0
 
     @property
     def is_working(self) -> bool:

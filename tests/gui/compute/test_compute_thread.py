@@ -34,6 +34,25 @@ def test_tasks_run_in_order_on_one_thread_other_than_the_main_one(
     assert threading.get_ident() not in idents
 
 
+def test_a_task_that_has_ended_is_not_waited_for_before_the_main_thread_knows(thread: ComputeThread) -> None:
+    found, goes_on, has_ended = list[int](), threading.Event(), threading.Event()
+
+    def look() -> None:
+        found.append(thread.waiting)
+        assert goes_on.wait(60)
+        found.append(thread.waiting)
+        has_ended.set()
+
+    # No event reaches the main thread meanwhile.
+    thread.submit(lambda: None)
+    thread.submit(look)
+    thread.submit(lambda: None)
+    goes_on.set()
+    assert has_ended.wait(60)
+    assert found[-1] == 1
+    assert thread.pending == 3
+
+
 def test_no_thread_runs_before_the_first_task() -> None:
     thread = ComputeThread()
 
