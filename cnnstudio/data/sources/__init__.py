@@ -50,7 +50,11 @@ def sources() -> list[Source]:
 
 
 def find_source(name_or_folder: str) -> Source:
-    """The source of that name, or the folder at that path. Raises DataError, which lists the known names."""
+    """The source of that name, or that had it, or the folder at that path.
+
+    Raises DataError, which lists the known names.
+    """
+    from cnnstudio.data.sources.folder_list import current_name
     from cnnstudio.data.sources.image_folder import ImageFolder
     from cnnstudio.data.sources.image_table import ImageTable
     from cnnstudio.data.tables.label_table import is_table_name
@@ -66,6 +70,10 @@ def find_source(name_or_folder: str) -> Source:
             return source
     for source in known:
         if as_printed(source.name) == name_or_folder:
+            return source
+    renamed = current_name(name_or_folder.strip())
+    for source in known:
+        if source.name == renamed:
             return source
     if name_or_folder.strip() and is_folder(path):
         return ImageFolder(path)

@@ -32,6 +32,8 @@ class RegisteredSet(NamedTuple):
     """How images of another shape are brought to one size."""
     size: Size = AUTOMATIC
     """The size that all images are brought to."""
+    former: tuple[str, ...] = ()
+    """The names that it had before, by which runs know it. `register_set` keeps them."""
 
 
 def registered_sets() -> dict[str, RegisteredSet]:
@@ -47,6 +49,13 @@ def registered_at(path: Path) -> tuple[str, RegisteredSet] | None:
     return next((known for known in registered_sets().items() if known[1].path == path), None)
 
 
+def current_name(former: str) -> str | None:
+    """The name that a set has now that once had this one; None if there is none."""
+    wanted = former.lower()
+    found = (name for name, each in registered_sets().items() if wanted in map(str.lower, each.former))
+    return next(found, None)
+
+
 def register_set(name: str, entry: RegisteredSet, replaces: str | None = None) -> None:
     """Adds a set to the list, in place of the one named `replaces`.
 
@@ -54,6 +63,9 @@ def register_set(name: str, entry: RegisteredSet, replaces: str | None = None) -
     """
     with changing(_path()):
         known = _read()
+        before = name if replaces is None else replaces
+        names = (*known[before].former, before) if before in known else ()
+        entry = entry._replace(former=tuple(each for each in dict.fromkeys(names) if each != name))
         if known.get(name) == entry and replaces is None:
             return
         _write({other: old for other, old in known.items() if other != replaces} | {name: entry})
@@ -98,6 +110,7 @@ def _write(sets: dict[str, RegisteredSet]) -> None:
             **({} if entry.plan.is_default else {"split": entry.plan.to_json()}),
             **({} if entry.resize == "fill" else {"resize": entry.resize}),
             **({} if entry.size == AUTOMATIC else {"size": list(entry.size)}),
+            **({"former_names": list(entry.former)} if entry.former else {}),
         }
         for name, entry in sets.items()
     ]
@@ -120,7 +133,10 @@ def _entry(entry: Any) -> RegisteredSet:
     plan = SplitPlan.from_json(entry["split"]) if "split" in entry else SplitPlan()
     resize: ResizeMode = next((known for known in RESIZE_MODES if known == entry.get("resize")), "fill")
     size = size_from_json(entry.get("size"))
-    return RegisteredSet(Path(entry["path"]), reading, entry.get("kind") == _TABLE, plan, resize, size)
+    former = tuple(map(str, entry.get("former_names", ())))
+    return RegisteredSet(
+        Path(entry["path"]), reading, entry.get("kind") == _TABLE, plan, resize, size, former
+    )
 
 
 def _path() -> Path:

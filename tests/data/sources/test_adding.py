@@ -409,6 +409,23 @@ def test_what_is_added_again_keeps_what_was_chosen_before(tmp_path: Path) -> Non
     assert (changed.reading, changed.resize) == ("folders", "fit")
 
 
+def test_a_set_is_found_by_the_names_that_it_had_before(tmp_path: Path) -> None:
+    path = table(tmp_path / "set", PLAIN)
+    for name in ("", "Jays", "owls", "Jays", "all"):
+        add_images(path, name)
+    assert list(registered_sets()) == ["all"]
+    for name in ("birds", "jays", "owls", "all"):
+        assert find_source(name).name == "all"
+    # Settings that are changed leave that as it is, and a new set may take a name that is free now.
+    add_images(path, size=(8, 8))
+    assert find_source("birds").name == "all"
+    add_images(table(tmp_path / "other", PLAIN))
+    assert find_source("birds").path == tmp_path / "other" / "birds.csv"
+    unregister_set("all")
+    with pytest.raises(DataError, match="There is no data set or folder “owls”"):
+        find_source("owls")
+
+
 def test_a_zip_file_added_again_keeps_its_name_and_settings(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "pets.zip", PETS)
     add_images(path, "animals", size=(8, 8))
