@@ -253,7 +253,7 @@ def test_data_add_adds_a_folder_and_data_info_describes_it(capsys: Output, tmp_p
     assert main(["data", "info", "pets"]) == 0
     out = capsys.readouterr().out
     assert "2: cat (1), dog (1)" in out
-    assert "20.0% of them are held out" in out
+    assert "20.0% of each class, held out from the training images" in out
 
 
 def test_images_without_classes_come_with_the_command_that_classifies_them(

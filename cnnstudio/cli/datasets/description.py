@@ -51,10 +51,8 @@ def content_rows(entry: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if entry.get(part) is not None:
             yield label, pluralize(entry[part], "image")
     if "split" in entry:
-        yield (
-            "Test",
-            f"{format_percent(entry['split']['share'])} of them are held out, of each class its share",
-        )
+        share = format_percent(entry["split"]["share"])
+        yield "Test", f"{share} of each class, held out from the training images"
     if entry.get("sizes"):
         yield "Sizes", _sizes(entry["sizes"])
     if "decoded" in entry or "size" in entry:

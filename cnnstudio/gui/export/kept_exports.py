@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.files import keep_json, open_regular, read_json
+from cnnstudio.core.files import FileError, keep_json, open_regular, read_json
+from cnnstudio.core.locking import changing
 from cnnstudio.core.paths import home
 
 _FORMAT, _VERSION = "cnnstudio.exports", 1
@@ -50,10 +51,11 @@ def keep_export(run: Path, export: KeptExport) -> None:
     A home that cannot be written is no error: the export then counts as not verified after a restart.
     """
     place = export.format, export.folder
-    others = [each for each in read_exports(run) if (each.format, each.folder) != place]
-    exports = [_to_json(each) for each in (*others, export)[-_MAX_EXPORTS:]]
-    content = {"format": _FORMAT, "version": _VERSION, "run": str(run), "exports": exports}
-    keep_json(_path(run), content, _MAX_RUNS)
+    with suppress(FileError), changing(_path(run)):
+        others = [each for each in read_exports(run) if (each.format, each.folder) != place]
+        exports = [_to_json(each) for each in (*others, export)[-_MAX_EXPORTS:]]
+        content = {"format": _FORMAT, "version": _VERSION, "run": str(run), "exports": exports}
+        keep_json(_path(run), content, _MAX_RUNS)
 
 
 def read_exports(run: Path) -> tuple[KeptExport, ...]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtGui import QGuiApplication
@@ -118,6 +120,27 @@ def test_what_has_changed_since_is_not_called_verified(
         qtbot.waitUntil(lambda: looked == [{}], timeout=60_000)
     assert state(panel, "safetensors") == "Not exported yet"
     assert "This will replace model.safetensors" in shown(panel)
+
+
+def test_what_two_windows_export_at_once_is_kept_of_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def export(name: str) -> None:
+        keep_export(tmp_path, KeptExport(name, tmp_path, 1, ("0",), None, 16, "Written.", ()))
+
+    other, replace = threading.Thread(target=export, args=("onnx",)), os.replace
+
+    def replace_later(*paths: Any) -> None:
+        if other.ident is None:
+            other.start()
+            # It ends meanwhile if nothing keeps it waiting.
+            other.join(0.5)
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", replace_later)
+    export("safetensors")
+    other.join()
+    assert {each.format for each in read_exports(tmp_path)} == {"onnx", "safetensors"}
 
 
 def test_a_later_export_of_a_format_replaces_the_earlier_one_and_their_number_is_bounded(
