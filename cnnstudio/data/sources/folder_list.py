@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from cnnstudio.core.files import FileError, read_json, write_json
 from cnnstudio.core.locking import changing
+from cnnstudio.core.parameters import shorten
 from cnnstudio.core.paths import datasets_folder
 from cnnstudio.data.dataset import RESIZE_MODES, DataError, ResizeMode
 from cnnstudio.data.images.sizes import AUTOMATIC, Size, size_from_json
@@ -59,11 +60,13 @@ def current_name(former: str) -> str | None:
 def register_set(name: str, entry: RegisteredSet, replaces: str | None = None) -> None:
     """Adds a set to the list, in place of the one named `replaces`.
 
-    Raises FileError or DataError rather than overwrite an unreadable list.
+    Raises FileError or DataError rather than overwrite an unreadable list, or another set of that name.
     """
     with changing(_path()):
         known = _read()
         before = name if replaces is None else replaces
+        if name in known and known[name].path != entry.path:  # added a moment ago by another program
+            raise DataError(f"There is a data set “{shorten(name, 100)}” already: choose another name.")
         names = (*known[before].former, before) if before in known else ()
         entry = entry._replace(former=tuple(each for each in dict.fromkeys(names) if each != name))
         if known.get(name) == entry and replaces is None:

@@ -21,9 +21,15 @@ from cnnstudio.data.dataset import RESIZE_MODES, DataError
 from cnnstudio.data.images import sizes
 from cnnstudio.data.images.resizing import resize
 from cnnstudio.data.images.sizes import AUTOMATIC
-from cnnstudio.data.sources import find_source, sources
+from cnnstudio.data.sources import find_source, folder_list, register, sources
 from cnnstudio.data.sources.adding import add_images
-from cnnstudio.data.sources.folder_list import registered_sets, unpacked_folder, unregister_set
+from cnnstudio.data.sources.folder_list import (
+    RegisteredSet,
+    register_set,
+    registered_sets,
+    unpacked_folder,
+    unregister_set,
+)
 from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.data.sources.image_table import ImageTable
 from cnnstudio.data.transfer import zip_images
@@ -407,6 +413,23 @@ def test_what_is_added_again_keeps_what_was_chosen_before(tmp_path: Path) -> Non
     changed = registered_sets()["my pets"]
     assert (changed.plan, changed.size) == (SplitPlan(seed=3, share=0.5), AUTOMATIC)
     assert (changed.reading, changed.resize) == ("folders", "fit")
+
+
+def test_a_set_that_another_program_adds_at_the_same_moment_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (table(tmp_path / name, PLAIN) for name in ("one", "two"))
+
+    def register_later(name: str, entry: RegisteredSet, replaces: str | None = None) -> None:
+        monkeypatch.setattr(folder_list, "register_set", register_set)
+        add_images(first)
+        register_set(name, entry, replaces)
+
+    monkeypatch.setattr(folder_list, "register_set", register_later)
+    with pytest.raises(DataError, match="There is a data set “birds” already"):
+        register(ImageTable(second))
+    assert [each.path for each in registered_sets().values()] == [first]
+    assert register(ImageTable(second)).name == "birds-2"
 
 
 def test_a_set_is_found_by_the_names_that_it_had_before(tmp_path: Path) -> None:
