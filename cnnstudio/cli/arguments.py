@@ -144,20 +144,22 @@ def _threads(text: str) -> int:
 
 def image_size(text: str) -> tuple[int, int]:
     """An argparse type: height and width, as `224` or `224x320`."""
-    from cnnstudio.data.dataset import DataError
-    from cnnstudio.data.images.sizes import AUTOMATIC, MAXIMUM_SIDE, parse_size
-
-    with suppress(DataError):
-        if (size := parse_size(text)) != AUTOMATIC:
-            return size
-    raise argparse.ArgumentTypeError(f"must be an integer from 1 to {MAXIMUM_SIDE:,}, or HEIGHTxWIDTH")
+    return _size(text, "or HEIGHTxWIDTH", accepts_auto=False)
 
 
 def image_size_or_auto(text: str) -> tuple[int, int]:
     """The same, or sizes.AUTOMATIC for `auto`."""
-    from cnnstudio.data.images.sizes import AUTOMATIC
+    return _size(text, "HEIGHTxWIDTH or auto", accepts_auto=True)
 
-    return AUTOMATIC if text.strip().lower() == "auto" else image_size(text)
+
+def _size(text: str, others: str, *, accepts_auto: bool) -> tuple[int, int]:
+    from cnnstudio.data.dataset import DataError
+    from cnnstudio.data.images.sizes import AUTOMATIC, MAXIMUM_SIDE, parse_size
+
+    with suppress(DataError):
+        if (size := parse_size(text)) != AUTOMATIC or accepts_auto:
+            return size
+    raise argparse.ArgumentTypeError(f"must be an integer from 1 to {MAXIMUM_SIDE:,}, {others}")
 
 
 def read_integer(text: str) -> int:

@@ -256,6 +256,21 @@ def test_data_add_adds_a_folder_and_data_info_describes_it(capsys: Output, tmp_p
     assert "20.0% of each class, held out from the training images" in out
 
 
+def test_sizes_of_images_are_all_said_in_the_same_order(capsys: Output, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 6)).save(tmp_path / "pets" / name / "1.png")
+    assert main(["data", "add", str(tmp_path / "pets"), "--size", "12x20"]) == 0
+    out = capsys.readouterr().out
+    assert "6 × 8 (height × width)" in out
+    assert "12 × 20 (height × width), as chosen" in out
+    Image.new("RGB", (16, 10)).save(tmp_path / "pets" / "cat" / "2.png")
+    assert main(["data", "info", "pets"]) == 0
+    assert "from 6 × 8 to 10 × 16, most often 6 × 8 (height × width)" in capsys.readouterr().out
+    assert main(["data", "add", str(tmp_path / "pets"), "--size", "0"]) == 2
+    assert "--size: must be an integer from 1 to 1,024, HEIGHTxWIDTH or auto" in capsys.readouterr().err
+
+
 def test_images_without_classes_come_with_the_command_that_classifies_them(
     capsys: Output, tmp_path: Path
 ) -> None:
@@ -279,7 +294,7 @@ def test_data_add_says_what_a_table_was_understood_to_be(capsys: Output, tmp_pat
     assert main(["data", "add", str(tmp_path / "pets.csv"), "--name", "animals"]) == 0
     out, err = capsys.readouterr()
     assert "2: cat (3), dog (4)" in out
-    assert "from 8 × 8 to 14 × 8" in out
+    assert "from 8 × 8 to 8 × 14" in out
     assert "1 file, not counted: 7.png (cannot be read as an image" in out
     assert "gone.png" in err
     assert main(["data", "info", "animals", "--json"]) == 0

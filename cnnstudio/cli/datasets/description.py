@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
+from math import prod
 from typing import Any
 
 from cnnstudio.cli.output import two_columns
 from cnnstudio.core.formatting import as_printed, format_bytes, format_percent, list_names, pluralize
+from cnnstudio.data.images.sizes import format_size, order_of
 
 _PARTS = (("train", "Training"), ("validation", "Validation"), ("test", "Test"))
 _MAX_CLASSES = 1_000
@@ -67,21 +69,20 @@ def _decoded(entry: dict[str, Any]) -> str:
     """The size that all images get, and what they take then."""
     decoded = entry.get("decoded", {})
     height, width = decoded.get("size") or entry["size"]
-    # Of a size that is no square, the order has to be said.
-    order = "" if height == width else " (height × width)"
     how = "as chosen" if "size" in entry else "the images decide"
     takes = f", {format_bytes(decoded['bytes'])} in memory and in the image cache" if decoded else ""
-    return f"{height} × {width}{order}, {how}{takes}"
+    return f"{format_size((height, width))}, {how}{takes}"
 
 
 def _sizes(sizes: Sequence[Sequence[int]]) -> str:
     """`sizes` are (width, height, number of images), the most common first."""
-    width, height, _ = sizes[0]
-    if len(sizes) == 1:
-        return f"{width} × {height}"
-    areas = sorted(sizes, key=lambda size: size[0] * size[1])
-    least, most = (f"{size[0]} × {size[1]}" for size in (areas[0], areas[-1]))
-    return f"from {least} to {most}, most often {width} × {height}"
+    found = [(height, width) for width, height, _ in sizes]
+    if len(found) == 1:
+        return format_size(found[0])
+    ordered = sorted(found, key=prod)
+    named = ordered[0], ordered[-1], found[0]
+    least, most, usual = (f"{height} × {width}" for height, width in named)
+    return f"from {least} to {most}, most often {usual}{order_of(named)}"
 
 
 def _skipped(entry: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from cnnstudio.core.formatting import format_bytes, pluralize
@@ -38,8 +39,13 @@ def parse_size(text: str) -> Size:
 
 
 def format_size(size: Size) -> str:
-    """`64 × 64` for people."""
-    return f"{size[0]} × {size[1]}{'' if size[0] == size[1] else ' (height × width)'}"
+    """`64 × 64`, or `64 × 96 (height × width)`."""
+    return f"{size[0]} × {size[1]}{order_of([size])}"
+
+
+def order_of(sizes: Iterable[Size]) -> str:
+    """What has to be said behind some sizes of which only the numbers are given; nothing behind squares."""
+    return "" if all(height == width for height, width in sizes) else " (height × width)"
 
 
 def size_from_json(value: Any) -> Size:

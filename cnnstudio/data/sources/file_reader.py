@@ -206,7 +206,7 @@ class FileReader:
         how = _HOW[self._source.resize]
         if self._source.size != AUTOMATIC:
             return [f"All images were resized to {format_size(size)}, as you chose{how}."]
-        return [f"The images differ in size; all were resized to {size[1]} × {size[0]}{how}."]
+        return [f"The images differ in size; all were resized to {format_size(size)}{how}."]
 
     def _split_note(self) -> str:
         plan = self._source.plan

@@ -163,7 +163,7 @@ def test_the_most_common_size_is_used(tmp_path: Path) -> None:
     image(tmp_path / "b" / "small.png", size=(3, 3))
     data = ImageFolder(tmp_path).load()
     assert data.shape == (3, 6, 8)
-    assert "all were resized to 8 × 6" in data.notes[0]
+    assert "all were resized to 6 × 8 (height × width)" in data.notes[0]
 
 
 def test_photos_of_different_sizes_become_small_squares(tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 
 from cnnstudio.core.formatting import format_count, format_percent, pluralize
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.data.dataset import DataError
+from cnnstudio.data.images.sizes import format_size, order_of
 from cnnstudio.data.sources.adding import PreparedImages
 from cnnstudio.data.sources.folder_layout import Question
 from cnnstudio.data.sources.listing import Listing
@@ -76,13 +78,12 @@ class FileFacts:
         """`32 × 32`, or the range of the sizes."""
         if not self.sizes:
             return ""
-        if len(self.sizes) == 1:
-            ((width, height),) = self.sizes
-            return f"All images are {width} × {height}."
-        low = min(self.sizes, key=lambda size: size[0] * size[1])
-        high = max(self.sizes, key=lambda size: size[0] * size[1])
+        sizes = sorted(((height, width) for width, height in self.sizes), key=prod)
+        if len(sizes) == 1:
+            return f"All images are {format_size(sizes[0])}."
+        low, high = (f"{height} × {width}" for height, width in (sizes[0], sizes[-1]))
         return (
-            f"{format_count(len(self.sizes))} sizes, from {low[0]} × {low[1]} to {high[0]} × {high[1]}: "
+            f"{format_count(len(sizes))} sizes, from {low} to {high}{order_of((sizes[0], sizes[-1]))}: "
             "all are resized to one."
         )
 

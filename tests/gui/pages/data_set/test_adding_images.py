@@ -130,6 +130,7 @@ def test_images_are_added_at_the_typed_size_with_its_cost(panel: AddImages, qtbo
     qtbot.waitUntil(
         lambda: panel.settings.image_size.field.currentText() == "Automatic: 6 × 8 (height × width)"
     )
+    assert panel.sizes.text() == "All images are 6 × 8 (height × width)."
     assert panel.settings.image_size.cost.text() == "20 images take 3 kB in memory and in the image cache."
     panel.settings.image_size.field.lineEdit().selectAll()
     qtbot.keyClicks(panel.settings.image_size.field, "5000")
