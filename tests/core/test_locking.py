@@ -66,9 +66,12 @@ def test_with_more_attempts_a_lock_is_waited_for(tmp_path: Path) -> None:
 _COUNT_UP = """
 import json, sys
 from pathlib import Path
+from cnnstudio.core import locking
 from cnnstudio.core.files import exists, read_json, write_json
 from cnnstudio.core.locking import changing
 
+# On a slow disk, the other process has the lock nearly all of the time.
+locking._PATIENT_ATTEMPTS = 10_000
 path = Path(sys.argv[1])
 for _ in range(25):
     with changing(path):
