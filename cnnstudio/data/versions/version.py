@@ -22,6 +22,7 @@ from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.parameters import shorten
 from cnnstudio.core.paths import datasets_folder
 from cnnstudio.data.dataset import DataError, Dataset
+from cnnstudio.data.images.sizes import order_of
 
 _FORMAT, _VERSION = "cnnstudio.data-version", 1
 _MAX_BYTES = 2**28
@@ -176,7 +177,8 @@ def describe_difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> 
         lines.append(f"Images are resized in another way: {how[0]} → {how[1]}.")
     if found["size"]:
         sizes = [" × ".join(map(str, each["size"])) for each in (before, after)]
-        lines.append(f"Images are resized to another size: {sizes[0]} → {sizes[1]}.")
+        order = order_of((before["size"], after["size"]))
+        lines.append(f"Images are resized to another size: {sizes[0]} → {sizes[1]}{order}.")
     if found["split"]:
         lines.append("The test images were chosen in another way.")
     for part, changes in found["counts"].items():

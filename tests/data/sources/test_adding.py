@@ -400,6 +400,8 @@ def test_the_chosen_size_of_images_is_kept_with_the_set_and_part_of_its_version(
     assert len({data.version for data in found.values()}) == 3
     versions = [read_version(data.version) for data in found.values()]
     assert describe_difference(*versions[:2]) == ["Images are resized to another size: 6 × 6 → 8 × 8."]
+    (found_order,) = describe_difference(*versions[1:])
+    assert found_order == "Images are resized to another size: 8 × 8 → 4 × 8 (height × width)."
     assert "All images were resized to 8 × 8, as you chose." in found[8, 8].notes
 
 

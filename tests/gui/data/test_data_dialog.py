@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, raise_if_cancelled
 from cnnstudio.data.dataset import DataError
-from cnnstudio.data.sources import find_source, sources
+from cnnstudio.data.sources import add_folder, find_source, sources
 from cnnstudio.data.sources.published.cifar10 import Cifar10
 from cnnstudio.data.sources.published.fashion_mnist import FashionMnist
 from cnnstudio.data.transfer.download import part_file
@@ -318,6 +318,24 @@ def add(qtbot: QtBot, dialog: DataDialog) -> None:
     qtbot.mouseClick(look_at_folder(qtbot, dialog).add, Qt.MouseButton.LeftButton)
 
 
+def test_the_set_in_use_stays_in_use_when_its_name_is_changed(
+    dialog: DataDialog, qtbot: QtBot, tmp_path: Path
+) -> None:
+    add_folder(image_folder(tmp_path / "flowers"))
+    dialog.data_sets.show_used("flowers")
+    dialog.data_sets.refresh()
+    press(qtbot, dialog, "flowers", "change")
+    page = dialog.adding
+    qtbot.waitUntil(page.add.isEnabled)
+    page.name.setText("roses")
+    with qtbot.waitSignal(dialog.chosen) as chosen:
+        qtbot.mouseClick(page.add, Qt.MouseButton.LeftButton)
+    assert chosen.args == ["roses"]
+    assert dialog.isVisible()
+    assert "roses was changed." in shown(dialog, "roses")
+    assert row(dialog, "roses").findChild(QPushButton, "use").text() == "In use"
+
+
 def test_a_doubtful_folder_is_asked_about(
     dialog: DataDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -383,8 +401,6 @@ def test_a_folder_that_is_not_a_data_set_is_explained(
 
 
 def test_a_missing_folder_is_reported(dialog: DataDialog, qtbot: QtBot, tmp_path: Path) -> None:
-    from cnnstudio.data.sources import add_folder
-
     folder = image_folder(tmp_path / "flowers")
     add_folder(folder)
     folder.rename(tmp_path / "elsewhere")
