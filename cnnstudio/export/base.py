@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -168,8 +169,11 @@ def _move(staging: Path, folder: Path, leftovers: Sequence[str]) -> tuple[Path, 
     try:
         for path in sorted(staging.iterdir()):
             if path.name not in leftovers:
-                os.replace(path, folder / path.name)
-                moved.append(folder / path.name)
+                target = folder / path.name
+                # Formats share the file of the weights, and one must not look changed because of another.
+                if not (target.exists() and filecmp.cmp(path, target, shallow=False)):
+                    os.replace(path, target)
+                moved.append(target)
     except OSError as error:
         raise ExportError(_unwritable(folder, error)) from error
     return tuple(moved)

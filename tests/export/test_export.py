@@ -76,6 +76,15 @@ def test_the_weights_contain_everything_needed_to_use_them(run: Run, tmp_path: P
     assert all(torch.equal(tensors[name], state[name]) for name in tensors)
 
 
+def test_the_file_that_two_formats_share_is_left_as_it_is_if_it_is_the_same(run: Run, tmp_path: Path) -> None:
+    exporters()["safetensors"].export(run, tmp_path)
+    before = (tmp_path / "model.safetensors").stat()
+    result = exporters()["pytorch"].export(run, tmp_path)
+    assert tmp_path / "model.safetensors" in result.files
+    after = (tmp_path / "model.safetensors").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
 def test_the_onnx_file_gives_the_same_logits_for_any_batch_size(
     run: Run, onnx_export: tuple[ExportResult, Path, str]
 ) -> None:

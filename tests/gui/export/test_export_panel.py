@@ -108,6 +108,15 @@ def test_export_all_exports_one_format_after_the_other(
     assert exported == list(exporters())
 
 
+def test_the_export_of_a_format_that_shares_a_file_leaves_the_other_one_verified(
+    panel: ExportPanel, qtbot: QtBot
+) -> None:
+    for name in ("safetensors", "pytorch"):
+        press(qtbot, panel, f"export_{name}")
+        qtbot.waitUntil(lambda name=name: "✓" in state(panel, name), timeout=60_000)
+    assert "✓" in state(panel, "safetensors")
+
+
 def test_files_that_will_be_replaced_are_listed_beforehand(panel: ExportPanel, tmp_path: Path) -> None:
     assert "This will replace" not in shown(panel)
     (tmp_path / "model").mkdir()
