@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Container, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -82,7 +82,11 @@ class Images:
     """Takes the images, one after the other, as `NAME-light.png` and `NAME-dark.png`."""
 
     def __init__(
-        self, window: MainWindow, folder: Path, schemes: Sequence[str], wanted: Container[str] | None
+        self,
+        window: MainWindow,
+        folder: Path,
+        schemes: Sequence[Literal["light", "dark"]],
+        wanted: Container[str] | None,
     ) -> None:
         """`wanted` are the names of the images to save, None all of them."""
         self.window = window
@@ -204,11 +208,13 @@ class Images:
         try:
             page.offer(write_shapes(folder))
             self.window.pages.turn_to(self.window.pages.DATA)
-            self.wait(60, page.adding.skipped.isVisible)
+            self.wait(60, page.adding.settings.skipped.isVisible)
             self.save("add-images")
             page.adding.add_and_use.click()
             self.wait(120, lambda: page.runner.report is not None)
-            page.images.chips.findChild(QPushButton, "check_across").click()
+            duplicates = page.images.chips.findChild(QPushButton, "check_across")
+            assert duplicates is not None
+            duplicates.click()
             self.save("review")
             page.reviewing.close()
         finally:
