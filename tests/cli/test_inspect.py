@@ -15,7 +15,7 @@ from PIL import Image
 
 from cnnstudio.cli.main import main
 from cnnstudio.core.files import write_json
-from cnnstudio.data.dataset import Pixels, ResizeMode, Split
+from cnnstudio.data.dataset import ResizeMode, Split
 from cnnstudio.data.images import image_files
 from cnnstudio.insight.catalog import instruments
 from cnnstudio.insight.predictions import evaluate
@@ -201,12 +201,13 @@ def test_new_images_are_resized_as_those_of_the_training_were(
     assert run.resize == "fit"
     Image.new("RGB", (60, 20), (220, 220, 220)).save(tmp_path / "wide.png")
     modes: list[ResizeMode] = []
+    resize_image = image_files.resize_image
 
-    def fit(image: Image.Image, shape: tuple[int, int, int], mode: ResizeMode) -> Pixels:
+    def resize(image: Image.Image, size: tuple[int, int], mode: ResizeMode) -> Image.Image:
         modes.append(mode)
-        return np.zeros(shape, np.uint8)
+        return resize_image(image, size, mode)
 
-    monkeypatch.setattr(image_files, "fit_pixels", fit)
+    monkeypatch.setattr(image_files, "resize_image", resize)
     assert main(["predict", str(run.folder), str(tmp_path / "wide.png")]) == 0
     inspect = [
         "inspect",
