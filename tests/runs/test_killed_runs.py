@@ -22,7 +22,7 @@ def kill(training: int, saving: int, seed: int) -> str:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=1200,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
@@ -33,5 +33,6 @@ def test_killed_runs_end_like_uninterrupted_ones() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_forty_killed_runs_end_like_uninterrupted_ones() -> None:
     assert "40 killed runs resumed" in kill(training=20, saving=20, seed=2)
