@@ -17,7 +17,9 @@ MAXIMUM_RECENT = 10
 _MAX_BYTES = 2**20
 """A larger file was not written by this program, whose settings have a few kilobytes."""
 _CHECKSUM = "_checksum"
-_PREFERENCES = frozenset({"scheme", "recent_files", "folder", "cifar10_offered"})
+_PREFERENCES = frozenset(
+    {"scheme", "recent_files", "folder", "cifar10_offered", "keep_awake", "notify_at_end"}
+)
 """What a start without the last session keeps: nothing of it is opened or drawn then."""
 SchemeChoice = Literal["light", "dark", "system"]
 

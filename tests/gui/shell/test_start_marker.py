@@ -78,7 +78,7 @@ def test_a_plain_start_opens_nothing_of_the_last_session_and_says_where_its_sett
     run = tmp_path / "run"
     run.mkdir()
     (run / "run.json").touch()
-    kept = {"scheme": "dark", "recent_files": str(tmp_path / "mine.cnn.json")}
+    kept = {"scheme": "dark", "recent_files": str(tmp_path / "mine.cnn.json"), "notify_at_end": "off"}
     remember(home, design=str(tmp_path / "mine.cnn.json"), run=str(run), page="Use", recipe="lesson", **kept)
     write_design(home / "last.cnn.json", VGG)
     write_design(home / "unsaved-1.cnn.json", RESNET)
@@ -90,6 +90,7 @@ def test_a_plain_start_opens_nothing_of_the_last_session_and_says_where_its_sett
         assert window.last_session.run_to_show is None
         assert window.pages.currentIndex() == window.pages.DESIGN
         assert window.settings.scheme == "dark"
+        assert not window.long_runs.notifies
         assert window.settings.recent_files == [tmp_path / "mine.cnn.json"]
         assert "while it was starting" in window.message_bar.text
         assert "There is 1 more unsaved design" in window.message_bar.text
