@@ -26,7 +26,9 @@ from cnnstudio.layers.catalog import snake_case
 ROW_HEIGHT, RAIL_ROW_HEIGHT = 48, 36
 _STRIPE_LEFT, _ICON_LEFT, _TEXT_LEFT, _RIGHT = 12, 23, 48, 12
 _INDENT, _MAX_INDENT = 10, 40
-_RAIL_SHIFT = 3
+_RAIL_CONTENT = 28
+"""From the stripe to the right edge of the icon."""
+_MARGIN = 5
 _BAR_WIDTH, _SHORT_BAR_WIDTH = 72, 40
 """The short one leaves room for the number of dead units."""
 _NODE = Qt.ItemDataRole.UserRole
@@ -166,7 +168,10 @@ class StripDelegate(QStyledItemDelegate):
         rect, state, states = option.rect, option.state, QStyle.StateFlag
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        ground = QRectF(rect).adjusted(5, 1, -5, -1)
+        # A scroll bar takes a third of a rail: stripe and icon stay in the middle of what it leaves.
+        space = (rect.width() - _RAIL_CONTENT) // 2
+        margin = max(1, min(_MARGIN, space - 4)) if self._is_rail else _MARGIN
+        ground = QRectF(rect).adjusted(margin, 1, -margin, -1)
         if state & states.State_Selected:
             painter.setPen(QPen(theme().color("accent"), 2 if state & states.State_HasFocus else 1))
             painter.setBrush(theme().color("selection"))
@@ -176,7 +181,7 @@ class StripDelegate(QStyledItemDelegate):
             painter.setBrush(theme().color("grid"))
             painter.drawRoundedRect(ground, 6, 6)
         indent = 0 if self._is_rail else min(row.depth * _INDENT, _MAX_INDENT)
-        left = rect.left() + indent - (_RAIL_SHIFT if self._is_rail else 0)
+        left = rect.left() + (space - _STRIPE_LEFT if self._is_rail else indent)
         painter.fillRect(left + _STRIPE_LEFT, rect.top() + 8, 3, rect.height() - 16, theme().color(row.token))
         ratio = self._view.devicePixelRatioF()
         icon = theme().pixmap(row.icon, row.token, 17, ratio)
