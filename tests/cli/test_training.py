@@ -351,7 +351,10 @@ def test_each_evaluation_on_the_test_set_is_counted(train: list[str], capsys: Ou
     assert lines_of(capsys)[0]["test_evaluations"] == 4
     export = ["export", run, "--format", "safetensors", "--no-verify", "--out", str(tmp_path / "exported")]
     assert main(export) == 0
-    assert re.search(r"Test accuracy [0-9.]+%, evaluated 4 times\.", capsys.readouterr().out)
+    assert re.search(
+        r"Test accuracy [0-9.]+%, of the best epoch on the test images, evaluated 4 times\.",
+        capsys.readouterr().out,
+    )
 
 
 def test_evaluate_on_other_classes_is_refused(trained: Path, capsys: Output) -> None:
