@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
@@ -36,15 +38,17 @@ class ConfusionDifference(QWidget):
         column.addWidget(self._matrix, 1)
         column.addWidget(self._text)
 
-    def show_pair(self, pair: tuple[ConfusionReading, ConfusionReading] | str) -> None:
-        """Shows the second matrix minus the first, or why they cannot be compared."""
+    def show_pair(
+        self, pair: tuple[ConfusionReading, ConfusionReading] | str, notes: Sequence[str] = ()
+    ) -> None:
+        """Shows the second matrix minus the first, or why they cannot be compared; `notes` stand below."""
         self._matrix.setVisible(not isinstance(pair, str))
         if isinstance(pair, str):
             self._text.setText(pair)
             return
         classes, change = pair[0].classes, pair[1].row_fractions - pair[0].row_fractions
         self._matrix.show_change(classes, change)
-        self._text.setText(" ".join(describe_changes(classes, change)))
+        self._text.setText(" ".join((*describe_changes(classes, change), *notes)))
 
 
 def _colored(change: npt.NDArray[np.float64]) -> QImage:

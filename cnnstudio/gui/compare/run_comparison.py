@@ -176,7 +176,7 @@ class RunComparison(QDialog):
         if pair.epoch_ratio == 1:
             self._align.setToolTip("An epoch has as many images in one run as in the other")
         self._show_curves()
-        self._confusion.show_pair(pair.confusion_pair())
+        self._confusion.show_pair(pair.confusion_pair(), pair.confusion_notes)
 
     def _show_curves(self) -> None:
         pair = self._pair

@@ -28,6 +28,8 @@ AlignedEpoch = tuple[float, EpochEnded | None, EpochEnded | None]
 """A place in epochs of the first run, and the epoch of either run there."""
 
 _ABSENT = "–"
+_MAX_TRIED = 5
+"""Snapshots that are opened in search of a confusion matrix: each may be damaged."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,11 @@ class ComparedRun:
     summary: RunSummary
     history: tuple[EpochEnded, ...]
     confusion: ConfusionReading | None
-    """At the end of the best epoch; None if none was saved."""
+    """At the end of `confusion_epoch`; None if none was saved."""
     train_images: int = 0
     """How many images it sees in an epoch; 0 if unknown."""
+    confusion_epoch: int | None = None
+    """The best epoch, or the next one to it of which a confusion matrix was kept."""
 
     @classmethod
     def read(cls, folder: Path, reader: SummaryReader) -> ComparedRun:
@@ -50,7 +54,8 @@ class ComparedRun:
         _ = run.network, run.recipe
         started = next(reversed(run.events_of(Started)), None)
         images = started.train_images if started is not None else 0
-        return cls(run, summary, run.history, _confusion(run, summary), images)
+        epoch, confusion = _confusion(run, summary)
+        return cls(run, summary, run.history, confusion, images, epoch)
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,20 @@ class RunPair:
         pair = self.confusion_pair()
         if isinstance(pair, str):
             return [pair]
-        return describe_changes(pair[0].classes, pair[1].row_fractions - pair[0].row_fractions)
+        changes = describe_changes(pair[0].classes, pair[1].row_fractions - pair[0].row_fractions)
+        return [*changes, *self.confusion_notes]
+
+    @property
+    def confusion_notes(self) -> list[str]:
+        """Which matrix is compared where it is not that of the best epoch, a sentence for each run."""
+        sides = (("first", self.first), ("second", self.second))
+        return [
+            f"The {which} run has kept no confusion matrix of its best epoch, {side.summary.best_epoch}: "
+            f"that of epoch {side.confusion_epoch} is compared."
+            for which, side in sides
+            if side.summary.best_epoch is not None
+            and side.confusion_epoch not in (None, side.summary.best_epoch)
+        ]
 
     @property
     def results(self) -> list[Line]:
@@ -108,10 +126,10 @@ class RunPair:
         """The matrices of both, or why they cannot be compared, one sentence."""
         first, second = self.first.confusion, self.second.confusion
         if first is None and second is None:
-            return "Neither run has saved a confusion matrix of its best epoch."
+            return "Neither run has saved a confusion matrix."
         if first is None or second is None:
             which = "first" if first is None else "second"
-            return f"The {which} run has saved no confusion matrix of its best epoch."
+            return f"The {which} run has saved no confusion matrix."
         if first.classes != second.classes:
             return "The confusion matrices cannot be compared: the runs have different classes."
         return first, second
@@ -142,13 +160,18 @@ def _verdict(first: Run, second: Run) -> str:
     return ""
 
 
-def _confusion(run: Run, summary: RunSummary) -> ConfusionReading | None:
-    epoch = summary.best_epoch or summary.last_epoch
-    if epoch is not None:
+def _confusion(run: Run, summary: RunSummary) -> tuple[int | None, ConfusionReading | None]:
+    """The matrix of the best epoch, or of the kept epoch next to it: few epochs of a long run are kept."""
+    wanted = summary.best_epoch or summary.last_epoch
+    if wanted is None:
+        return None, None
+    kept = sorted(filter(None, run.snapshot_epochs), key=lambda epoch: abs(epoch - wanted))
+    for epoch in kept[:_MAX_TRIED]:
         with contextlib.suppress(RunError):
             found = run.snapshot(epoch).reading(Confusion())
-            return found if isinstance(found, ConfusionReading) else None
-    return None
+            if isinstance(found, ConfusionReading):
+                return epoch, found
+    return None, None
 
 
 def _results(each: ComparedRun) -> dict[str, str]:

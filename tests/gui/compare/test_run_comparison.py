@@ -26,6 +26,8 @@ from cnnstudio.insight.instruments.confusion import ConfusionReading, describe_c
 from cnnstudio.runs.comparing.pair import ComparedRun, RunPair
 from cnnstudio.runs.library.label import change_label
 from cnnstudio.runs.library.summary import SummaryReader
+from cnnstudio.runs.run import Run
+from cnnstudio.runs.snapshots import snapshot_path
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.canned import started
@@ -132,6 +134,25 @@ def test_the_confusion_of_trained_runs_is_subtracted(compare: Compare, tmp_path:
     assert not dialog.grab().isNull()
 
 
+def test_where_the_best_epoch_has_no_matrix_the_next_one_is_compared_and_named(
+    compare: Compare, tmp_path: Path
+) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for seed, folder in enumerate(folders):
+        recipe = Recipe("mine", epochs=3, batch_size=16, learning_rate=0.01, seed=seed)
+        start_run(tiny(), colors(), recipe, RunOptions(folder=folder))
+    best = Run.open(folders[0]).best_epoch
+    assert best is not None
+    snapshot_path(folders[0], best).unlink()
+    expected = best - 1 if best > 1 else best + 1
+    dialog = compare(*folders)
+    assert text_of(dialog, "confusionChanges").endswith(
+        f"The first run has kept no confusion matrix of its best epoch, {best}: "
+        f"that of epoch {expected} is compared."
+    )
+    assert dialog.findChild(ConfusionDifference).findChildren(QWidget)[0].isVisible()
+
+
 def test_changes_are_named_largest_first() -> None:
     before = ConfusionReading(("cat", "dog"), np.array([[8, 2], [5, 5]], np.int64))
     after = ConfusionReading(("cat", "dog"), np.array([[9, 1], [1, 9]], np.int64))
@@ -165,8 +186,8 @@ def test_what_hinders_the_comparison_of_matrices_is_said(tmp_path: Path) -> None
         return RunPair(*sides, verdict="").confusion_pair()
 
     assert said(cats, cats) == (cats, cats)
-    assert said(cats, None) == "The second run has saved no confusion matrix of its best epoch."
-    assert said(None, cats) == "The first run has saved no confusion matrix of its best epoch."
+    assert said(cats, None) == "The second run has saved no confusion matrix."
+    assert said(None, cats) == "The first run has saved no confusion matrix."
     assert said(cats, dogs) == ("The confusion matrices cannot be compared: the runs have different classes.")
 
 
@@ -174,9 +195,7 @@ def test_runs_without_epochs_or_a_matrix_say_so(compare: Compare, tmp_path: Path
     for name in ("one", "two"):
         WrittenRun(tmp_path / name)
     dialog = compare(tmp_path / "one", tmp_path / "two")
-    assert (
-        text_of(dialog, "confusionChanges") == "Neither run has saved a confusion matrix of its best epoch."
-    )
+    assert text_of(dialog, "confusionChanges") == "Neither run has saved a confusion matrix."
     assert "no complete epoch" in dialog.findChild(RunCurves).accessibleDescription()
     assert not dialog.findChild(RunCurves).grab().isNull()
 
