@@ -135,20 +135,26 @@ def set_trainable(network: Network, ids: Collection[str], trainable: bool) -> Ne
     EditError if an id is unknown.
     """
     for node in outermost(network, ids):
-        if not trainable:
-            network = replace(network, node.id, trainable=False)
-            continue
-        for parent in reversed([*network.ancestors(node.id)]):
-            group = network.node(parent)
-            if not group.trainable:
-                network = replace(network, parent, trainable=True)
-                for child in group.children:
-                    network = replace(network, child.id, trainable=False)
-        for each in node.walk():
-            # Of a factor that was fixed by its own parameter, a group's lock says nothing.
-            if each is node or not each.layer.has_trainable_parameter():
-                network = replace(network, each.id, trainable=True)
+        wanted = _unlocking(network, node) if trainable else {node.id: False}
+        # Each once, so that a node that stays as it is stays the same object.
+        for node_id, learns in wanted.items():
+            network = replace(network, node_id, trainable=learns)
     return network
+
+
+def _unlocking(network: Network, node: Node) -> dict[str, bool]:
+    """Which nodes have to be trainable and which not, so that this one learns and its neighbors do not."""
+    wanted: dict[str, bool] = {}
+    for parent in reversed([*network.ancestors(node.id)]):
+        group = network.node(parent)
+        if not wanted.get(parent, group.trainable):
+            wanted[parent] = True
+            wanted |= {child.id: False for child in group.children}
+    # Of a factor that was fixed by its own parameter, a group's lock says nothing.
+    for each in node.walk():
+        if each is node or not each.layer.has_trainable_parameter():
+            wanted[each.id] = True
+    return wanted
 
 
 def duplicate(network: Network, ids: Collection[str]) -> tuple[Network, list[str]]:

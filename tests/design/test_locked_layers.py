@@ -71,7 +71,9 @@ def test_a_layer_is_unlocked_alone_out_of_a_locked_group(network: Network) -> No
     )
     locked = edits.set_trainable(network, ["residual_1"], False)
     assert {first.id, second.id, "residual_1"} == locked.locked_ids
-    assert edits.set_trainable(locked, [second.id], True).locked_ids == {first.id}
+    unlocked = edits.set_trainable(locked, [second.id], True)
+    assert unlocked.locked_ids == {first.id}
+    assert unlocked.node(second.id) is locked.node(second.id), "it was locked by its group alone"
     assert edits.set_trainable(locked, ["residual_1"], True) == network
 
 
