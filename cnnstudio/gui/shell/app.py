@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -159,6 +160,9 @@ def _exit_at_once(status: int) -> NoReturn:
     """Exits without the cleanup of the interpreter, which a thread that did not end would delay or crash."""
     discard_temporary_folders()
     logging.shutdown()
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # a program without a console has none
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
     os._exit(status)
 
 
@@ -183,6 +187,9 @@ def main(path: str | None = None) -> int:
     marker.remove()
     if not window.has_closed:
         end_work_unattended(window, window.session, _SHUTDOWN_SECONDS)
-    if has_running_threads() or is_unfinished(window.session):
+        window.settings.save()
+    # Nor are the objects of an open window destroyed in whatever order the interpreter's cleanup has: once in
+    # some fifty times, that waited for itself for ever.
+    if not window.has_closed or has_running_threads() or is_unfinished(window.session):
         _exit_at_once(status)
     return status
