@@ -20,7 +20,6 @@ from cnnstudio.core.paths import home
 from cnnstudio.core.resources import resource
 from cnnstudio.core.temporary import discard_temporary_folders
 from cnnstudio.design.templates import templates
-from cnnstudio.gui.compute.compute_thread import has_running_threads
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
 from cnnstudio.gui.document.project import Project
@@ -157,7 +156,12 @@ def _shut_down(window: MainWindow, marker: StartMarker, number: int) -> None:
 
 
 def _exit_at_once(status: int) -> NoReturn:
-    """Exits without the cleanup of the interpreter, which a thread that did not end would delay or crash."""
+    """Exits without the cleanup of the interpreter.
+
+    It ends all threads wherever they are. One that was sending a signal then keeps a lock of Qt for ever, and
+    the main thread, which destroys Qt's objects at that time, waits for it: a process without a window that
+    never ends.
+    """
     discard_temporary_folders()
     logging.shutdown()
     for stream in filter(None, (sys.stdout, sys.stderr)):  # a program without a console has none
@@ -166,8 +170,8 @@ def _exit_at_once(status: int) -> NoReturn:
     os._exit(status)
 
 
-def main(path: str | None = None) -> int:
-    """Shows the window and runs until it is closed."""
+def main(path: str | None = None) -> NoReturn:
+    """Shows the window, runs until it is closed, and exits."""
     configure_logging(on_screen=True)
     app = application()
     marker = StartMarker()
@@ -187,9 +191,5 @@ def main(path: str | None = None) -> int:
     marker.remove()
     if not window.has_closed:
         end_work_unattended(window, window.session, _SHUTDOWN_SECONDS)
-        window.settings.save()
-    # Nor are the objects of an open window destroyed in whatever order the interpreter's cleanup has: once in
-    # some fifty times, that waited for itself for ever.
-    if not window.has_closed or has_running_threads() or is_unfinished(window.session):
-        _exit_at_once(status)
-    return status
+    window.settings.save()
+    _exit_at_once(status)
