@@ -31,7 +31,7 @@ class Window(Command):
             if "lib" not in str(error) or isinstance(error, ModuleNotFoundError):
                 raise
             raise NoDisplay(missing_library(error)) from None
-        main(path)
+        return main(path)
 
 
 def _existing(text: str) -> str:
