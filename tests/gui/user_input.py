@@ -14,8 +14,6 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QWindow
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
-from cnnstudio.gui.compute.compute_thread import has_running_threads
-
 
 class UserInput:
     """Clicks, drags and types in a window; saves a screenshot of each step if a folder is given."""
@@ -139,14 +137,9 @@ def _drag_arguments(
 
 
 def exit_process() -> NoReturn:
-    """Ends a script as the program ends: without Python's cleanup if a thread did not stop in time.
-
-    On a busy machine torch may still be loading then, and the interpreter must not shut down under it.
-    """
-    if has_running_threads():
-        sys.stdout.flush()
-        os._exit(0)
-    sys.exit(0)
+    """Ends a script as the program ends, without the interpreter's cleanup."""
+    sys.stdout.flush()
+    os._exit(0)
 
 
 class Keyboard:

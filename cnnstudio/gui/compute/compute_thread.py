@@ -22,16 +22,11 @@ _log = logging.getLogger(__name__)
 
 # Mutable and global on purpose: the objects must outlive their owner, up to the end of the process.
 _abandoned: list[QThread] = []
-"""Threads that did not end in time; referenced here so that their QThreads are never destroyed."""
+"""Threads that did not end in time; referenced here so that their QThreads are never destroyed.
 
-
-def has_running_threads() -> bool:
-    """Whether a compute thread did not end in time, so that the process has to exit by `os._exit`.
-
-    Destroying a running QThread aborts the process, and terminating one may leave locks behind. Exiting at
-    once loses nothing: files are always written to a temporary file first and then replaced.
-    """
-    return any(thread.isRunning() for thread in _abandoned)
+Destroying a running QThread aborts the process, and terminating one may leave locks behind. The program
+exits without cleanup, which loses nothing: files are written to a temporary file first and then replaced.
+"""
 
 
 class _Queued:

@@ -16,8 +16,9 @@ from cnnstudio.gui.export.panel import ExportPanel
 from cnnstudio.gui.pages.page import Page
 from cnnstudio.gui.pages.try_image.panel import TryPanel
 from cnnstudio.gui.runs.shown_run import ShownRun
+from cnnstudio.gui.theme.sizes import NO_LIMIT
 
-_NARROW_EXPORT, _ANY_WIDTH = 460, 16_777_215
+_NARROW_EXPORT = 460
 """The most that the export takes in a narrow window, and Qt's value for no limit."""
 
 
@@ -51,7 +52,7 @@ class UsePage(Page):
 
     def fold(self, is_narrow: bool) -> None:
         if self.export is not None:
-            self.export.setMaximumWidth(_NARROW_EXPORT if is_narrow else _ANY_WIDTH)
+            self.export.setMaximumWidth(_NARROW_EXPORT if is_narrow else NO_LIMIT)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from cnnstudio.gui.dashboard.timeline import Timeline
 from cnnstudio.gui.shell.status_line import StatusLine
+from cnnstudio.gui.theme.sizes import NO_LIMIT
 from cnnstudio.gui.theme.theme import theme
 
 HEIGHT = 40
@@ -36,7 +37,7 @@ class BottomBar(QWidget):
             self._status.setFixedWidth(_STATUS_WIDTH)
         else:
             self._status.setMinimumWidth(_STATUS_WIDTH)
-            self._status.setMaximumWidth(16_777_215)
+            self._status.setMaximumWidth(NO_LIMIT)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -9,7 +9,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.compute import compute_thread
-from cnnstudio.gui.compute.compute_thread import ComputeThread, has_running_threads
+from cnnstudio.gui.compute.compute_thread import ComputeThread
 
 
 @pytest.fixture
@@ -80,11 +80,11 @@ def test_closing_drops_the_queued_tasks(thread: ComputeThread) -> None:
     assert running.wait(60)
 
     assert not thread.close(0.05)
-    assert has_running_threads()
+    abandoned = compute_thread._abandoned[-1]
+    assert abandoned.isRunning()
     release.set()
 
-    assert compute_thread._abandoned[-1].wait(60_000)
-    assert not has_running_threads()
+    assert abandoned.wait(60_000)
     assert not second.is_set()
 
 

@@ -18,6 +18,7 @@ from cnnstudio.gui.dashboard.views.parts.image_map.groups import GROUPINGS
 from cnnstudio.gui.dashboard.views.parts.image_map.legend import GroupLegend
 from cnnstudio.gui.dashboard.views.parts.image_map.widget import ImageMap
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
+from cnnstudio.gui.theme.sizes import NO_LIMIT
 from cnnstudio.gui.widgets.labels import ElidedLabel, Line
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.segments import Choice
@@ -25,7 +26,7 @@ from cnnstudio.insight.instruments.embedding import EmbeddingReading
 from cnnstudio.runs.epochs.inspection import power_of_two_up_to
 
 _MARGIN = 16
-_LEGEND_WIDTH, _LEGEND_HEIGHT, _ANY = 148, 120, 16_777_215
+_LEGEND_WIDTH, _LEGEND_HEIGHT = 148, 120
 """Of the legend beside the map, and below it; Qt's value for no limit."""
 _TALL = 1.15
 """A view that is higher than so many times its width has its legend below the map."""
@@ -128,7 +129,7 @@ class ImageMapView(View):
         self._side.setDirection(directions[not is_below])
         self.legend.show_in_columns(is_below)
         self._beside.setMinimumSize(0, _LEGEND_HEIGHT if is_below else 0)
-        self._beside.setMaximumSize(*((_ANY, _LEGEND_HEIGHT) if is_below else (_LEGEND_WIDTH, _ANY)))
+        self._beside.setMaximumSize(*((NO_LIMIT, _LEGEND_HEIGHT) if is_below else (_LEGEND_WIDTH, NO_LIMIT)))
         if not is_below:
             self._beside.setMinimumWidth(_LEGEND_WIDTH)
 

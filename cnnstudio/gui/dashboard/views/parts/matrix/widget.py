@@ -18,13 +18,11 @@ from cnnstudio.core.formatting import screen_reader_text
 from cnnstudio.gui.dashboard.views.parts.matrix.content import Cell, MatrixContent
 from cnnstudio.gui.dashboard.views.parts.matrix.layout import MatrixLayout
 from cnnstudio.gui.dashboard.views.parts.matrix.painter import MatrixPainter
+from cnnstudio.gui.theme.sizes import NO_LIMIT
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.canvas import Canvas
 from cnnstudio.gui.widgets.canvas.keys import arrow_step, is_enter, is_plain, zoom_factor
 from cnnstudio.gui.widgets.canvas.marks import paint_focus
-
-ANY_HEIGHT = 16_777_215
-"""Qt's value for no limit."""
 
 
 class Matrix(Canvas):
@@ -49,7 +47,7 @@ class Matrix(Canvas):
         self._order: tuple[int, ...] = ()
         self._cells = MatrixLayout()
         self._painter = MatrixPainter(self._cells)
-        self.largest_height = ANY_HEIGHT
+        self.largest_height = NO_LIMIT
         self._drag_from: tuple[QPointF, float, float] | None = None
         self._dragged = False
         theme().changed.connect(self._on_theme_changed)
@@ -118,7 +116,7 @@ class Matrix(Canvas):
     def _fit_labels(self) -> None:
         self._cells.labels = min(self._painter.longest_name(), max(min(self.width() // 5, 120), 60))
         self._cells.has_two_heads = self._painter.wants_two_heads()
-        largest = self._cells.largest_height or ANY_HEIGHT
+        largest = self._cells.largest_height or NO_LIMIT
         if largest != self.largest_height:
             self.largest_height = largest
             self.largest_height_changed.emit(largest)
