@@ -18,6 +18,7 @@ import contextlib
 import enum
 import functools
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from types import FunctionType, MethodDescriptorType, MethodType
@@ -83,14 +84,11 @@ class Override:
         return self._method(*arguments, **named)
 
 
-class _Nesting:
-    """The methods that Qt has called within each other. All are called in the main thread."""
+class _Nesting(threading.local):
+    """The methods that Qt has called within each other, in the current thread."""
 
-    __slots__ = ("depth", "is_unwinding")
-
-    def __init__(self) -> None:
-        self.depth = 0
-        self.is_unwinding = False
+    depth = 0
+    is_unwinding = False
 
 
 _nesting = _Nesting()

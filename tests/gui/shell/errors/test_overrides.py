@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+import threading
 from typing import Any, ClassVar
 
 import pytest
@@ -17,6 +18,7 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     QSize,
     Qt,
+    QThread,
 )
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
@@ -188,6 +190,35 @@ def test_a_method_that_qt_calls_within_itself_without_an_end_is_stopped_and_repo
 
     widget.resize(5, 5)
     assert Growing.grown > grown
+
+
+def test_calls_in_other_threads_are_not_within_those_of_the_main_thread(
+    qapp: QApplication, told: list[BaseException]
+) -> None:
+    class Thread(QThread):
+        def __init__(self) -> None:
+            super().__init__()
+            self.has_begun, self.may_end = threading.Event(), threading.Event()
+
+        def run(self) -> None:
+            self.has_begun.set()
+            self.may_end.wait(60)
+
+    class Starting(QWidget):
+        thread_of_it: Thread
+
+        def showEvent(self, event: QEvent) -> None:
+            self.thread_of_it = Thread()
+            self.thread_of_it.start()
+            assert self.thread_of_it.has_begun.wait(60)
+
+    for _ in range(60):
+        widget = Starting()
+        widget.show()
+        widget.thread_of_it.may_end.set()
+        assert widget.thread_of_it.wait(60_000)
+
+    assert not told
 
 
 class _Closed(QWidget):
