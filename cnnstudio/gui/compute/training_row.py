@@ -104,10 +104,10 @@ class TrainingRow:
         name = self.requests[0].dataset_name
         dataset = self._load(name)
 
-        def train(request: TrainingRequest) -> Finished:
+        def train(numbered: tuple[int, TrainingRequest]) -> Finished:
             nonlocal dataset, name
-            if request is not self.requests[0]:
-                number = self.requests.index(request) + 1
+            number, request = numbered
+            if number > 1:
                 self._queue.call(lambda: self._listener.next_run(self, number))
                 if request.dataset_name != name:
                     name = request.dataset_name
@@ -116,7 +116,9 @@ class TrainingRow:
                     self._announce(name, dataset)
             return self._train(request, dataset, self._report_loading, self.control, self._emit)
 
-        yield from train_in_turn((each for each in self.requests if not self.control.stop.is_set()), train)
+        planned = (each for each in enumerate(self.requests, 1) if not self.control.stop.is_set())
+        for (_, request), finished in train_in_turn(planned, train):
+            yield request, finished
 
     def _emit(self, event: Event) -> None:
         self._has_started = self._has_started or isinstance(event, Started)
