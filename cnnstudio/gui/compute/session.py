@@ -77,6 +77,8 @@ class TrainingSession(QObject):
     """(name, Dataset), when the data set of the training is in memory."""
     devices_changed = Signal()
     """`devices` is known now."""
+    became_free = Signal()
+    """The compute thread has nothing to do any more."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -105,6 +107,7 @@ class TrainingSession(QObject):
         self._datasets = DatasetCache()
         self._runner = TaskRunner(self)
         self._runner.delivered.connect(self._deliver)
+        self._runner.became_free.connect(self.became_free)
         self._torch = TorchImport(self._runner, self._on_torch_imported, self)
 
     @property

@@ -23,6 +23,8 @@ class TaskRunner(QObject):
 
     delivered = Signal(object)
     """A tuple of events that tasks have put into `queue`; emitted in the main thread."""
+    became_free = Signal()
+    """No task is queued or running any more; emitted in the main thread, after all callbacks."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -83,6 +85,7 @@ class TaskRunner(QObject):
         self.drain()
         if not self.is_busy:
             self._timer.stop()
+            self.became_free.emit()
 
     # Called in the compute thread
 

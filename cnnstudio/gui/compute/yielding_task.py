@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from cnnstudio.core.progress import Cancelled
 from cnnstudio.gui.compute.compute_task import (
@@ -15,8 +15,6 @@ from cnnstudio.gui.compute.session import State, TrainingSession
 
 _GAVE_WAY = object()
 """In place of a result."""
-_IDLE_CHECK_MS = 100
-"""Between two looks whether the compute thread has nothing else to do."""
 
 
 class YieldingTask(QObject):
@@ -42,16 +40,11 @@ class YieldingTask(QObject):
         super().__init__(parent)
         self._session = session
         self._is_last = is_last
-        # Not queued behind what it gives way to: answers to views give way to whatever is queued, and the two
-        # would take turns for ever without getting anywhere.
-        self._idle_check = QTimer(self)
-        self._idle_check.setSingleShot(True)
-        self._idle_check.setInterval(_IDLE_CHECK_MS)
-        self._idle_check.timeout.connect(self._begin)
         self._function: ComputeFunction | None = None
         """What is to be done; None if there is nothing."""
         self._task: ComputeTask | None = None
         session.state_changed.connect(self._on_state_changed)
+        session.became_free.connect(self._begin)
 
     @property
     def is_running(self) -> bool:
@@ -74,7 +67,6 @@ class YieldingTask(QObject):
         """Ends it; the function notices when it next asks."""
         if self._task is not None:
             self._task.cancel()
-        self._idle_check.stop()
         was_running, self._function, self._task = self.is_running, None, None
         if was_running:
             self.changed.emit()
@@ -82,8 +74,9 @@ class YieldingTask(QObject):
     def _begin(self) -> None:
         if self._function is None or self._task is not None or self._session.state is not State.IDLE:
             return
+        # Not queued behind what it gives way to: answers to views give way to whatever is queued, and the two
+        # would take turns for ever without getting anywhere.
         if self._is_last and self._session.is_busy:
-            self._idle_check.start()
             return
         self._task = self._session.run_task(
             self._giving_way(self._function) if self._is_last else self._function,

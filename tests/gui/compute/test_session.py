@@ -23,6 +23,7 @@ from cnnstudio.data.sources.folder_list import unregister_set
 from cnnstudio.data.sources.shapes import Shapes
 from cnnstudio.gui.compute.event_queue import EventQueue
 from cnnstudio.gui.compute.session import State, TrainingSession
+from cnnstudio.gui.compute.training_request import TrainingRequest
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import Event, Finished, Paused, Resumed, SnapshotTaken
 from cnnstudio.training.recipe.recipe import Recipe
@@ -95,6 +96,28 @@ def test_a_run_goes_from_loading_to_running_to_idle(scripted: ScriptedSession, q
     assert scripted.events == [*run_events(epochs=2, planned=2, run="/runs/one"), finished(run="/runs/one")]
     assert scripted.session.run == Path("/runs/one")
     assert scripted.session.network is TINY
+
+
+def test_equal_runs_in_a_row_are_numbered_by_their_places(scripted: ScriptedSession, qtbot: QtBot) -> None:
+    positions: list[tuple[int, int] | None] = []
+    scripted.script(lambda emit, control: emit(started()))
+    scripted.session.state_changed.connect(
+        lambda state: positions.append(scripted.session.position) if state is State.LOADING else None
+    )
+    scripted.session.start_row([TrainingRequest(TINY, "tiny", RECIPE)] * 3)
+    until(qtbot, scripted, State.IDLE)
+
+    assert positions == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_the_thread_is_free_once_all_results_were_delivered(scripted: ScriptedSession, qtbot: QtBot) -> None:
+    told: list[object] = []
+    scripted.session.became_free.connect(lambda: told.append("free"))
+    for number in (1, 2):
+        scripted.session.run_task(lambda progress, cancelled, number=number: number, told.append)
+    qtbot.waitUntil(lambda: "free" in told)
+
+    assert told == [1, 2, "free"]
 
 
 def test_no_number_is_lost_and_only_the_newest_snapshot_is_delivered(

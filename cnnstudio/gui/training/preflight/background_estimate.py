@@ -12,7 +12,7 @@ from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.document.project import Project
 
 _QUIET_MS = 1_200
-"""After the last change. It also asks as often whether the compute thread is free."""
+"""After the last change."""
 
 
 class BackgroundEstimate(QObject):
@@ -47,6 +47,7 @@ class BackgroundEstimate(QObject):
             project.dataset_changed,
             session.devices_changed,
             session.state_changed,
+            session.became_free,
         ):
             signal.connect(self.consider)
         session.dataset_loaded.connect(self._on_dataset_loaded)
@@ -85,10 +86,7 @@ class BackgroundEstimate(QObject):
             self._task = None
 
     def _on_quiet(self) -> None:
-        if not self._is_possible():
-            return
-        if self._session.is_busy:
-            self._timer.start()
+        if not self._is_possible() or self._session.is_busy:
             return
         project, inputs, device = self._project, self._inputs(), self._session.device
         name, network, recipe = project.dataset_name, project.network, project.recipe

@@ -85,6 +85,7 @@ def test_it_waits_until_the_compute_thread_is_free(stage: Stage, qtbot: QtBot) -
     stage.estimate._on_quiet()
     assert stage.session.tasks == []
     stage.session.busy = False
+    stage.session.became_free.emit()
     qtbot.waitUntil(lambda: len(stage.session.tasks) == 1)
 
 
