@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnstudio.core.errors import UserError
+from cnnstudio.data.fingerprint import FingerprintBuilder
 
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -217,15 +216,13 @@ class Dataset:
 
     def compute_fingerprint(self, on_chunk: Callable[[int], None]) -> str:
         """Computes `fingerprint`; calls `on_chunk` with the number of images after every chunk."""
-        # How they are resized counts only where it is not the usual way, so that known fingerprints stay.
-        about = [self.classes, self.shape, *([self.resize] if self.resize != "fill" else [])]
-        digest = hashlib.sha256(json.dumps(about).encode())
+        builder = FingerprintBuilder(self.classes, self.shape, self.resize)
         for split in self.splits.values():
-            digest.update(split.labels.astype("<i8").tobytes())
+            builder.start_split(split.labels)
             for chunk in split.chunks():
-                digest.update(chunk.data)
+                builder.add(chunk)
                 on_chunk(len(chunk))
-        return digest.hexdigest()
+        return builder.hexdigest()
 
     def preset_fingerprint(self, fingerprint: str) -> None:
         """Sets `fingerprint` to a known result, which saves a pass over all images."""

@@ -14,6 +14,7 @@ from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
 from cnnstudio.data.dataset import DataError, Labels, Pixels, ResizeMode
 from cnnstudio.data.images.image_files import image_size, read_channels_last
 from cnnstudio.data.images.parallel import ordered_map
+from cnnstudio.data.images.repeated_images import Checksums, checksum
 from cnnstudio.data.images.sizes import AUTOMATIC, Size, common_size, require_decodable
 from cnnstudio.data.storage.previous import Keys, PreviousImages, file_key
 from cnnstudio.data.storage.writers import SplitWriter
@@ -57,15 +58,16 @@ def decode(
     previous: PreviousImages | None,
     on_chunk: Callable[[int], None],
     cancelled: CancelFunction,
-) -> Mask:
-    """Writes all readable images at `shape` (C, H, W) and returns which ones those are, bool (N,).
+) -> tuple[Mask, Checksums]:
+    """Writes all readable images at `shape` (C, H, W).
 
-    `labels` is int64 (N,). Of files that `previous` has, the images are taken from there. Calls `on_chunk`
-    with the number of images after every chunk. Raises Cancelled, and DataError if the pixels cannot be
-    written.
+    Returns which ones those are, bool (N,), and the checksums of those, uint32 (M,). `labels` is int64 (N,).
+    Of files that `previous` has, the images are taken from there. Calls `on_chunk` with the number of images
+    after every chunk. Raises Cancelled, and DataError if the pixels cannot be written.
     """
     channels, height, width = shape
     readable = np.zeros(len(paths), bool)
+    checksums = np.zeros(len(paths), np.uint32)
 
     about = f"{VERSION} {mode}"
     if previous is not None and (previous.shape, previous.resize) != (shape, mode):
@@ -81,13 +83,14 @@ def decode(
             raise_if_cancelled(cancelled)
             if previous is not None and known[row] >= 0:
                 pixels[row] = previous.pixels(int(known[row]))
-                readable[start + row] = True
-                continue
-            try:
-                pixels[row] = read_channels_last(Path(path), shape, mode)
-            except DataError:
-                continue  # stays marked as unreadable
+            else:
+                try:
+                    pixels[row] = read_channels_last(Path(path), shape, mode)
+                except DataError:
+                    continue  # stays marked as unreadable
             readable[start + row] = True
+            # Here, while the pixels are in the CPU cache, by all threads.
+            checksums[start + row] = checksum(pixels[row])
         return pixels, keys
 
     # Threads decode chunks ahead, but the chunks are written here, in order: the cache must not depend on
@@ -100,4 +103,4 @@ def decode(
             whole = pixels if kept.all() else pixels[kept]
             split_writer.add(whole, labels[start : start + _CHUNK][kept], keys[kept])
             on_chunk(len(pixels))
-    return readable
+    return readable, checksums[readable]

@@ -11,22 +11,32 @@ import numpy.typing as npt
 
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
-from cnnstudio.data.dataset import Split, as_channels_last
+from cnnstudio.data.dataset import Pixels, Split, as_channels_last
 
+Checksums = npt.NDArray[np.uint32]
 Digests = npt.NDArray[np.uint64]
 
 _EVALUATED = ("test", "validation")
 _MAX_NAME = 120
 
 
+def checksum(image: Pixels) -> int:
+    """32 bits that are equal for equal images: uint8 (H, W, C), C-contiguous."""
+    return zlib.crc32(image)
+
+
 def find_repeated(
-    splits: Mapping[str, Split], names: Mapping[str, Sequence[str]], cancelled: CancelFunction
+    splits: Mapping[str, Split],
+    names: Mapping[str, Sequence[str]],
+    checksums: Mapping[str, Checksums],
+    cancelled: CancelFunction,
 ) -> Iterator[str]:
     """Sentences about images that are in training as well as in another split, or in two classes.
 
-    Only equal pixels are found. `names` are the file names of the images of each split. Raises Cancelled.
+    Only equal pixels are found. `names` are the file names of the images of each split, `checksums` uint32
+    (N,) what `checksum` gives for them. Raises Cancelled.
     """
-    digests = _digests(splits, cancelled)
+    digests = _digests(splits, checksums, cancelled)
     for part in _EVALUATED:
         if part in splits:
             rows = np.flatnonzero(np.isin(digests[part], digests["train"]))
@@ -56,12 +66,14 @@ def _in_two_classes(
     yield f"{pluralize(images, 'image')} {verb} in more than one class, such as {one} and {other}."
 
 
-def _digests(splits: Mapping[str, Split], cancelled: CancelFunction) -> dict[str, Digests]:
+def _digests(
+    splits: Mapping[str, Split], checksums: Mapping[str, Checksums], cancelled: CancelFunction
+) -> dict[str, Digests]:
     """64 bits for each image, uint64 (N,), that are equal for equal images alone.
 
     A checksum of 32 bits, which costs a sixth of a hash, and 32 bits of a hash where that occurs twice.
     """
-    found = {part: _checksums(split, cancelled) for part, split in splits.items()}
+    found = {part: checksums[part].astype(np.uint64) << np.uint64(32) for part in splits}
     values, counts = np.unique(np.concatenate(list(found.values())), return_counts=True)
     for part, split in splits.items():
         images = as_channels_last(split.images)
@@ -69,18 +81,6 @@ def _digests(splits: Mapping[str, Split], cancelled: CancelFunction) -> dict[str
             raise_if_cancelled(cancelled)
             digest = hashlib.blake2b(images[row].tobytes(), digest_size=4).digest()
             found[part][row] |= np.uint64(int.from_bytes(digest, "little"))
-    return found
-
-
-def _checksums(split: Split, cancelled: CancelFunction) -> Digests:
-    """CRC-32 of each image, in the upper half of uint64 (N,)."""
-    found = np.empty(len(split), np.uint64)
-    row = 0
-    for chunk in split.chunks():
-        raise_if_cancelled(cancelled)
-        for image in chunk:
-            found[row] = zlib.crc32(image) << 32
-            row += 1
     return found
 
 

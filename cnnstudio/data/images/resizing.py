@@ -76,6 +76,7 @@ def _resize_dataset(
 ) -> Dataset:
     size = " × ".join(map(str, shape))
     writer.reserve(f"{dataset.title} at {size}", _size_in_bytes(dataset, shape))
+    writer.announce(dataset.classes, dataset.resize)
     total, done = dataset.image_count, 0
 
     def on_chunk(images: int) -> None:
@@ -86,7 +87,8 @@ def _resize_dataset(
 
     resized = {
         part: _resize_split(
-            split, shape, dataset.resize, writer.split_writer(part, shape), on_chunk, cancelled
+            *(split, shape, dataset.resize),
+            *(writer.split_writer(part, shape, split.labels), on_chunk, cancelled),
         )
         for part, split in dataset.splits.items()
     }

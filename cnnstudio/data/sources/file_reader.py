@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cnnstudio.data.images.decoding import Mask
+    from cnnstudio.data.images.repeated_images import Checksums
     from cnnstudio.data.versions.split_plan import SplitPlan
 
 _MAX_NAMED = 10
@@ -78,11 +79,12 @@ class FileReader:
             known = readable.copy()
             rows = self._rows(readable)
             on_chunk = self._progress_counter(sum(map(len, rows.values())), progress)
-            splits = {}
+            splits, checksums = {}, {}
+            writer.announce(self._listing.classes, source.resize)
             for part, chosen in rows.items():
-                split_writer = writer.split_writer(part, shape)
+                split_writer = writer.split_writer(part, shape, self._labels[chosen])
                 chosen_paths = [paths[row] for row in chosen]
-                decoded = decode(
+                decoded, checksums[part] = decode(
                     *(chosen_paths, self._labels[chosen], shape, source.resize),
                     *(split_writer, writer.previous, on_chunk, cancelled),
                 )
@@ -97,13 +99,15 @@ class FileReader:
                 raise DataError(f"{source.title}: some class has no images left to train or to test with.")
             # Every held-out image of some class turned out to be unreadable. Split again without those: each
             # round excludes at least one image, so this ends.
-        return self._dataset(splits, rows, readable, self._size_notes((height, width), same_size), cancelled)
+        size_notes = self._size_notes((height, width), same_size)
+        return self._dataset(splits, rows, readable, checksums, size_notes, cancelled)
 
     def _dataset(
         self,
         splits: dict[str, Split],
         rows: dict[str, Rows],
         readable: Mask,
+        checksums: dict[str, Checksums],
         size_notes: list[str],
         cancelled: CancelFunction,
     ) -> Dataset:
@@ -115,7 +119,7 @@ class FileReader:
             *listing.all_notes,
             *self._skip_notes(readable),
             *size_notes,
-            *find_repeated(splits, names, cancelled),
+            *find_repeated(splits, names, checksums, cancelled),
         ]
         if listing.test is None:
             notes.append(self._split_note())

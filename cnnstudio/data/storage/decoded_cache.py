@@ -149,7 +149,10 @@ def _create(
         # Nothing was written, because the disk is too full: the data set is in memory.
         if writer.folder is None:
             return dataset
-        _compute_fingerprint(dataset, progress, cancelled)
+        fingerprint = writer.fingerprint(dataset)
+        if fingerprint is None:
+            fingerprint = _compute_fingerprint(dataset, progress, cancelled)
+        dataset.preset_fingerprint(fingerprint)
         try:
             _write_metadata(dataset, entry.name, writer.folder)
             # Windows cannot rename a folder while files in it are mapped: drop the maps, and map again below.
@@ -185,8 +188,8 @@ def _previous(entry: Path) -> tuple[Path, PreviousImages] | None:
     return None
 
 
-def _compute_fingerprint(dataset: Dataset, progress: ProgressFunction, cancelled: CancelFunction) -> None:
-    """Computes the fingerprint with progress reports; large data sets take a while."""
+def _compute_fingerprint(dataset: Dataset, progress: ProgressFunction, cancelled: CancelFunction) -> str:
+    """The fingerprint, with progress reports; large data sets take a while."""
     total, done = dataset.image_count, 0
 
     def on_chunk(images: int) -> None:
@@ -195,7 +198,7 @@ def _compute_fingerprint(dataset: Dataset, progress: ProgressFunction, cancelled
         done += images
         progress(Progress(done, total, f"Checking {dataset.title}: {done:,} of {total:,} images"))
 
-    dataset.preset_fingerprint(dataset.compute_fingerprint(on_chunk))
+    return dataset.compute_fingerprint(on_chunk)
 
 
 def _write_metadata(dataset: Dataset, key: str, folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -19,10 +19,12 @@ from cnnstudio.data.dataset import (
     Dataset,
     Labels,
     Pixels,
+    ResizeMode,
     Split,
     channel_histograms,
     from_channels_last,
 )
+from cnnstudio.data.storage.early_fingerprint import EarlyFingerprint
 from cnnstudio.data.storage.memmap import map_pixels
 from cnnstudio.data.storage.previous import Keys, PreviousImages
 
@@ -64,6 +66,7 @@ class DatasetWriter:
         self.previous = previous
         """What an earlier version of the data set has decoded."""
         self._files = ExitStack()
+        self._fingerprint: EarlyFingerprint | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -97,6 +100,14 @@ class DatasetWriter:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder = None
 
+    def announce(self, classes: Sequence[str], resize: ResizeMode = "fill") -> None:
+        """What the data set will have, before its first split: the fingerprint is then computed meanwhile."""
+        self._fingerprint = EarlyFingerprint(classes, resize)
+
+    def fingerprint(self, dataset: Dataset) -> str | None:
+        """That of the data set that was written, if it could be computed meanwhile."""
+        return None if self._fingerprint is None else self._fingerprint.of(dataset)
+
     def write(self, dataset: Dataset) -> Dataset:
         """Writes a data set that is in memory; returns the same data set, mapped from the files.
 
@@ -105,6 +116,7 @@ class DatasetWriter:
         self.reserve(dataset.title, sum(split.images.nbytes for split in dataset.splits.values()))
         if self.folder is None:
             return dataset
+        self.announce(dataset.classes, dataset.resize)
         return dataset.with_splits(
             {part: self.write_split(part, split) for part, split in dataset.splits.items()}
         )
@@ -114,21 +126,26 @@ class DatasetWriter:
 
         Raises DataError if there is no space for it.
         """
-        split_writer = self.split_writer(part, split.shape)
+        split_writer = self.split_writer(part, split.shape, split.labels)
         done = 0
         for chunk in split.chunks():
             split_writer.add(chunk, split.labels[done : done + len(chunk)])
             done += len(chunk)
         return split_writer.finish()
 
-    def split_writer(self, part: str, shape: tuple[int, int, int]) -> SplitWriter:
+    def split_writer(
+        self, part: str, shape: tuple[int, int, int], labels: Labels | None = None
+    ) -> SplitWriter:
         """A writer for images of `shape` (C, H, W). An earlier split of that name is overwritten.
 
-        Raises DataError if the files cannot be created.
+        `labels`, int64 (N,), are those of all images that are going to be written, if all can be read. Raises
+        DataError if the files cannot be created.
         """
         if self.folder is None:
             return _MemorySplitWriter(shape)
-        return _DiskSplitWriter(self.folder, part, shape, self._files)
+        if self._fingerprint is not None:
+            self._fingerprint.start_split(part, shape, labels)
+        return _DiskSplitWriter(self.folder, part, shape, self._files, self._fingerprint)
 
 
 class _MemorySplitWriter:
@@ -155,8 +172,16 @@ class _DiskSplitWriter:
     process; `write` raises an OSError instead, which becomes a message.
     """
 
-    def __init__(self, folder: Path, part: str, shape: tuple[int, int, int], files: ExitStack) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        part: str,
+        shape: tuple[int, int, int],
+        files: ExitStack,
+        fingerprint: EarlyFingerprint | None,
+    ) -> None:
         self._folder, self._part, self._shape, self._files = folder, part, shape, files
+        self._fingerprint = fingerprint
         self._keys: BinaryIO | None = None
         self._histograms = np.zeros((shape[0], 256), np.int64)
         with self._explained_errors():
@@ -165,17 +190,20 @@ class _DiskSplitWriter:
 
     def add(self, pixels: Pixels, labels: Labels, keys: Keys | None = None) -> None:
         """Appends uint8 (n, H, W, C) and int64 (n,) to the files. Raises DataError if the disk is full."""
+        # In the order of the split's memory, so that the file can be mapped as it is. No copy if the images
+        # are contiguous already, as decoded ones are.
+        pixels = np.ascontiguousarray(pixels)
         with self._explained_errors():
-            # In the order of the split's memory, so that the file can be mapped as it is. No copy if the
-            # images are contiguous already, as decoded ones are.
-            self._pixels.write(np.ascontiguousarray(pixels).data)
+            self._pixels.write(pixels.data)
             self._labels.write(labels.astype("<i8").data)
             if keys is not None:
                 if self._keys is None:
                     self._keys = self._files.enter_context(keys_file(self._folder, self._part).open("wb"))
                 self._keys.write(keys.astype("<u8").data)
-        # Counted while the pixels are in the CPU cache, which saves a second pass over the whole file later.
+        # While the pixels are in the CPU cache, which saves a second pass over the whole file later.
         self._histograms += channel_histograms(pixels)
+        if self._fingerprint is not None:
+            self._fingerprint.add(self._part, pixels, labels)
 
     def finish(self) -> Split:
         with self._explained_errors():

@@ -171,9 +171,10 @@ def _without_excluded(
 
     def create(writer: DatasetWriter) -> Dataset:
         writer.reserve(dataset.title, sum(split.images.nbytes for split in dataset.splits.values()))
+        writer.announce(dataset.classes, dataset.resize)
         written = {}
         for part, split in dataset.splits.items():
-            split_writer = writer.split_writer(part, split.shape)
+            split_writer = writer.split_writer(part, split.shape, split.labels[kept[part]])
             images = as_channels_last(split.images)
             for start in range(0, len(kept[part]), _CHUNK):
                 raise_if_cancelled(cancelled)

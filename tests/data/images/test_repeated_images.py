@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from cnnstudio.core.progress import never_cancelled
-from cnnstudio.data.dataset import Split
+from cnnstudio.data.dataset import Split, as_channels_last
 from cnnstudio.data.images import repeated_images
-from cnnstudio.data.images.repeated_images import find_repeated
+from cnnstudio.data.images.repeated_images import checksum, find_repeated
 
 
 def split_of(values: list[int], labels: list[int]) -> Split:
@@ -17,7 +17,11 @@ def split_of(values: list[int], labels: list[int]) -> Split:
 def sentences(train: Split, test: Split) -> list[str]:
     splits = {"train": train, "test": test}
     names = {part: [f"{part}/{row}.png" for row in range(len(split))] for part, split in splits.items()}
-    return list(find_repeated(splits, names, never_cancelled))
+    checksums = {
+        part: np.array([checksum(image.copy()) for image in as_channels_last(split.images)], np.uint32)
+        for part, split in splits.items()
+    }
+    return list(find_repeated(splits, names, checksums, never_cancelled))
 
 
 def test_an_image_in_both_splits_is_named() -> None:

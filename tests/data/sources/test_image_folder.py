@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from cnnstudio.core.progress import Cancelled, Progress
-from cnnstudio.data.dataset import DataError, Pixels
+from cnnstudio.data.dataset import DataError, Pixels, Split
 from cnnstudio.data.images import decoding
 from cnnstudio.data.images import sizes as image_sizes
 from cnnstudio.data.sources import add_folder, find_source, sources
@@ -148,6 +148,31 @@ def test_unreadable_images_are_skipped_and_listed(tmp_path: Path) -> None:
     assert data.train.images[:, 0, 0, 0].tolist() == [0, 1, 2, 0, 1, 2, 3]
 
 
+def test_the_fingerprint_is_that_of_the_readable_images(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "pets", {"train/dog": 20, "train/cat": 20, "test/dog": 3, "test/cat": 3})
+    whole = ImageFolder(folder).load()
+    for file in ("train/dog/007.png", "test/cat/000.png"):
+        (folder / file).write_bytes(b"not an image")
+    found = ImageFolder(folder).load()
+    for data, count in ((whole, 46), (found, 44)):
+        assert data.image_count == count
+        assert data.fingerprint == data.compute_fingerprint(lambda images: None)
+
+
+@pytest.mark.usefixtures("no_second_pass")
+def test_the_images_of_a_folder_are_hashed_and_compared_while_they_are_decoded(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "pets", COMPLETE)
+    image(folder / "test/dog/again.png", 1)
+    (folder / "train/dog/again.png").write_bytes((folder / "test/dog/again.png").read_bytes())
+    data = ImageFolder(folder).load()
+    assert any("also in the training set" in note for note in data.notes)
+
+
+@pytest.fixture
+def no_second_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Split, "chunks", None)
+
+
 def test_a_long_list_of_unreadable_images_is_truncated(tmp_path: Path) -> None:
     folder = fill(tmp_path, {"a": 3, "b": 3})
     for number in range(30):
@@ -261,9 +286,13 @@ def test_a_class_without_readable_images_is_refused(tmp_path: Path) -> None:
 
 def test_reading_reports_progress(tmp_path: Path) -> None:
     reports: list[Progress] = []
-    ImageFolder(fill(tmp_path / "pets", {"a": 30, "b": 30})).load(reports.append)
-    assert Progress(60, 60, "Reading pets: 60 of 60 images") in reports
-    assert reports[-1] == Progress(60, 60, "Checking pets: 60 of 60 images")
+    folder = fill(tmp_path / "pets", {"a": 30, "b": 30})
+    ImageFolder(folder).load(reports.append)
+    assert reports[-1] == Progress(60, 60, "Reading pets: 60 of 60 images")
+    (folder / "b" / "003.png").write_bytes(b"")
+    ImageFolder(folder).load(reports.append)
+    assert Progress(60, 60, "Reading pets: 60 of 60 images") in reports[1:]
+    assert reports[-1] == Progress(59, 59, "Checking pets: 59 of 59 images")
 
 
 def test_a_cancelled_reading_leaves_nothing(tmp_path: Path, home: Path) -> None:

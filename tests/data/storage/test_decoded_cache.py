@@ -94,6 +94,12 @@ def test_fingerprint_and_statistics_are_cached(monkeypatch: pytest.MonkeyPatch) 
     np.testing.assert_array_equal(channel_statistics(again.train), expected[1])
 
 
+def test_the_fingerprint_takes_no_second_pass_over_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = small().fingerprint
+    monkeypatch.setattr(Dataset, "compute_fingerprint", None)
+    assert get_or_create("here", "state", create).fingerprint == expected
+
+
 def test_a_part_may_be_empty() -> None:
     def half(writer: DatasetWriter) -> Dataset:
         whole, empty = small(), np.empty((0, 3, 4, 5), np.uint8)

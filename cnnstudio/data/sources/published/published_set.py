@@ -167,6 +167,8 @@ class PublishedSet(Source):
                 progress(Progress(number, 2, f"Reading {self.title}"))
                 split, classes = self.read_split(folder, train=train)
                 raise_if_cancelled(cancelled)
+                if train:
+                    writer.announce(classes)
                 part = "train" if train else "test"
                 splits[part] = writer.write_split(part, split)
                 del split
