@@ -22,7 +22,7 @@ _MAX_NAME = 120
 
 def checksum(image: Pixels) -> int:
     """32 bits that are equal for equal images: uint8 (H, W, C), C-contiguous."""
-    return zlib.crc32(image)
+    return zlib.crc32(image.data)
 
 
 def find_repeated(
