@@ -26,8 +26,8 @@ from cnnstudio.design.file import design_text
 from cnnstudio.design.templates import templates
 from cnnstudio.runs.library.arrangement import SAME_TRAINING, Query, arrange
 from cnnstudio.runs.library.columns import differing
+from cnnstudio.runs.library.finding import list_runs, runs_folder
 from cnnstudio.runs.library.listing import list_summaries
-from cnnstudio.runs.run import list_runs, runs_folder
 from cnnstudio.training.events import EpochEnded, Event, Progress, Scores
 from cnnstudio.training.recipe.recipe import STUDIO
 

@@ -15,8 +15,9 @@ from cnnstudio.runs.comparing.comparison import compare_trainings
 from cnnstudio.runs.comparing.pair import AlignedEpoch, ComparedRun, RunPair
 from cnnstudio.runs.comparing.seeds import find_seed_runs
 from cnnstudio.runs.comparing.significance import format_accuracy
+from cnnstudio.runs.library.finding import list_runs, runs_folder
 from cnnstudio.runs.library.summary import SummaryReader
-from cnnstudio.runs.run import Run, list_runs, runs_folder
+from cnnstudio.runs.run import Run
 from cnnstudio.training.events import EpochEnded
 from cnnstudio.training.recipe.live_changes import differences
 from cnnstudio.training.recipe.recipe import Recipe

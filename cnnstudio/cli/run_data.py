@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def open_run(text: str) -> Run:
     """The run that an argument names; notes say if it failed, or lacks its best weights. Raises RunError."""
     from cnnstudio.runs.epochs.saved_best import describe_missing_best
-    from cnnstudio.runs.run import find_run
+    from cnnstudio.runs.library.finding import find_run
 
     run = find_run(text)
     if run.status == "failed":

@@ -25,7 +25,8 @@ from cnnstudio.runs.comparing.seeds import (
     same_training,
     train_in_turn,
 )
-from cnnstudio.runs.run import Run, list_runs, new_folder
+from cnnstudio.runs.library.finding import list_runs, new_folder
+from cnnstudio.runs.run import Run
 from cnnstudio.runs.signals import stopping_on_signals
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.control import Control

@@ -24,8 +24,9 @@ from cnnstudio.design.network import Network
 from cnnstudio.runs.archive.opened import require_changeable
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.heartbeat import LOCK_FILE, is_beating, this_host
+from cnnstudio.runs.library.finding import new_folder, runs_folder
 from cnnstudio.runs.recorder import RunRecorder, timestamp
-from cnnstudio.runs.run import DESIGN_FILE, FORMAT, RUN_FILE, VERSION, Run, new_folder, runs_folder
+from cnnstudio.runs.run import DESIGN_FILE, FORMAT, RUN_FILE, VERSION, Run
 from cnnstudio.runs.signals import stopping_on_signals
 from cnnstudio.runs.start_weights import find_start_weights
 from cnnstudio.runs.thread_plan import ThreadPlan, plan_threads

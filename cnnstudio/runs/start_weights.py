@@ -9,7 +9,8 @@ from cnnstudio.core.files import exists, is_folder
 from cnnstudio.design.network import Network
 from cnnstudio.runs.epochs.inspection import model_at, resolve_epoch
 from cnnstudio.runs.errors import RunError
-from cnnstudio.runs.run import Run, find_run
+from cnnstudio.runs.library.finding import find_run
+from cnnstudio.runs.run import Run
 from cnnstudio.training.pretrained.catalog import PRETRAINED, PretrainedError
 from cnnstudio.training.pretrained.metadata import SUFFIX
 from cnnstudio.training.pretrained.start_weights import (

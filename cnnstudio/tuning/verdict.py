@@ -18,7 +18,8 @@ from cnnstudio.runs.comparing.comparison import compare_trainings
 from cnnstudio.runs.comparing.seeds import accuracy_statistics
 from cnnstudio.runs.comparing.significance import SeedStatistics, TestResult, format_accuracy
 from cnnstudio.runs.errors import RunError
-from cnnstudio.runs.run import Run, list_runs
+from cnnstudio.runs.library.finding import list_runs
+from cnnstudio.runs.run import Run
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.tuning.search import SearchListener
 from cnnstudio.tuning.study import BASE_DESIGN, Study

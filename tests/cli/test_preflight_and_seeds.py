@@ -14,7 +14,8 @@ import pytest
 
 from cnnstudio.cli.main import main
 from cnnstudio.runs.epochs.kept_weights import kept_epochs
-from cnnstudio.runs.run import Run, list_runs
+from cnnstudio.runs.library.finding import list_runs
+from cnnstudio.runs.run import Run
 from cnnstudio.training.preflight import profiling
 from tests.gui.canned import started
 from tests.runs.library.listed import ended

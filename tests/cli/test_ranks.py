@@ -17,7 +17,8 @@ import pytest
 
 from cnnstudio.cli.main import main
 from cnnstudio.cli.ranks import run_on_ranks
-from cnnstudio.runs.run import Run, launched_run
+from cnnstudio.runs.library.finding import launched_run
+from cnnstudio.runs.run import Run
 from cnnstudio.training.distributed import process_group
 from cnnstudio.training.distributed.ranks import Ranks, RanksError
 

@@ -60,11 +60,11 @@ from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
 from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.insight.maps import FeatureMaps
+from cnnstudio.runs.library.finding import runs_folder
 from cnnstudio.runs.library.label import RunLabel
 from cnnstudio.runs.library.summary import SummaryReader
 from cnnstudio.runs.predicting import Prediction, SkippedFiles
 from cnnstudio.runs.retraining.before_after import BeforeAfter, SplitScores
-from cnnstudio.runs.run import runs_folder
 from cnnstudio.runs.snapshots import snapshot_path, write_snapshot
 from cnnstudio.training.events import (
     Diagnosed,

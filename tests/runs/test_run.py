@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,8 @@ from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.runs.event_log import EventReader
 from cnnstudio.runs.heartbeat import LOCK_FILE
-from cnnstudio.runs.run import Run, RunError, find_run, list_runs, runs_folder
+from cnnstudio.runs.library.finding import find_run, runs_folder
+from cnnstudio.runs.run import Run, RunError
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training import metrics
 from cnnstudio.training.checkpoints.store import CheckpointError, CheckpointStore
@@ -90,50 +90,6 @@ def test_a_run_without_a_folder_goes_into_the_runs_folder() -> None:
     assert Path(finished.run).parent == runs_folder()
     assert Path(finished.run).name.endswith("-tiny")
     assert find_run(Path(finished.run).name).folder == Path(finished.run)
-
-
-def test_runs_are_listed_newest_first() -> None:
-    for name, moment in (("b", "2026-01-02"), ("a", "2026-01-03"), ("c", "2026-01-01")):
-        trained(runs_folder() / name)
-        path = runs_folder() / name / "run.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"created": f"{moment}T10:00:00+00:00"}))
-    (runs_folder() / "no run").mkdir()
-    (runs_folder() / "damaged").mkdir()
-    (runs_folder() / "damaged" / "run.json").write_text("{")
-    assert [run.id for run in list_runs()] == ["a", "b", "c"]
-
-
-@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the system cannot change the time zone")
-@pytest.mark.parametrize("moment", ["0001-01-01", "0001-01-01T00:00:00", "9999-12-31T23:59:59.999999"])
-def test_an_impossible_time_in_one_run_does_not_hide_the_others(
-    moment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("whole", "strange"):
-        trained(runs_folder() / name)
-    path = runs_folder() / "strange" / "run.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"created": moment}))
-    for zone in ("UTC-14", "UTC+12"):
-        monkeypatch.setenv("TZ", zone)
-        time.tzset()
-        assert "whole" in [run.id for run in list_runs()]
-    monkeypatch.undo()
-    time.tzset()
-
-
-@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "2026-01-01T10:00:00"])
-def test_times_with_and_without_an_offset_are_compared(moment: str) -> None:
-    for name in ("new", "other"):
-        trained(runs_folder() / name)
-    path = runs_folder() / "other" / "run.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"created": moment}))
-    assert [run.id for run in list_runs()] == ["new", "other"]
-    assert max(list_runs(), key=lambda run: run.created).id == "new"
-
-
-def test_without_runs_the_list_is_empty() -> None:
-    assert list_runs() == []
-    with pytest.raises(RunError, match=r"There is no run “a”: .* none yet"):
-        find_run("a")
 
 
 def test_a_run_stores_the_source_of_its_images(tmp_path: Path) -> None:
@@ -362,14 +318,6 @@ def test_invalid_metadata_is_refused(change: dict[str, Any], reason: str, tmp_pa
 
     with pytest.raises(RunError, match=reason):
         read()
-
-
-def test_a_damaged_run_does_not_hide_the_others() -> None:
-    for name in ("whole", "damaged"):
-        trained(runs_folder() / name)
-    path = runs_folder() / "damaged" / "run.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"test": {"loss": 1}}))
-    assert [run.id for run in list_runs()] == ["whole"]
 
 
 @pytest.mark.parametrize("file", ["design.cnn.json", "recipe.json"])

@@ -39,7 +39,8 @@ def _existing(text: str) -> str:
     if exists(Path(text)):
         return text
 
-    from cnnstudio.runs.run import RunError, find_run
+    from cnnstudio.runs.library.finding import find_run
+    from cnnstudio.runs.run import RunError
 
     try:
         return str(find_run(text).folder)

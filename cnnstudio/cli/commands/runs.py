@@ -115,7 +115,7 @@ class Runs(Command):
 
 
 def _list(options: argparse.Namespace) -> None:
-    from cnnstudio.runs.run import list_runs, runs_folder
+    from cnnstudio.runs.library.finding import list_runs, runs_folder
 
     runs = list_runs()
     if options.json:
@@ -160,7 +160,7 @@ def _listed_accuracy(run: Run) -> str:
 def _show(options: argparse.Namespace) -> None:
     from cnnstudio.cli.training_output import epoch_table
     from cnnstudio.data.versions.evaluations import evaluation_count
-    from cnnstudio.runs.run import find_run
+    from cnnstudio.runs.library.finding import find_run
 
     run = find_run(options.run)
     if options.json:
@@ -260,7 +260,7 @@ def _start_lines(run: Run) -> list[tuple[str, str]]:
 
 def _compare(options: argparse.Namespace) -> int:
     from cnnstudio.cli.comparison import RunComparison
-    from cnnstudio.runs.run import find_run
+    from cnnstudio.runs.library.finding import find_run
 
     runs, status = (find_run(options.run), find_run(options.other)), DONE
     if options.seeds is not None:
@@ -278,8 +278,8 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _label(options: argparse.Namespace) -> None:
+    from cnnstudio.runs.library.finding import find_run
     from cnnstudio.runs.library.label import change_label, parse_tags
-    from cnnstudio.runs.run import find_run
 
     folder = find_run(options.run).folder
     if (options.title, options.tags, options.note) == (None, None, None):
@@ -312,7 +312,7 @@ def _label_lines(folder: Path) -> list[tuple[str, str]]:
 def _pack(options: argparse.Namespace) -> None:
     from cnnstudio.core.formatting import format_bytes
     from cnnstudio.runs.archive.packing import pack_run
-    from cnnstudio.runs.run import find_run
+    from cnnstudio.runs.library.finding import find_run
 
     run, line = find_run(options.run), LiveLine()
     try:
@@ -328,7 +328,8 @@ def _pack(options: argparse.Namespace) -> None:
 
 def _delete(options: argparse.Namespace) -> None:
     from cnnstudio.runs.library.deletion import TrashError, delete_run, trash_run
-    from cnnstudio.runs.run import RunError, find_run
+    from cnnstudio.runs.library.finding import find_run
+    from cnnstudio.runs.run import RunError
 
     run = find_run(options.run)
     if options.permanently:

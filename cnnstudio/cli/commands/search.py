@@ -138,7 +138,7 @@ def _open_study(
 ) -> tuple[Study, TrialRunner]:
     """The new or resumed search, locked against other programs, and the runner for its trials."""
     from cnnstudio.cli.seed_sweep import recipes_with_seeds
-    from cnnstudio.runs.run import new_folder
+    from cnnstudio.runs.library.finding import new_folder
     from cnnstudio.training.preflight.prepare import prepare, validate_threads
     from cnnstudio.tuning.study import (
         Study,

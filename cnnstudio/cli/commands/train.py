@@ -209,7 +209,7 @@ def _metavar(parameter: Any) -> str:
 def _recipe_and_data(options: argparse.Namespace, network: Network) -> tuple[Recipe, str | None]:
     """The recipe and the data set; a resumed run keeps its own unless the options say otherwise."""
     from cnnstudio.core.parameters import parameters
-    from cnnstudio.runs.run import find_run
+    from cnnstudio.runs.library.finding import find_run
     from cnnstudio.training.recipe.files import read_recipe
     from cnnstudio.training.recipe.recipe import Recipe
 
@@ -241,7 +241,7 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
     from cnnstudio.cli.training_output import printer, stop_when_unread
     from cnnstudio.core.progress import Cancelled
     from cnnstudio.design.adaptation import adapt_to_classes
-    from cnnstudio.runs.run import launched_run
+    from cnnstudio.runs.library.finding import launched_run
     from cnnstudio.runs.signals import stopping_on_signals
     from cnnstudio.runs.start import RunOptions, start_run
     from cnnstudio.training.control import Control
@@ -326,6 +326,6 @@ def _prepare(
 
 
 def _parent_folder(run: str | None) -> Path | None:
-    from cnnstudio.runs.run import find_run
+    from cnnstudio.runs.library.finding import find_run
 
     return None if run is None else find_run(run).folder

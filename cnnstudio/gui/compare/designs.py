@@ -14,7 +14,8 @@ from cnnstudio.design.templates import templates
 from cnnstudio.runs.comparing.comparison import CompletedRuns
 from cnnstudio.runs.comparing.seeds import accuracy_statistics
 from cnnstudio.runs.comparing.significance import format_accuracy
-from cnnstudio.runs.run import Run, list_runs, runs_folder
+from cnnstudio.runs.library.finding import list_runs, runs_folder
+from cnnstudio.runs.run import Run
 
 _DESIGN_OF_A_RUN = "design.cnn.json"
 

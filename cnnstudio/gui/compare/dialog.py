@@ -40,7 +40,8 @@ from cnnstudio.runs.comparing.comparison import (
     compare_trainings,
 )
 from cnnstudio.runs.comparing.seeds import Training
-from cnnstudio.runs.run import Run, list_runs
+from cnnstudio.runs.library.finding import list_runs
+from cnnstudio.runs.run import Run
 
 _DELAY = 120
 """Milliseconds after an edit: the layer list updates first, and quick edits are compared once."""

@@ -19,7 +19,8 @@ from cnnstudio.gui.runs.status_text import RunStatusText
 from cnnstudio.runs.comparing.comparison import compare_trainings, in_turn
 from cnnstudio.runs.comparing.seeds import PlannedRun, Training, find_seed_runs, plan_seeds
 from cnnstudio.runs.comparing.significance import format_accuracy
-from cnnstudio.runs.run import Run, list_runs
+from cnnstudio.runs.library.finding import list_runs
+from cnnstudio.runs.run import Run
 from cnnstudio.training.events import Event
 
 WITH_MORE_SEEDS = "several seeds"

@@ -16,8 +16,9 @@ from cnnstudio.runs.comparing.comparison import compare_trainings
 from cnnstudio.runs.comparing.seeds import find_seed_runs
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.library.columns import data_name, test_text
+from cnnstudio.runs.library.finding import list_runs
 from cnnstudio.runs.library.summary import RunSummary, SummaryReader
-from cnnstudio.runs.run import Run, list_runs
+from cnnstudio.runs.run import Run
 from cnnstudio.training.events import EpochEnded, Started
 from cnnstudio.training.recipe.live_changes import differences
 from cnnstudio.training.recipe.recipe import Recipe

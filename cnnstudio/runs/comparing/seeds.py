@@ -15,7 +15,8 @@ from cnnstudio.core.parameters import values_to_json
 from cnnstudio.design.network import Network
 from cnnstudio.runs.comparing.significance import SeedStatistics, format_accuracy
 from cnnstudio.runs.errors import RunError
-from cnnstudio.runs.run import Run, list_runs
+from cnnstudio.runs.library.finding import list_runs
+from cnnstudio.runs.run import Run
 from cnnstudio.training.events import Finished, Outcome
 from cnnstudio.training.recipe.recipe import Recipe
 

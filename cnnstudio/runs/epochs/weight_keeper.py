@@ -21,7 +21,8 @@ from cnnstudio.runs.epochs.kept_weights import (
 )
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.heartbeat import is_held
-from cnnstudio.runs.run import RUN_FILE, Run, runs_folder
+from cnnstudio.runs.library.finding import runs_folder
+from cnnstudio.runs.run import RUN_FILE, Run
 from cnnstudio.training.model import Model
 
 _MAX_WAITING = 2

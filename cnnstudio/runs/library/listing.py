@@ -25,8 +25,9 @@ from cnnstudio.data.versions.evaluations import evaluation_count
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.library.cache import Stamp, read_cache, stamp_of, write_cache
 from cnnstudio.runs.library.columns import Column, differing, started_column
+from cnnstudio.runs.library.finding import runs_folder
 from cnnstudio.runs.library.summary import RunSummary, SummaryReader
-from cnnstudio.runs.run import Run, runs_folder
+from cnnstudio.runs.run import Run
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from cnnstudio.data.sources import find_source
 from cnnstudio.data.versions.version import compare_versions, read_version, version_of
 from cnnstudio.runs.comparing.seeds import training_key
 from cnnstudio.runs.errors import RunError
-from cnnstudio.runs.run import Run, list_runs
+from cnnstudio.runs.library.finding import list_runs
+from cnnstudio.runs.run import Run
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from cnnstudio.gui.compare.entry_list import EntryList
 from cnnstudio.gui.compare.seed_comparison import SeedComparison
 from cnnstudio.gui.document.project import Project
 from cnnstudio.runs.comparing.comparison import CompletedRuns
-from cnnstudio.runs.run import list_runs
+from cnnstudio.runs.library.finding import list_runs
 from tests.gui.fakes import FakeSession
 from tests.runs.written import trained
 

@@ -21,7 +21,8 @@ from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.gui.widgets.progress import ProgressLine
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.runs.comparing.comparison import CompletedRuns
-from cnnstudio.runs.run import Run, list_runs
+from cnnstudio.runs.library.finding import list_runs
+from cnnstudio.runs.run import Run
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.fakes import TINY, FakeSession, image_folder
 from tests.runs.written import trained

@@ -23,7 +23,8 @@ from cnnstudio.insight.maps import FeatureMaps
 from cnnstudio.layers.regularization.dropout import Dropout
 from cnnstudio.runs.comparing.seeds import accuracy_statistics
 from cnnstudio.runs.comparing.significance import format_accuracy
-from cnnstudio.runs.run import Run, list_runs
+from cnnstudio.runs.library.finding import list_runs
+from cnnstudio.runs.run import Run
 from cnnstudio.training.diagnosis.remedies import Remedy
 from cnnstudio.training.events import Finished, Progress
 from cnnstudio.training.recipe.recipe import Recipe

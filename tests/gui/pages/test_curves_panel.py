@@ -18,7 +18,7 @@ from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.pages.curves_panel import CurvesPanel
 from cnnstudio.gui.widgets.message_bar import Message
-from cnnstudio.runs.run import runs_folder
+from cnnstudio.runs.library.finding import runs_folder
 from cnnstudio.training.preflight.quick_estimate import QuickEstimate
 from tests.gui.canned import epoch_ended, progress, run_events, started
 from tests.gui.fakes import FakeSession

@@ -18,8 +18,8 @@ from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.widgets.message_box import MessageBox
 from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.runs.library import trash
+from cnnstudio.runs.library.finding import runs_folder
 from cnnstudio.runs.library.label import RunLabel, read_label
-from cnnstudio.runs.run import runs_folder
 from tests.gui.canned import run_events
 from tests.gui.user_input import Keyboard
 from tests.runs.library.listed import ended, progress

@@ -19,8 +19,9 @@ from cnnstudio.gui.interchange.dialog import ImportDialog
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.runs.library import trash as system_trash
+from cnnstudio.runs.library.finding import runs_folder
 from cnnstudio.runs.library.summary import RunSummary, SummaryReader
-from cnnstudio.runs.run import RUN_FILE, runs_folder
+from cnnstudio.runs.run import RUN_FILE
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.runs.written import trained
 from tests.training.networks import tiny

@@ -30,7 +30,8 @@ from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
-from cnnstudio.runs.run import Run, runs_folder
+from cnnstudio.runs.library.finding import runs_folder
+from cnnstudio.runs.run import Run
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.events import Warned, WeightsLoaded
 from cnnstudio.training.model import build_model

@@ -19,8 +19,9 @@ from cnnstudio.runs.archive.packing import pack_run
 from cnnstudio.runs.archive.unpacking import open_archive
 from cnnstudio.runs.errors import RunError
 from cnnstudio.runs.library.deletion import delete_run, trash_run
+from cnnstudio.runs.library.finding import find_run
 from cnnstudio.runs.library.label import change_label
-from cnnstudio.runs.run import Run, find_run
+from cnnstudio.runs.run import Run
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.runs.written import WrittenRun

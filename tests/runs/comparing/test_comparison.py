@@ -13,7 +13,7 @@ from cnnstudio.runs.comparing.comparison import CompletedRuns, compare_trainings
 from cnnstudio.runs.comparing.seeds import Training, accuracy_statistics, plan_seeds
 from cnnstudio.runs.comparing.significance import format_accuracy
 from cnnstudio.runs.heartbeat import this_host
-from cnnstudio.runs.run import list_runs
+from cnnstudio.runs.library.finding import list_runs
 from tests.runs.written import RECIPE, WrittenRun, trained
 from tests.training.networks import tiny
 

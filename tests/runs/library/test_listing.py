@@ -15,10 +15,10 @@ from cnnstudio.data.versions.evaluations import count_evaluation
 from cnnstudio.runs.library import listing
 from cnnstudio.runs.library.cache import cache_path, stamp_of, write_cache
 from cnnstudio.runs.library.columns import FIXED, describe_test
+from cnnstudio.runs.library.finding import runs_folder
 from cnnstudio.runs.library.label import change_label
 from cnnstudio.runs.library.listing import list_summaries
 from cnnstudio.runs.library.summary import RunSummary, SummaryReader
-from cnnstudio.runs.run import runs_folder
 from tests.runs.library.listed import ended, progress
 from tests.runs.written import WrittenRun, trained
 from tests.training.networks import tiny

@@ -13,8 +13,8 @@ from cnnstudio.gui.runs import follower
 from cnnstudio.gui.runs.curves.overlays import RunOverlays
 from cnnstudio.gui.runs.follower import read_run
 from cnnstudio.gui.runs.record import RunRecord
+from cnnstudio.runs.library.finding import runs_folder
 from cnnstudio.runs.library.label import change_label
-from cnnstudio.runs.run import runs_folder
 from tests.gui.canned import epoch_ended, progress, started
 from tests.runs.written import WrittenRun
 from tests.training.networks import tiny

@@ -41,8 +41,9 @@ from cnnstudio.gui.widgets.message_box import MessageBox
 from cnnstudio.gui.widgets.number_box import NumberBox
 from cnnstudio.runs.archive.unpacking import open_archive
 from cnnstudio.runs.library import trash as system_trash
+from cnnstudio.runs.library.finding import runs_folder
 from cnnstudio.runs.library.label import RunLabel, change_label, read_label
-from cnnstudio.runs.run import Run, runs_folder
+from cnnstudio.runs.run import Run
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.fakes import TINY, FakeSession
 from tests.runs.library.listed import ended, progress
