@@ -23,6 +23,7 @@ from cnnstudio.core.progress import (
 )
 from cnnstudio.core.temporary import temporary_folder
 from cnnstudio.export.errors import ExportError, ExportFailed
+from cnnstudio.export.training_features import FEATURES_FILE, write_training_features
 from cnnstudio.runs.epochs.untrained import describe_untrained
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class ExportResult:
     message: str
     images: int = 0
     """The number of images that were compared."""
+    not_sure: str = ""
+    """When the network is not sure, in a sentence or two; empty if that is not known."""
 
 
 class Exporter(ABC):
@@ -57,12 +60,22 @@ class Exporter(ABC):
     """The position in lists of formats."""
     files: ClassVar[tuple[str, ...]]
     """The names of the files it writes."""
+    compares_images: ClassVar[bool] = False
+    """Whether its files say where an image is unlike any training image.
+
+    The features of the training images are then one more file, where they are known: see `all_files`.
+    """
     usage: ClassVar[str] = ""
     """A sentence on how to use the files."""
     needs: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Module -> title of the packages that writing the files needs."""
     verification_needs: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Module -> title of the packages that comparing the files with the original needs as well."""
+
+    @property
+    def all_files(self) -> tuple[str, ...]:
+        """The names of all files that it may write."""
+        return (*self.files, FEATURES_FILE) if self.compares_images else self.files
 
     @property
     def obstacle(self) -> str:
@@ -102,26 +115,36 @@ class Exporter(ABC):
         progress(Progress(0, steps, f"Reading the model for {self.title}"))
         model = run.model().to("cpu").eval()
         raise_if_cancelled(cancelled)
-        prepare_rule(run, lambda part: progress(Progress(0, steps, part.text)), cancelled)
+        rule = prepare_rule(
+            *(run, lambda part: progress(Progress(0, steps, part.text)), cancelled),
+            compares=self.compares_images,
+        )
         with _staging_folder(folder) as staging:
             progress(Progress(1, steps, f"Writing {self.title}"))
+            if rule.references is not None:
+                write_training_features(staging, model, rule.references)
             self.write(run, model, staging)
             raise_if_cancelled(cancelled)
             verification = None
             if verify:
                 progress(Progress(2, steps, f"Comparing {self.title} with the original"))
-                verification = Verification(run, model, staging, cancelled)
+                verification = Verification(run, model, staging, cancelled, rule.references)
                 self.verify(verification)
             raise_if_cancelled(cancelled)
             files = _move(staging, folder, verification.scratch_files if verification else ())
         progress(Progress(steps, steps, f"{self.title}: done"))
         difference = verification.largest_difference if verification else None
         compared = len(verification.images) if verification else 0
-        return ExportResult(files, difference, self._message(run, files, verification), compared)
+        not_sure = rule.describe()
+        message = self._message(run, files, verification, not_sure)
+        return ExportResult(files, difference, message, compared, not_sure)
 
     @abstractmethod
     def write(self, run: Run, model: Model, folder: Path) -> None:
-        """Writes the files into `folder`. `model` is on the CPU, in evaluation mode."""
+        """Writes the files into `folder`. `model` is on the CPU, in evaluation mode.
+
+        If it compares images and the training images are known, FEATURES_FILE is in the folder already.
+        """
 
     @abstractmethod
     def verify(self, verification: Verification) -> None:
@@ -130,17 +153,14 @@ class Exporter(ABC):
         Raises ExportFailed if they differ or if the files cannot be used.
         """
 
-    def _message(self, run: Run, files: Sequence[Path], verification: Verification | None) -> str:
-        from cnnstudio.insight.confidence.judging import format_threshold
-        from cnnstudio.runs.epochs.answering import known_rule
-
+    def _message(
+        self, run: Run, files: Sequence[Path], verification: Verification | None, not_sure: str
+    ) -> str:
         names = " and ".join(path.name for path in files)
         summary = verification.summary if verification else "Not compared with the original model."
         notice = f"The network was {run.weights_notice}." if run.weights_notice else ""
-        rule = known_rule(run)
-        threshold = f"“Not sure” below {format_threshold(rule['threshold'])} confidence." if rule else ""
         flip = _FLIP if run.recipe.test_time_flip else ""
-        about = self.usage, threshold, flip, describe_untrained(run), notice
+        about = self.usage, not_sure, flip, describe_untrained(run), notice
         parts = (f"{self.title}: {names}.", summary, *about)
         return " ".join(filter(None, parts))
 

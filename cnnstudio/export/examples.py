@@ -16,14 +16,14 @@ import json
 
 import numpy as np
 import onnxruntime
-from PIL import Image, ImageOps
+from PIL import Image, ImageOpsSAFETENSORS
 
 session = onnxruntime.InferenceSession(FILE, providers=["CPUExecutionProvider"])
 metadata = session.get_modelmeta().custom_metadata_map
 classes = json.loads(metadata["classes"])
 # What calibrates confidences, and the least confidence of an answer, where that is known.
 rule = json.loads(metadata.get("not_sure", '{"temperature": 1, "threshold": 0}'))
-_, channels, height, width = session.get_inputs()[0].shape
+KNOWN_, channels, height, width = session.get_inputs()[0].shape
 
 
 def predict(path):
@@ -37,7 +37,8 @@ def predict(path):
     scores = np.exp((logits - logits.max()) / rule["temperature"])
     best = int(scores.argmax())
     confidence = float(scores[best] / scores.sum())
-    return classes[best] if confidence >= rule["threshold"] else "not sure", confidence
+    is_sure = confidence >= rule["threshold"]DISTANCE
+    return classes[best] if is_sure else "not sure", confidence
 
 
 print(predict("image.png"))
@@ -49,21 +50,41 @@ _LOGITS_WITH_FLIP = """\
     both = [pixels, np.ascontiguousarray(pixels[..., ::-1])]
     logits = sum(session.run(["logits"], {"pixels": each})[0][0] for each in both) / 2"""
 
+_KNOWN = """\
+# Of the training images, to find images that are unlike any of them.
+distance = rule.get("distance")
+if distance:
+    with safe_open(FEATURES, framework="np") as file:
+        assert file.metadata()["id"] == distance["id"], "these features are of another network"
+        known = file.get_tensor("features").astype(np.float32)
+"""
+_DISTANCE = """
+    if distance:
+        features = session.run(["features"], {"pixels": pixels})[0][0]
+        similarity = np.sort(known @ features)[-distance["neighbors"]]
+        is_sure = is_sure and 1 - similarity <= distance["limit"]"""
+
 _PYTORCH = """\
 import runpy
 
 network = runpy.run_path(FILE)
 model = network["load"]()
+# Of the training images, to find images that are unlike any of them, where the files have that.
+features = network["training_features"]() if "training_features" in network else None
 
 
 def predict(path):
     \"\"\"The class of an image file, or “not sure”, and the confidence.\"\"\"
-    confidences = network["classify"](model, network["read_image"](path))
+    image = network["read_image"](path)
+    confidences = network["classify"](model, image)
     if "THRESHOLD" in network:
         confidences = network["calibrate"](confidences)
     best = int(confidences[0].argmax())
     confidence = float(confidences[0, best])
-    return network["CLASSES"][best] if confidence >= network.get("THRESHOLD", 0) else "not sure", confidence
+    is_sure = confidence >= network.get("THRESHOLD", 0)
+    if features is not None:
+        is_sure = is_sure and not network["is_unlike"](model, image, features)[0]
+    return network["CLASSES"][best] if is_sure else "not sure", confidence
 
 
 print(predict("image.png"))
@@ -85,15 +106,19 @@ for name, values in weights.items():
 """
 
 
-def onnx_example(file: Path, resize: str, *, flip: bool = False) -> str:
+def onnx_example(file: Path, resize: str, *, flip: bool = False, features: Path | None = None) -> str:
     """Classifies an image with ONNX Runtime; `resize` is how images are brought to the input's size.
 
-    It answers “not sure” as the file says. With `flip`, the logits of the image and its mirror image
-    are averaged.
+    It answers “not sure” as the file says, by the `features` of the training images as well if there is a
+    file of those. With `flip`, the logits of the image and its mirror image are averaged.
     """
-    logits = _LOGITS_WITH_FLIP if flip else _LOGITS
-    code = _ONNX.replace("RESIZED", _RESIZED[resize]).replace("LOGITS", logits)
-    return code.replace("FILE", repr(str(file)))
+    code = _ONNX.replace("RESIZED", _RESIZED[resize])
+    code = code.replace("LOGITS", _LOGITS_WITH_FLIP if flip else _LOGITS)
+    code = code.replace("SAFETENSORS", "\nfrom safetensors import safe_open" if features else "")
+    code = code.replace("DISTANCE", _DISTANCE if features else "").replace(
+        "KNOWN", _KNOWN if features else ""
+    )
+    return code.replace("FEATURES", repr(str(features))).replace("FILE", repr(str(file)))
 
 
 def pytorch_example(file: Path) -> str:

@@ -16,16 +16,19 @@ from cnnstudio.core.formatting import escape_bytes
 from cnnstudio.export.base import Exporter
 from cnnstudio.export.errors import ExportFailed
 from cnnstudio.export.examples import onnx_example
+from cnnstudio.export.training_features import FEATURES_FILE, distance_in
 from cnnstudio.export.weights import metadata_texts, model_metadata
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from cnnstudio.export.verification import Verification
+    from cnnstudio.interchange.pytorch.file import TrainingDistance
     from cnnstudio.runs.run import Run
     from cnnstudio.training.model import Model
 
 ONNX_FILE = "model.onnx"
+FEATURES_USAGE = f"Output “features”: to compare with those in {FEATURES_FILE}, for “not sure”."
 MAX_BYTES_IN_ONE_FILE = 1_500_000_000
 """Weights above this size go into a second file, because a protobuf file cannot exceed 2 GB."""
 
@@ -33,6 +36,12 @@ _SCRIPT = f"""
 import onnxruntime
 session = onnxruntime.InferenceSession({ONNX_FILE!r}, providers=["CPUExecutionProvider"])
 results = [session.run(["logits"], {{"pixels": batch}})[0] for batch in batches]
+"""
+_DISTANCES = f"""
+import safetensors.numpy
+known = safetensors.numpy.load_file({FEATURES_FILE!r})["features"].astype(numpy.float32)
+found = [session.run(["features"], {{"pixels": batch}})[0] for batch in batches]
+distances = [1 - numpy.sort(each @ known.T, axis=1)[:, -NEIGHBORS] for each in found]
 """
 
 
@@ -42,6 +51,7 @@ class Onnx(Exporter):
     description = "model.onnx for ONNX Runtime, browsers and phones; normalization included."
     order = 1
     files = (ONNX_FILE,)
+    compares_images = True
     usage = (
         "Input: “pixels”, float32 (N, C, H, W), 0 to 1, not normalized. Output: “logits”, before the softmax."
     )
@@ -52,16 +62,19 @@ class Onnx(Exporter):
         import torch
 
         example = torch.zeros(2, *run.network.input.dims)
+        distance = distance_in(folder)
+        outputs = ["logits"] if distance is None else ["logits", "features"]
         large = sum(tensor.nbytes for tensor in model.state_dict().values()) > MAX_BYTES_IN_ONE_FILE
         try:
-            with _quiet():
+            layer = None if distance is None else distance.layer
+            with _quiet(), _with_normalization(model, layer) as normalized:
                 torch.onnx.export(
-                    _with_normalization(model),
+                    normalized,
                     (example,),
                     folder / ONNX_FILE,
                     dynamo=True,
                     input_names=["pixels"],
-                    output_names=["logits"],
+                    output_names=outputs,
                     dynamic_shapes=({0: torch.export.Dim("batch")},),
                     external_data=large,
                     verbose=False,
@@ -70,18 +83,30 @@ class Onnx(Exporter):
             # torch.onnx raises many types of errors, with messages of several pages.
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ExportFailed(f"torch cannot export this network to ONNX: {reason[:300]}") from error
-        _add_metadata(folder / ONNX_FILE, run, model, is_large=large)
+        _add_metadata(folder / ONNX_FILE, run, model, distance, is_large=large)
 
     def verify(self, verification: Verification) -> None:
-        verification.compare_in_fresh_process(_SCRIPT)
+        script = _SCRIPT
+        distance = distance_in(verification.folder)
+        if distance is not None:
+            script += _DISTANCES.replace("NEIGHBORS", str(distance.neighbors))
+        verification.compare_in_fresh_process(script)
 
     def example(self, folder: Path, run: Run) -> str:
-        return onnx_example(folder / ONNX_FILE, run.resize, flip=run.recipe.test_time_flip)
+        distance = distance_in(folder)
+        features = None if distance is None else folder / distance.file
+        return onnx_example(folder / ONNX_FILE, run.resize, flip=run.recipe.test_time_flip, features=features)
 
 
-def _with_normalization(model: Model) -> nn.Module:
+@contextlib.contextmanager
+def _with_normalization(model: Model, layer: str | None) -> Iterator[nn.Module]:
+    """The model with the normalization of pixels; with a `layer`, also the features that it gets."""
     import torch
     from torch import nn
+
+    from cnnstudio.insight.curation.features import normalize_features
+
+    seen: list[Tensor] = []
 
     class NormalizedModel(nn.Module):
         def __init__(self) -> None:
@@ -90,15 +115,26 @@ def _with_normalization(model: Model) -> nn.Module:
             self.mean = nn.Buffer(torch.tensor(model.mean).view(1, -1, 1, 1))
             self.std = nn.Buffer(torch.tensor(model.std).view(1, -1, 1, 1))
 
-        def forward(self, pixels: Tensor) -> Tensor:
-            """Logits float32 (N, classes) for pixels float32 (N, C, H, W), 0 to 1, not normalized."""
+        def forward(self, pixels: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+            """Logits float32 (N, classes) for pixels float32 (N, C, H, W), 0 to 1, not normalized.
+
+            With a layer, its features as well, float32 (N, values), rows of length 1.
+            """
+            seen.clear()
             logits: Tensor = self.model((pixels - self.mean) / self.std)
-            return logits
+            return (logits, normalize_features(seen[0])) if seen else logits
 
-    return NormalizedModel().eval()
+    with contextlib.ExitStack() as stack:
+        if layer is not None:
+            last = model.get_submodule(layer)
+            handle = last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+            stack.callback(handle.remove)
+        yield NormalizedModel().eval()
 
 
-def _add_metadata(path: Path, run: Run, model: Model, *, is_large: bool) -> None:
+def _add_metadata(
+    path: Path, run: Run, model: Model, distance: TrainingDistance | None, *, is_large: bool
+) -> None:
     """Adds the model's documentation to the file and removes this computer's paths, which torch adds."""
     import onnx
 
@@ -113,8 +149,8 @@ def _add_metadata(path: Path, run: Run, model: Model, *, is_large: bool) -> None
     graph.ClearField("metadata_props")
     graph.name = escape_bytes(run.network.name)
     proto.producer_name, proto.producer_version = "CNN Studio", __version__
-    proto.doc_string = Onnx.usage
-    metadata = {**model_metadata(run, model), "normalization": "included", "output": "logits"}
+    proto.doc_string = Onnx.usage if distance is None else f"{Onnx.usage} {FEATURES_USAGE}"
+    metadata = {**model_metadata(run, model, distance), "normalization": "included", "output": "logits"}
     onnx.helper.set_model_props(proto, metadata_texts(metadata))
     path.write_bytes(proto.SerializeToString())
     # Not the path, which the checker takes only if it is UTF-8, unless the weights are in a second file.

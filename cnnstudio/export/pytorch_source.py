@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cnnstudio.core.files import write_atomically
 from cnnstudio.export.base import Exporter
 from cnnstudio.export.examples import pytorch_example
+from cnnstudio.export.training_features import distance_in
 from cnnstudio.export.weights import WEIGHTS_FILE, write_weights
 from cnnstudio.interchange.pytorch.writer import write_module
 from cnnstudio.runs.epochs.answering import known_rule
@@ -27,6 +28,10 @@ model = model_file["load"]()
 with torch.no_grad():
     results = [model(model_file["normalize"](torch.from_numpy(batch))).numpy() for batch in batches]
 """
+_DISTANCES = """
+features = model_file["training_features"]()
+distances = [model_file["distances"](model, torch.from_numpy(batch), features).numpy() for batch in batches]
+"""
 
 
 class PyTorchSource(Exporter):
@@ -35,6 +40,7 @@ class PyTorchSource(Exporter):
     description = "model.py, a standalone torch.nn class that does not need CNN Studio, and its weights."
     order = 2
     files = (SOURCE_FILE, WEIGHTS_FILE)
+    compares_images = True
     usage = f"To try it, run: python {SOURCE_FILE} IMAGE."
 
     def write(self, run: Run, model: Model, folder: Path) -> None:
@@ -49,12 +55,14 @@ class PyTorchSource(Exporter):
             resize=run.resize,
             notice=run.weights_notice,
             answering=None if rule is None else (rule["temperature"], rule["threshold"]),
+            distance=None if rule is None else distance_in(folder),
             flip=run.recipe.test_time_flip,
         )
         write_atomically(folder / SOURCE_FILE, source.encode())
 
     def verify(self, verification: Verification) -> None:
-        verification.compare_in_fresh_process(_SCRIPT)
+        script = _SCRIPT + _DISTANCES if verification.compares_images else _SCRIPT
+        verification.compare_in_fresh_process(script)
 
     def example(self, folder: Path, run: Run) -> str:
         return pytorch_example(folder / SOURCE_FILE)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from cnnstudio.core.errors import UserError
+from cnnstudio.core.files import exists
 from cnnstudio.core.formatting import format_count
 from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
 from cnnstudio.data.dataset import Pixels
@@ -22,6 +23,7 @@ from cnnstudio.data.sources import find_source
 from cnnstudio.export.errors import ExportFailed, ResultsDiffer
 
 if TYPE_CHECKING:
+    from cnnstudio.insight.confidence.reference_images import References
     from cnnstudio.runs.run import Run
     from cnnstudio.training.model import Model
 
@@ -48,17 +50,27 @@ TOLERANCE = 1e-4
 _TIMEOUT_SECONDS = 600.0
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 """On Windows, keeps a console window from flashing up."""
-_IMAGES, _LOGITS = "images.npy", "logits.npy"
+_IMAGES, _LOGITS, _DISTANCES = "images.npy", "logits.npy", "distances.npy"
 
 
 class Verification:
     """Compares the logits of an exported model with those of the original for a set of test images."""
 
-    def __init__(self, run: Run, model: Model, folder: Path, cancelled: CancelFunction) -> None:
+    def __init__(
+        self,
+        run: Run,
+        model: Model,
+        folder: Path,
+        cancelled: CancelFunction,
+        references: References | None = None,
+    ) -> None:
+        """`references` are the training images whose features are in the folder, if there are any."""
         self.run = run
         self.folder = folder
         self.largest_difference: float | None = None
         self._cancelled = cancelled
+        self._model = model
+        self._references = references
         # Real images reach the values that training has reached; random ones, black and white go beyond.
         samples = _dataset_images(run, cancelled)
         few, more = samples[: sum(BATCHES) // 2], samples[sum(BATCHES) // 2 :]
@@ -70,7 +82,12 @@ class Verification:
     @property
     def scratch_files(self) -> tuple[str, ...]:
         """Files that the comparison itself writes, which are not part of the export."""
-        return _IMAGES, _LOGITS
+        return _IMAGES, _LOGITS, _DISTANCES
+
+    @property
+    def compares_images(self) -> bool:
+        """Whether the files say how far images are from the training images: see `compare_distances`."""
+        return self._references is not None
 
     @property
     def pixels(self) -> Floats:
@@ -117,12 +134,40 @@ class Verification:
                 len(differences),
             )
 
+    def compare_distances(self, distances: Floats) -> None:
+        """Compares distances float32 (N,) of `images` from the training images with those of this program.
+
+        Raises ExportFailed if they differ by more than rounding.
+        """
+        expected = self._distances()
+        if distances.shape != expected.shape or not np.isfinite(distances).all():
+            raise ExportFailed("the exported model does not say how far images are from the training images")
+        largest = float(np.abs(distances - expected).max())
+        if largest > TOLERANCE:
+            raise ExportFailed(
+                "the exported model compares images with the training images in another way: distances "
+                f"differ by {largest:.2g}, where rounding explains at most {TOLERANCE:.2g}; "
+                "no file was written"
+            )
+
+    def _distances(self) -> Floats:
+        from cnnstudio.insight.confidence.references import last_features, search
+        from cnnstudio.insight.instrument import finish
+
+        assert self._references is not None, "there is nothing to compare with"
+        batches = np.array_split(self.images, range(LARGE_BATCH, len(self.images), LARGE_BATCH))
+        features = np.concatenate([last_features(self._model, batch) for batch in batches])
+        searching = search(features, self._references.features, self._references.neighbors)
+        found: Floats = 1 - finish(searching, cancelled=self._cancelled).similarities[:, -1]
+        return found
+
     def compare_in_fresh_process(self, script: str) -> None:
         """Compares the logits that `script` computes in a new Python process, without this package.
 
         This proves that the files work on their own, with nothing left over in memory. The script runs in the
         folder of the files. It is given `batches`, a list of float32 arrays (n, C, H, W), and sets `results`,
-        a list of arrays (n, classes). Raises ExportFailed if it fails or if the logits differ; Cancelled.
+        a list of arrays (n, classes), and where `compares_images`, also `distances`, a list of arrays (n,).
+        Raises ExportFailed if it fails or if they differ; Cancelled.
         """
         # Through files, so that the script needs neither this package nor a protocol.
         np.save(self.folder / _IMAGES, self.pixels)
@@ -143,6 +188,10 @@ class Verification:
             reason = (message.strip().splitlines() or ["no reason given"])[-1]
             raise ExportFailed(f"the exported model fails in a new Python process: {reason}")
         self.compare(np.load(self.folder / _LOGITS, allow_pickle=False))
+        if self.compares_images:
+            if not exists(self.folder / _DISTANCES):
+                raise ExportFailed("the exported model does not compare images with the training images")
+            self.compare_distances(np.load(self.folder / _DISTANCES, allow_pickle=False))
 
     def _wait(self, process: subprocess.Popen[bytes]) -> str:
         """Waits for the process and returns what it wrote to standard error. Kills it if cancelled."""
@@ -174,6 +223,8 @@ batches = [images[start:start + size] for start, size in zip(starts, sizes)]
 """
 _SAVE_RESULTS = f"""
 numpy.save({_LOGITS!r}, numpy.concatenate(results).astype(numpy.float32))
+if "distances" in globals():
+    numpy.save({_DISTANCES!r}, numpy.concatenate(distances).astype(numpy.float32))
 """
 
 

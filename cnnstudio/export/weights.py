@@ -12,10 +12,13 @@ from cnnstudio.core.formatting import escape_bytes
 from cnnstudio.design.file import design_from_json, design_to_json, write_design
 from cnnstudio.export.base import Exporter
 from cnnstudio.export.examples import weights_example
+from cnnstudio.export.safetensors_file import sorted_metadata
+from cnnstudio.export.training_features import distance_in, distance_to_json, distances_in
 from cnnstudio.runs.epochs.answering import known_rule
 
 if TYPE_CHECKING:
     from cnnstudio.export.verification import Verification
+    from cnnstudio.interchange.pytorch.file import TrainingDistance
     from cnnstudio.runs.run import Run
     from cnnstudio.training.model import Model
 
@@ -30,6 +33,7 @@ class Weights(Exporter):
     description = "model.safetensors and the design file: plain data that any framework can read."
     order = 0
     files = (WEIGHTS_FILE, DESIGN_FILE)
+    compares_images = True
     usage = "The names of the tensors start with the layer ids of the design."
 
     def write(self, run: Run, model: Model, folder: Path) -> None:
@@ -51,6 +55,8 @@ class Weights(Exporter):
         model.load_state_dict(load(data))
         model.set_normalization(json.loads(metadata["mean"]), json.loads(metadata["std"]))
         verification.compare(compute_logits(model, verification.images))
+        if verification.compares_images:
+            verification.compare_distances(distances_in(verification.folder, model, verification.images))
 
     def example(self, folder: Path, run: Run) -> str:
         return weights_example(folder / WEIGHTS_FILE)
@@ -59,36 +65,26 @@ class Weights(Exporter):
 def write_weights(path: Path, run: Run, model: Model) -> None:
     """Writes the state dict, contiguous float32, with everything needed to use it as the file's metadata.
 
-    Raises FileError if the file cannot be written.
+    Also how to compare images with the training images, if their features are beside the file. Raises
+    FileError if the file cannot be written.
     """
     from safetensors.torch import save
 
+    metadata = model_metadata(run, model, distance_in(path.parent))
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_atomically(path, _sorted(save(tensors, metadata=metadata_texts(model_metadata(run, model)))))
+    write_atomically(path, sorted_metadata(save(tensors, metadata=metadata_texts(metadata))))
 
 
-def _sorted(data: bytes) -> bytes:
-    """The same file with its metadata by name: the library gives them another order each time.
-
-    So the same weights are the same file, whichever format it was written for.
-    """
-    end = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:end])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    # The tensors begin at a multiple of 8 bytes.
-    text += b" " * (-len(text) % 8)
-    return b"".join((len(text).to_bytes(8, "little"), text, memoryview(data)[end:]))
-
-
-def model_metadata(run: Run, model: Model) -> dict[str, Any]:
+def model_metadata(run: Run, model: Model, distance: TrainingDistance | None = None) -> dict[str, Any]:
     """Everything needed to use the model: classes, normalization and design, as metadata of a file.
 
-    `not_sure` says from which confidence on it answers: that of softmax(logits / temperature). With
+    `not_sure` says from which confidence on it answers: that of softmax(logits / temperature), and by
+    `distance` which file its images are compared with, if there is one beside the model. With
     `test_time_flip`, the accuracy of the run and that rule are of the mean logits of each image and its
     mirror image.
     """
     rule = known_rule(run)
+    compared = {} if distance is None else {"distance": distance_to_json(distance)}
     return {
         "format": FORMAT,
         "cnnstudio": __version__,
@@ -98,7 +94,7 @@ def model_metadata(run: Run, model: Model) -> dict[str, Any]:
         "std": list(model.std),
         **({} if run.resize == "fill" else {"resize": run.resize}),
         "design": design_to_json(run.network),
-        **({} if rule is None else {"not_sure": rule}),
+        **({} if rule is None else {"not_sure": rule | compared}),
         **({"test_time_flip": True} if run.recipe.test_time_flip else {}),
         **({"notice": run.weights_notice} if run.weights_notice else {}),
     }

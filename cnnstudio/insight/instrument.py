@@ -187,19 +187,19 @@ def part_of(
 
 
 def finish(
-    taking: Taking,
+    work: Generator[float, None, _Result],
     progress: ProgressFunction = ignore_progress,
     cancelled: CancelFunction = never_cancelled,
     text: str = "Computing",
-) -> Reading:
-    """Runs all slices at once. Raises InstrumentError, and Cancelled."""
+) -> _Result:
+    """Runs all slices at once, and returns what they lead to. Raises InstrumentError, and Cancelled."""
     try:
         while True:
             raise_if_cancelled(cancelled)
-            done = next(taking)
+            done = next(work)
             progress(Progress(round(1000 * done), 1000, f"{text}: {100 * done:.0f}%"))
     except StopIteration as ended:
-        reading: Reading = ended.value
-        return reading
+        result: _Result = ended.value
+        return result
     finally:
-        taking.close()
+        work.close()

@@ -18,6 +18,7 @@ from safetensors import safe_open
 from cnnstudio.data.sources import find_source
 from cnnstudio.export import exporters
 from cnnstudio.export.examples import onnx_example, pytorch_example
+from cnnstudio.export.training_features import distance_in
 from cnnstudio.export.weights import model_metadata
 from cnnstudio.insight.predictions import predict
 from cnnstudio.interchange.reading import read_code
@@ -45,19 +46,19 @@ def test_weights_and_code_say_when_the_network_is_not_sure(
     choose_threshold(run.folder, run.created, 1.0)
     out = tmp_path / "out"
     result = exporters()["pytorch"].export(run, out)
-    assert "“Not sure” below 100% confidence." in result.message
+    assert "“Not sure” below 100% confidence, or where an image is unlike any" in result.message
     assert result.largest_difference is not None
     assert result.largest_difference < 1e-4
     with safe_open(out / "model.safetensors", framework="pt") as file:
         found = json.loads(file.metadata()["not_sure"])
-    assert found == model_metadata(run, run.model())["not_sure"]
+    assert found == model_metadata(run, run.model(), distance_in(out))["not_sure"]
     assert found["threshold"] == 1.0
-    assert set(found) == {"threshold", "temperature", "accuracy", "coverage", "images"}
+    assert set(found) == {"threshold", "temperature", "accuracy", "coverage", "images", "distance"}
     image = next((tmp_path / "images" / "test").rglob("*.png"))
     monkeypatch.setattr("sys.argv", ["model.py", str(image)])
     capsys.readouterr()
     runpy.run_path(str(out / "model.py"), run_name="__main__")
-    assert capsys.readouterr().out.startswith(f"{image}: not sure, perhaps ")
+    assert capsys.readouterr().out.startswith(f"{image}: not sure, ")
     code = runpy.run_path(str(out / "model.py"))
     assert (code["THRESHOLD"], code["TEMPERATURE"]) == (1.0, found["temperature"])
     pixels = torch.rand(3, *run.network.input.dims)

@@ -36,13 +36,15 @@ class KeptExport:
     weights: int
     """The state of the run's weights, as `outcomes.weights_state` gives it."""
     digests: tuple[str, ...]
-    """The SHA-256 of each file, in the order in which the exporter names them."""
+    """The SHA-256 of each file, in the order of `files`."""
     difference: float | None
     """The largest of any logit; None if nothing was compared."""
     images: int
     """How many were compared."""
     message: str
     notes: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    """The names of the files; empty if an earlier version wrote those that the exporter always writes."""
 
 
 def keep_export(run: Path, export: KeptExport) -> None:
@@ -87,6 +89,7 @@ def _to_json(export: KeptExport) -> dict[str, Any]:
         "exporter": export.format,
         "folder": str(export.folder),
         "weights": export.weights,
+        "files": list(export.files),
         "digests": list(export.digests),
         "largest_difference": export.difference,
         "images": export.images,
@@ -106,6 +109,7 @@ def _from_json(each: Any) -> KeptExport:
         int(each["images"]),
         str(each["message"]),
         tuple(map(str, each["notes"])),
+        tuple(map(str, each.get("files", ()))),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,19 +62,21 @@ def export_format(
         notes = (
             *(describe_missing_best(run), describe_untrained(run), describe_tested_run(run)),
             f"The network was {run.weights_notice}." if run.weights_notice else "",
+            result.not_sure,
         )
         code = exporter.example(folder, run)
     except ResultsDiffer as error:
         return FormatOutcome(error=describe_difference(error))
     except UserError as error:
         return FormatOutcome(error=str(error))
+    names = tuple(path.name for path in result.files)
     outcome = FormatOutcome(
-        result, notes=tuple(filter(None, notes)), stamp=stamp_of(folder, exporter), code=code
+        result, notes=tuple(filter(None, notes)), stamp=stamp_of(folder, names), code=code
     )
-    digests = digests_of(folder, exporter.files)
+    digests = digests_of(folder, names)
     if digests is not None and weights is not None:
         figures = result.largest_difference, result.images, result.message
-        keep_export(run_folder, KeptExport(exporter.name, folder, weights, digests, *figures, notes))
+        keep_export(run_folder, KeptExport(exporter.name, folder, weights, digests, *figures, notes, names))
     return outcome
 
 
@@ -82,15 +85,18 @@ def restore_outcome(run_folder: Path, exporter: Exporter, kept: KeptExport) -> F
 
     Reads the files, so it is called in a thread that may wait for drives.
     """
-    stamp = stamp_of(kept.folder, exporter)
+    names = kept.files or exporter.files
+    if not set(exporter.files) <= set(names) <= set(exporter.all_files):
+        return None
+    stamp = stamp_of(kept.folder, names)
     is_same = kept.weights == weights_state(run_folder)
-    if stamp is None or not is_same or digests_of(kept.folder, exporter.files) != kept.digests:
+    if stamp is None or not is_same or digests_of(kept.folder, names) != kept.digests:
         return None
     try:
         code = exporter.example(kept.folder, Run.open(run_folder))
     except UserError:
         return None
-    files = tuple(kept.folder / name for name in sorted(exporter.files))
+    files = tuple(kept.folder / name for name in sorted(names))
     result = ExportResult(files, kept.difference, kept.message, kept.images)
     return FormatOutcome(result, notes=kept.notes, stamp=stamp, code=code)
 
@@ -116,10 +122,10 @@ class ExportJob:
             return CANCELLED
 
 
-def stamp_of(folder: Path, exporter: Exporter) -> Stamp | None:
-    """The state of the files of a format in this folder; None if one of them is missing."""
+def stamp_of(folder: Path, files: Iterable[str]) -> Stamp | None:
+    """The state of these files in this folder; None if one of them is missing."""
     try:
-        found = [(folder / name).stat() for name in exporter.files]
+        found = [(folder / name).stat() for name in files]
     except (OSError, ValueError):
         return None
     return tuple((each.st_size, each.st_mtime_ns) for each in found)

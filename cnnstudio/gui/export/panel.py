@@ -231,19 +231,25 @@ class ExportPanel(Panel):
             card.show_outcome(outcome)
             return
         # The same files of this run replace nothing.
-        written = {file for each in unchanged for file in self._cards[each].exporter.files}
-        files = [file for file in card.exporter.files if file not in written] if has_folder else []
+        written = {file for each in unchanged for file in self._files_of(each)}
+        files = [file for file in card.exporter.all_files if file not in written] if has_folder else []
         card.show_idle(" and ".join(file for file in files if exists(self.target / file)))
 
     def _unchanged(self) -> frozenset[str]:
         """The formats whose files are those that were exported from this run into this folder."""
         return frozenset(
             name
-            for name, card in self._cards.items()
+            for name in self._cards
             if (outcome := self._outcomes.get(self._key(name))) is not None
             and outcome.stamp is not None
-            and outcome.stamp == stamp_of(self.target, card.exporter)
+            and outcome.stamp == stamp_of(self.target, self._files_of(name))
         )
+
+    def _files_of(self, name: str) -> tuple[str, ...]:
+        """The names of the files that were written in a format; none if it was not exported."""
+        outcome = self._outcomes.get(self._key(name))
+        result = None if outcome is None else outcome.result
+        return () if result is None else tuple(path.name for path in result.files)
 
     def _facts_of_run(self) -> str:
         notes = [note for name in self._cards for note in self._notes_of(name)]

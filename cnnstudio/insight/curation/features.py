@@ -75,7 +75,8 @@ def describe_images(
 def describe_batch(model: Model, images: Pixels, flip: bool) -> Described:
     """The same for images, uint8 (n, C, H, W), at once. Afterwards the model is as it was before."""
     seen: list[Tensor] = []
-    handle = _last_layer(model).register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    last = model.get_submodule(last_layer(model))
+    handle = last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     try:
         with evaluation_mode(model):
             logits = predict_logits(model, model.normalize(images), flip)
@@ -86,13 +87,17 @@ def describe_batch(model: Model, images: Pixels, flip: bool) -> Described:
         handle.remove()
 
 
-def _last_layer(model: Model) -> nn.Module:
-    """Every network that can be trained has one: only such a layer gives one value per class."""
-    return [
-        module
-        for module in model.modules()
+def last_layer(model: Model) -> str:
+    """The name of the last module with a kernel or a matrix of weights, whose input the features are.
+
+    Every network that can be trained has one: only such a layer gives one value per class.
+    """
+    names: list[str] = [
+        name
+        for name, module in model.named_modules()
         if isinstance(weight := getattr(module, "weight", None), Tensor) and weight.ndim >= 2
-    ][-1]
+    ]
+    return names[-1]
 
 
 def normalize_features(values: Tensor) -> Tensor:

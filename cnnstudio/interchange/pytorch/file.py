@@ -10,7 +10,10 @@ from cnnstudio.interchange.interpreter.names import string_literal
 from cnnstudio.layers.base import Shape
 
 RESERVED_NAMES = frozenset(
-    {"INPUT", "WEIGHTS", "MEAN", "STD", "CLASSES", "TEMPERATURE", "THRESHOLD", "OrderedDict", "Path"}
+    {
+        *("INPUT", "WEIGHTS", "MEAN", "STD", "CLASSES", "TEMPERATURE", "THRESHOLD", "OrderedDict", "Path"),
+        *("FEATURES", "FEATURES_ID", "LAST_LAYER", "NEIGHBORS", "LIMIT"),
+    }
 )
 """The names that the file defines besides the network, which its class must not have."""
 
@@ -22,6 +25,22 @@ NO_SOFTMAX_COMMENTS = frozenset(
 """All versions of that comment; the other one is that of version 0.1."""
 
 _INDENT = "    "
+
+
+@dataclass(frozen=True)
+class TrainingDistance:
+    """How images are compared with the training images, whose features are in a file beside the network."""
+
+    file: str
+    """The name of that file, which has `features`, float32 or float16 (M, values), rows of length 1."""
+    id: str
+    """What that file calls itself: others are of another network."""
+    layer: str
+    """The name of the module whose input the features are."""
+    neighbors: int
+    """The distance of an image is that from its so many-th most similar training image."""
+    limit: float
+    """The largest distance of an image that is like the training images."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +61,8 @@ class PyTorchFile:
     """Under which terms the weights are; empty if there is nothing to say."""
     answering: tuple[float, float] | None = None
     """The temperature that calibrates confidences, and the least confidence of an answer."""
+    distance: TrainingDistance | None = None
+    """How images are compared with the training images; only together with `answering`."""
     flip: bool = False
     """Whether the scores of each image and its mirror image are averaged, as in the run's evaluation."""
 
@@ -58,9 +79,15 @@ class PyTorchFile:
             _READ_IMAGE.replace("RESIZED", _RESIZED[self.resize]),
             _CLASSIFY_WITH_FLIP if self.flip else _CLASSIFY,
             *([_CALIBRATE] if self.answering else []),
-            (_MAIN_WITH_THRESHOLD if self.answering else _MAIN).replace("MODEL", model),
+            *([_COMPARE] if self.distance else []),
+            self._main().replace("MODEL", model),
         ]
         return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+    def _main(self) -> str:
+        if self.distance:
+            return _MAIN_WITH_DISTANCE
+        return _MAIN_WITH_THRESHOLD if self.answering else _MAIN
 
     def _head(self) -> str:
         needs = "PyTorch and safetensors" if self.weights_file else "PyTorch"
@@ -80,6 +107,8 @@ class PyTorchFile:
             lines.append("from pathlib import Path")
         lines += ["", "import torch"]
         if self.weights_file:
+            if self.distance:
+                lines.append("from safetensors import safe_open")
             lines.append("from safetensors.torch import load_file")
         return "\n".join([*lines, "from torch import nn"])
 
@@ -94,6 +123,14 @@ class PyTorchFile:
             temperature, threshold = self.answering
             lines.append(f"TEMPERATURE = {temperature!r}  # divides the logits, to calibrate confidences")
             lines.append(f"THRESHOLD = {threshold!r}  # the least confidence of an answer")
+        if self.distance:
+            lines += [
+                f"FEATURES = {string_literal(self.distance.file)}  # of training images, next to this file",
+                f"FEATURES_ID = {string_literal(self.distance.id)}  # what that file calls itself",
+                f"LAST_LAYER = {string_literal(self.distance.layer)}  # the features are what it gets",
+                f"NEIGHBORS = {self.distance.neighbors}  # the distance is that from the last of these",
+                f"LIMIT = {self.distance.limit!r}  # the largest distance of a usual image",
+            ]
         if self.classes:
             names = (f"{_INDENT}{string_literal(name)}," for name in self.classes)
             return "\n".join([*lines, "CLASSES = (", *names, ")"])
@@ -228,4 +265,55 @@ _MAIN_WITH_THRESHOLD = _MAIN.replace(
             label = CLASSES[index] if CLASSES else f"class {index}"
             print(f"{path}: {answer}{label} {confidences[index]:.1%}")
 """,
+)
+
+_COMPARE = '''
+def training_features(path=None):
+    """What LAST_LAYER got of the training images, (M, values); None without their file."""
+    try:
+        with safe_open(path or Path(__file__).with_name(FEATURES), framework="pt") as file:
+            # The file of another network would not tell.
+            is_own = file.metadata().get("id") == FEATURES_ID
+            return file.get_tensor("features").float() if is_own else None
+    except OSError:
+        return None
+
+
+@torch.no_grad()
+def distances(model, images, features):
+    """How far pixels from 0 to 1, (N, C, H, W), are from the training images, (N,), from 0 to 2.
+
+    1 minus the cosine similarity to the last of the NEIGHBORS most similar ones, by what LAST_LAYER gets.
+    """
+    seen = []
+    last = model.get_submodule(LAST_LAYER)
+    hook = last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    try:
+        model.eval()(normalize(images))
+    finally:
+        hook.remove()
+    found = seen[0].flatten(2).mean(2) if seen[0].ndim > 2 else seen[0]
+    if found.shape[1] > features.shape[1]:
+        found = nn.functional.adaptive_avg_pool1d(found.unsqueeze(1), features.shape[1]).squeeze(1)
+    found = nn.functional.normalize(found.nan_to_num(), dim=1)
+    return 1 - (found @ features.T).topk(NEIGHBORS, dim=1).values[:, -1]
+
+
+def is_unlike(model, images, features):
+    """Whether each image is unlike any training image, (N,)."""
+    return distances(model, images, features) > LIMIT
+'''
+
+_MAIN_WITH_DISTANCE = _MAIN_WITH_THRESHOLD.replace(
+    "    if len(sys.argv) == 1:\n",
+    """    features = training_features()
+    if features is None:
+        print(f"{FEATURES} is missing: images are not compared with the training images.", file=sys.stderr)
+    if len(sys.argv) == 1:
+""",
+).replace(
+    "        for index in",
+    """        if features is not None and is_unlike(model, image, features)[0]:
+            answer = "not sure, unlike any training image, perhaps "
+        for index in""",
 )

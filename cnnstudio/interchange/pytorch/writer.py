@@ -21,7 +21,7 @@ from cnnstudio.interchange.chain import (
 from cnnstudio.interchange.interpreter.names import class_name as class_name_of
 from cnnstudio.interchange.interpreter.names import comment_text, defined_names
 from cnnstudio.interchange.locks import locked_module, may_have_weights
-from cnnstudio.interchange.pytorch.file import NO_SOFTMAX, RESERVED_NAMES, PyTorchFile
+from cnnstudio.interchange.pytorch.file import NO_SOFTMAX, RESERVED_NAMES, PyTorchFile, TrainingDistance
 from cnnstudio.layers.base import Group
 
 
@@ -44,6 +44,7 @@ def write_module(
     resize: str = "fill",
     notice: str = "",
     answering: tuple[float, float] | None = None,
+    distance: TrainingDistance | None = None,
     flip: bool = False,
     analysis: Analysis | None = None,
 ) -> str:
@@ -52,9 +53,9 @@ def write_module(
     It needs torch, safetensors if it loads a `weights_file`, and Pillow to read images. `mean` and `std`
     normalize each channel, for pixels from 0 to 1; `resize` (fill, fit, stretch) is how images of another
     shape are brought to that of the input; `notice` says under which terms the weights are; `answering` has
-    the temperature that calibrates confidences, and the least confidence of an answer; with `flip`,
-    `classify` averages the logits of each image and its mirror image. Raises CodeError if the network has
-    problems.
+    the temperature that calibrates confidences, and the least confidence of an answer, and `distance` how
+    images are compared with the training images besides; with `flip`, `classify` averages the logits of each
+    image and its mirror image. Raises CodeError if the network has problems.
     """
     network_steps = chain(network, require_valid(network, analysis), logits=True)
     helpers = helper_sources(network_steps.steps, lambda layer: layer.pytorch_helpers())
@@ -71,6 +72,7 @@ def write_module(
         resize=resize,
         notice=comment_text(notice),
         answering=answering,
+        distance=distance,
         flip=flip,
     )
     lines = [line for _, line in _Writer(named=True).steps(network_steps.steps, 0)]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress, never_cancelled
 from cnnstudio.data.dataset import Dataset, Pixels
 from cnnstudio.data.images.resizing import resize
-from cnnstudio.insight.confidence.judging import Rule, Verdict, judge
-from cnnstudio.insight.instrument import Probabilities, finish
+from cnnstudio.insight.confidence.judging import Rule, Verdict, format_threshold, judge
+from cnnstudio.insight.confidence.reference_images import NO_LIMIT, References
+from cnnstudio.insight.instrument import Probabilities, finish, long_slices
 from cnnstudio.insight.instruments.nearest import NearestReading
 from cnnstudio.insight.instruments.not_sure import NotSureReading
 from cnnstudio.runs.epochs.inspection import Inspector, OwnImages, ReadingRequest, resolve_epoch
@@ -70,11 +73,59 @@ def known_rule(run: Run) -> dict[str, Any] | None:
     return describe_rule(rule_of(run, reading), reading) if isinstance(reading, NotSureReading) else None
 
 
-def prepare_rule(run: Run, progress: ProgressFunction, cancelled: CancelFunction) -> None:
-    """Computes what `known_rule` needs, unless it is known or the images are gone. Raises Cancelled."""
-    if known_rule(run) is None:
-        with contextlib.suppress(UserError):
-            read_not_sure(run, Inspector(lambda run: run_images(run, progress), "cpu"), progress, cancelled)
+@dataclass(frozen=True, eq=False)
+class PreparedRule:
+    """What a program that only has files of a network needs to be not sure where the run is."""
+
+    threshold: float | None = None
+    """The least confidence of an answer, 0 to 1; None if it is not known when the network is not sure."""
+    references: References | None = None
+    """The training images that others are compared with; None without a threshold, or with a `problem`."""
+    problem: str = ""
+    """Why images cannot be compared with the training images, one sentence; empty if they can."""
+
+    def describe(self) -> str:
+        """One sentence or two, on when the network is not sure; empty if that is not known."""
+        if self.threshold is None:
+            return ""
+        below = f"“Not sure” below {format_threshold(self.threshold)} confidence"
+        if self.references is not None:
+            return f"{below}, or where an image is unlike any training image."
+        return f"{below}; images are not compared with the training images. {self.problem}"
+
+
+def prepare_rule(
+    run: Run, progress: ProgressFunction, cancelled: CancelFunction, *, compares: bool = True
+) -> PreparedRule:
+    """Computes what `known_rule` needs, unless it is known or the images are gone; what is known then.
+
+    With `compares`, also what images are compared with, which is kept for the next time. Raises Cancelled.
+    """
+
+    @cache
+    def load(_: str) -> Dataset:
+        return run_images(run, progress)
+
+    inspector = Inspector(lambda run: load(run.id), "cpu")
+    # Nothing waits meanwhile.
+    with long_slices():
+        if known_rule(run) is None:
+            with contextlib.suppress(UserError):
+                read_not_sure(run, inspector, progress, cancelled)
+        rule = known_rule(run)
+        if rule is None:
+            return PreparedRule()
+        threshold = rule["threshold"]
+        if not compares:
+            return PreparedRule(threshold, None, "This format does not have their features.")
+        try:
+            work = inspector.references(run.folder, resolve_epoch(run))
+            references = finish(work, progress, cancelled, "Describing the training images")
+        except UserError as error:
+            return PreparedRule(threshold, None, str(error))
+    if references.limit >= NO_LIMIT:
+        return PreparedRule(threshold, None, "There are too few of them to tell what is usual.")
+    return PreparedRule(threshold, references)
 
 
 class Answering:

@@ -17,7 +17,7 @@ from cnnstudio.data.dataset import Dataset, Labels, Pixels, Split, Subset
 from cnnstudio.data.versions.version import version_of
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.insight.catalog import instrument
-from cnnstudio.insight.instrument import Need, Probabilities, Subject, Taking, part_of
+from cnnstudio.insight.instrument import InstrumentError, Need, Probabilities, Subject, Taking, part_of
 from cnnstudio.insight.reading import Reading
 from cnnstudio.layers.base import Role
 from cnnstudio.runs.epochs.kept_readings import find_reading, keep_reading
@@ -30,6 +30,7 @@ from cnnstudio.runs.run import Run
 from cnnstudio.training.sample_images import DISPLAYED_COUNT, choose_sample_images
 
 if TYPE_CHECKING:
+    from cnnstudio.insight.confidence.reference_images import References
     from cnnstudio.training.model import Model
 
 _Finding = Generator[float, None, Reading | None]
@@ -233,6 +234,21 @@ class Inspector:
             version = version_of(self._load_dataset(run))
             keep_reading(reading, run, request.epoch, found.name, request.split, version)
         return reading
+
+    def references(self, folder: Path, epoch: int) -> Generator[float, None, References]:
+        """The training images that others are compared with, as the model at that epoch sees them.
+
+        In slices like those of `take`, and with the same errors.
+        """
+        run = Run.open(folder)
+        model = self._model(run, epoch)
+        yield 0.0
+        dataset = self._load_dataset(run)
+        training = images_of(dataset, run, "train")
+        if not len(training):
+            raise InstrumentError("There are no training images to compare with.")
+        yield 0.0
+        return (yield from self._training_features.get(run, epoch, model, dataset, training))
 
     def forget(self) -> None:
         """Frees the memory."""

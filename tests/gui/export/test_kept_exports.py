@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +14,15 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.paths import home
+from cnnstudio.data.sources import find_source
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.export.kept_exports import KeptExport, keep_export, read_exports
 from cnnstudio.gui.export.panel import ExportPanel
+from cnnstudio.runs.start import RunOptions, start_run
+from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.export.exporting import field, press, shown, state, train_tiny
+from tests.training.images import image_folder
+from tests.training.networks import tiny
 
 Start = Callable[[], ExportPanel]
 
@@ -71,6 +77,36 @@ def test_a_verified_export_is_still_verified_after_a_restart(
     assert state(panel, "safetensors") == "Not exported yet"
     field(panel).setText(str(exported))
     assert "✓" in state(panel, "safetensors")
+
+
+def test_the_features_of_the_training_images_are_verified_too(
+    run: Path, start: Start, qtbot: QtBot, tmp_path: Path
+) -> None:
+    shutil.rmtree(run)
+    source = str(image_folder(tmp_path / "images"))
+    recipe = Recipe("quick", epochs=1, batch_size=8)
+    start_run(tiny(2), find_source(source).load(), recipe, RunOptions(folder=run, source=source))
+    said = "or where an image is unlike any training image."
+    first = start()
+    assert said not in shown(first)
+    field(first).setText(str(tmp_path / "model"))
+    for name in ("safetensors", "pytorch"):
+        press(qtbot, first, f"export_{name}")
+    qtbot.waitUntil(lambda: "✓" in state(first, "pytorch"), timeout=60_000)
+    assert "✓" in state(first, "safetensors")
+    assert shown(first).count(said) == 1
+    assert "model.py and model.safetensors and training-features.safetensors" in shown(first)
+    first.close()
+    panel = start()
+    qtbot.waitUntil(lambda: "✓" in state(panel, "pytorch"))
+    assert said in shown(panel)
+    file = tmp_path / "model" / "training-features.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    panel.refresh()
+    assert state(panel, "pytorch") == state(panel, "safetensors") == "Not exported yet"
+    file.unlink()
+    panel.close()
+    assert state(start(), "pytorch") == "Not exported yet"
 
 
 def flip_a_bit(exported: Path, run: Path) -> None:
