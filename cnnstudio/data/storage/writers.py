@@ -24,6 +24,7 @@ from cnnstudio.data.dataset import (
     channel_histograms,
     from_channels_last,
 )
+from cnnstudio.data.storage.background_sync import BackgroundSync
 from cnnstudio.data.storage.early_fingerprint import EarlyFingerprint
 from cnnstudio.data.storage.memmap import map_pixels
 from cnnstudio.data.storage.previous import Keys, PreviousImages
@@ -187,6 +188,7 @@ class _DiskSplitWriter:
         with self._explained_errors():
             self._pixels = files.enter_context(pixels_file(folder, part).open("wb"))
             self._labels = files.enter_context(labels_file(folder, part).open("wb"))
+        self._sync = files.enter_context(BackgroundSync(self._pixels))
 
     def add(self, pixels: Pixels, labels: Labels, keys: Keys | None = None) -> None:
         """Appends uint8 (n, H, W, C) and int64 (n,) to the files. Raises DataError if the disk is full."""
@@ -195,6 +197,7 @@ class _DiskSplitWriter:
         pixels = np.ascontiguousarray(pixels)
         with self._explained_errors():
             self._pixels.write(pixels.data)
+            self._sync.written(pixels.nbytes)
             self._labels.write(labels.astype("<i8").data)
             if keys is not None:
                 if self._keys is None:
@@ -207,6 +210,7 @@ class _DiskSplitWriter:
 
     def finish(self) -> Split:
         with self._explained_errors():
+            self._sync.wait()
             for file in filter(None, (self._pixels, self._labels, self._keys)):
                 # Python's buffer first, then the system's; fsync alone knows nothing of the former.
                 file.flush()

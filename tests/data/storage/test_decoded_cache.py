@@ -19,7 +19,7 @@ import pytest
 
 from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import DataError, Dataset, Split, channel_statistics
-from cnnstudio.data.storage import decoded_cache, writers
+from cnnstudio.data.storage import background_sync, decoded_cache, writers
 from cnnstudio.data.storage.decoded_cache import (
     clear_cache,
     decoded_folder,
@@ -222,7 +222,7 @@ def test_an_interrupted_creation_leaves_nothing(error: BaseException) -> None:
 
 KILLED = """
 import os, signal
-from cnnstudio.data.storage import decoded_cache, writers
+from cnnstudio.data.storage import background_sync, decoded_cache, writers
 from tests.data.storage.test_decoded_cache import create
 
 def kill(*arguments, **options):
@@ -348,6 +348,35 @@ def test_a_disk_that_fills_up_while_writing_is_reported(monkeypatch: pytest.Monk
     with pytest.raises(DataError, match=r"Cannot write decoded images to .*here: No space left on device\."):
         get_or_create("here", "state", create)
     assert remaining_files() == ["lock"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fdatasync"), reason="only fsync here")
+def test_what_cannot_be_synced_meanwhile_is_reported_although_it_is_reported_only_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(background_sync, "_SYNC_BYTES", 1)
+    monkeypatch.setattr(background_sync.os, "fdatasync", fail)
+    with pytest.raises(DataError, match=r"Cannot write decoded images to .*here: Input/output error\."):
+        get_or_create("here", "state", create)
+    assert remaining_files() == ["lock"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fdatasync"), reason="only fsync here")
+def test_a_large_split_is_synced_while_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, fdatasync = list[int](), os.fdatasync
+
+    def sync(descriptor: int) -> None:
+        synced.append(descriptor)
+        fdatasync(descriptor)
+
+    monkeypatch.setattr(background_sync, "_SYNC_BYTES", 1)
+    monkeypatch.setattr(background_sync.os, "fdatasync", sync)
+    assert get_or_create("here", "state", create).fingerprint == small().fingerprint
+    assert len(synced) == 2
+    assert not is_recreated()
 
 
 FULL = """
