@@ -127,10 +127,13 @@ def campaign(folder: Path, cycles: int, seed: int) -> str:
     for number in range(warm_up):
         cycle(folder / "run", names[number], chance)
     before, threads = Footprint.now(), threading.active_count()
-    for _ in range(cycles - warm_up):
+    halfway = before
+    for number in range(cycles - warm_up):
+        if number == (cycles - warm_up) // 2:
+            halfway = Footprint.now()
         cycle(folder / "run", chance.choice(names), chance)
     assert threading.active_count() == threads
-    return before.compared(Footprint.now(), cycles - warm_up)
+    return before.compared(halfway, Footprint.now(), cycles - warm_up)
 
 
 if __name__ == "__main__":

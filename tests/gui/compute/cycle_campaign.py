@@ -149,8 +149,11 @@ def campaign(data: str, cycles: int, seed: int) -> str:
     warm_up = max(cycles // 10, TRAININGS_PER_WINDOW)
     run_trainings(warm_up, data, rng)
     before, objects = Footprint.now(), qt_objects()
-    run_trainings(cycles - warm_up, data, rng)
-    summary = before.compared(Footprint.now(), cycles - warm_up)
+    half = (cycles - warm_up) // 2
+    run_trainings(half, data, rng)
+    halfway = Footprint.now()
+    run_trainings(cycles - warm_up - half, data, rng)
+    summary = before.compared(halfway, Footprint.now(), cycles - warm_up)
     grown = qt_objects() - objects
     # A leak grows with the number of windows; a cache may fill once.
     windows = (cycles - warm_up) // TRAININGS_PER_WINDOW
