@@ -18,9 +18,24 @@ _MAX_BYTES = 2**20
 """A larger file was not written by this program, whose settings have a few kilobytes."""
 _CHECKSUM = "_checksum"
 _PREFERENCES = frozenset(
-    {"scheme", "recent_files", "folder", "cifar10_offered", "keep_awake", "notify_at_end"}
+    {
+        "scheme",
+        "recent_files",
+        "folder",
+        "device",
+        "cifar10_offered",
+        "keep_awake",
+        "notify_at_end",
+        "comparison_align",
+        "training/classWeightsDismissed",
+        "data/pretrainedOfferDismissed",
+    }
 )
-"""What a start without the last session keeps: nothing of it is opened or drawn then."""
+_PREFERENCE_GROUP = "dismissed_advice/"
+"""With `_PREFERENCES`, what a start without the last session keeps: nothing of it is opened or drawn then.
+
+What the user has dismissed would otherwise have to be dismissed again.
+"""
 SchemeChoice = Literal["light", "dark", "system"]
 
 
@@ -77,7 +92,8 @@ class Settings:
 
     def set_session_aside(self) -> None:
         """The same for everything that a start restores."""
-        self.set_aside(*(key for key in self._store.allKeys() if key not in _PREFERENCES))
+        kept = {key for key in self._store.allKeys() if key.startswith(_PREFERENCE_GROUP)} | _PREFERENCES
+        self.set_aside(*(key for key in self._store.allKeys() if key not in kept))
 
     def remove(self, key: str) -> None:
         self._store.remove(key)

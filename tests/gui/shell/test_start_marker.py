@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.design.file import write_design
 from cnnstudio.design.templates import templates
+from cnnstudio.gui.designer.quick_fix.advice_service import advice_service
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.start_marker import StartMarker
 
@@ -96,6 +97,34 @@ def test_a_plain_start_opens_nothing_of_the_last_session_and_says_where_its_sett
         assert "There is 1 more unsaved design" in window.message_bar.text
         damaged = QSettings(str(home / "window.ini.damaged"), QSettings.Format.IniFormat)
         assert damaged.value("run") == str(run)
+    finally:
+        window.close()
+        shiboken6.delete(window)
+
+
+def test_a_plain_start_keeps_what_was_dismissed_and_the_chosen_device(
+    qtbot: QtBot, home: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.cnn.json"
+    write_design(path, LESSON)
+    with_tips = create_window(path)
+    advice = advice_service(with_tips.project)
+    qtbot.waitUntil(lambda: bool(advice.shown))
+    dismissed = advice.shown[0]
+    advice.dismiss(dismissed)
+    with_tips.settings.save()
+    with_tips.close()
+    shiboken6.delete(with_tips)
+    offers = {"training/classWeightsDismissed": '["shapes"]', "data/pretrainedOfferDismissed": '["one"]'}
+    remember(home, device="cuda:7", comparison_align="images", **offers)
+
+    window = create_window(is_plain=True)
+    try:
+        assert window.session.chosen_device == "cuda:7"
+        assert {key: window.settings.text(key) for key in offers} == offers
+        assert window.settings.text("comparison_align") == "images"
+        window.documents.open_path(path)
+        qtbot.waitUntil(lambda: dismissed in advice_service(window.project).dismissed)
     finally:
         window.close()
         shiboken6.delete(window)
