@@ -342,6 +342,18 @@ def test_a_flag_that_meets_the_cursor_steps_aside(view: LearningView, history: R
     assert best.box.right() < best.x or best.box.left() > best.x
 
 
+@pytest.mark.parametrize("cursor", [None, 1.0, 5.0])
+def test_a_flag_near_the_start_leaves_the_numbers_of_the_axis_visible(
+    view: LearningView, history: RunHistory, cursor: float | None
+) -> None:
+    for epochs in (5, 60, 600, 6_000):
+        view.show_history(history, epochs, live=False)
+        view.set_cursor(cursor)
+        (best,) = view.loss.plot.flags
+        assert not best.is_folded
+        assert best.box.left() >= view.loss.plot.plot_area().left() - 6
+
+
 def test_a_click_in_the_legend_hides_a_line_in_its_plot(
     view: LearningView, history: RunHistory, qtbot: QtBot
 ) -> None:

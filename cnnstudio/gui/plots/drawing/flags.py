@@ -15,6 +15,8 @@ from cnnstudio.gui.theme.theme import theme
 HEIGHT = 17
 _PADDING = 6
 _GAP = 4
+_AXIS_GAP = 4
+"""Pixels to the left of the area before the numbers of the axis begin, which end 6 before it."""
 _PENNANT = 7
 """The width of a flag that has no room for its word."""
 _CARD_WIDTH = 250
@@ -49,7 +51,8 @@ def lay_out(
 ) -> list[Flag]:
     """The flags of the marks inside the area, above its top edge; `cursor` is the x of a line to avoid.
 
-    Each stands in the middle of its line, or beside it where it would meet the cursor or another flag.
+    Each stands in the middle of its line, or beside it where it would meet the cursor or another flag, or
+    leave the area: to the left of that are the numbers of the axis.
     """
     placed: list[Flag] = []
     taken = [QRectF(cursor - 2, area.top() - HEIGHT, 4, HEIGHT)] if cursor is not None else []
@@ -72,7 +75,7 @@ def _free_box(x: float, width: float, area: QRectF, taken: Sequence[QRectF]) -> 
     # Beside its line, and a little apart from it where that is the line of the cursor.
     for left in (x - width / 2, x - width, x, x - width - _GAP, x + _GAP):
         box = QRectF(left, area.top() - HEIGHT, width, HEIGHT)
-        is_inside = box.left() >= area.left() - 30 and box.right() <= area.right() + 8
+        is_inside = box.left() >= area.left() - _AXIS_GAP and box.right() <= area.right() + 8
         if is_inside and not any(box.intersects(other) for other in taken):
             return box
     return None
@@ -126,7 +129,7 @@ def paint_card(painter: QPainter, flag: Flag, area: QRectF, metrics: TextMetrics
     lines = metrics.wrapped(flag.mark.text, _CARD_WIDTH - 2 * _PADDING, 5)
     line_height = 16
     width = max(map(metrics.width, lines)) + 2 * _PADDING
-    left = min(max(flag.x - width / 2, area.left() - 30), area.right() + 6 - width)
+    left = max(min(flag.x - width / 2, area.right() + 6 - width), area.left() - _AXIS_GAP)
     card = QRectF(left, area.top() + 3, width, len(lines) * line_height + 8)
     painter.setFont(metrics.font)
     _paint_box(painter, card, flag.token)
