@@ -6,6 +6,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.gui.pages.data_set.review.class_search import ClassSearch
 from cnnstudio.gui.pages.data_set.review.label_grid import KEYS, LabelGrid
 from cnnstudio.gui.pages.data_set.review.panel import ReviewQueue
 from tests.gui.pages.data_set.test_review_queue import CATS, ITEMS, Opened, current, opened, pets
@@ -94,3 +95,73 @@ def test_the_hint_says_how(opened: Opened, qtbot: QtBot) -> None:
     assert found.grid._hint.full_text == "type the name"
     qtbot.keyClick(found.queue, Qt.Key.Key_C)
     assert found.grid._hint.full_text == "begins with “c”; ↵ cat"
+
+
+@pytest.fixture
+def searched(opened: Opened, qtbot: QtBot) -> Chosen:
+    """A queue with many classes that was asked for all of them."""
+    with qtbot.waitActive(opened.queue):
+        opened.queue.resize(320, 700)
+        opened.queue.activateWindow()
+    found = Chosen(opened, _ANIMALS)
+    opened.queue.setFocus()
+    qtbot.mouseClick(found.grid.all_classes, Qt.MouseButton.LeftButton)
+    return found
+
+
+def search_of(found: Chosen) -> ClassSearch:
+    search = found.queue.findChild(ClassSearch)
+    assert isinstance(search, ClassSearch)
+    return search
+
+
+def names_in(search: ClassSearch) -> list[str]:
+    model = search.list.model()
+    return [str(model.index(row, 0).data()) for row in range(model.rowCount())]
+
+
+def test_the_mouse_reaches_every_class(searched: Chosen, qtbot: QtBot) -> None:
+    search = search_of(searched)
+    assert names_in(search) == _ANIMALS
+    row = search.list.model().index(_ANIMALS.index("zebra"), 0)
+    search.list.scrollTo(row)
+    place = search.list.visualRect(row).center()
+    qtbot.mouseClick(search.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert searched.labels == ["zebra"]
+    assert not search.isVisible()
+    assert searched.queue.hasFocus(), "the next key is one of the queue"
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [("cat", ["cat", "cat big"]), ("B", ["bee", "cat big", "zebra"]), (" eel ", ["eel"]), ("q", [])],
+)
+def test_a_search_finds_parts_of_names_and_those_that_begin_so_first(
+    searched: Chosen, qtbot: QtBot, typed: str, names: list[str]
+) -> None:
+    qtbot.keyClicks(search_of(searched).field, typed)
+    assert names_in(search_of(searched)) == names
+    qtbot.keyClick(search_of(searched).field, Qt.Key.Key_Return)
+    assert searched.labels == names[:1]
+
+
+def test_arrows_choose_among_what_was_found_and_escape_leaves_the_search_alone(
+    searched: Chosen, qtbot: QtBot
+) -> None:
+    search = search_of(searched)
+    qtbot.keyClicks(search.field, "b")
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_PageDown, Qt.Key.Key_Up):
+        qtbot.keyClick(search.field, key)
+    qtbot.keyClick(search.field, Qt.Key.Key_Return)
+    assert searched.labels == ["cat big"]
+    qtbot.mouseClick(searched.grid.all_classes, Qt.MouseButton.LeftButton)
+    assert names_in(search) == _ANIMALS
+    qtbot.keyClick(search.field, Qt.Key.Key_Escape)
+    assert not search.isVisible()
+    assert searched.queue.isVisible()
+    assert searched.queue.hasFocus()
+
+
+def test_ten_classes_have_no_search(opened: Opened) -> None:
+    assert Chosen(opened, list("0123456789")).grid.all_classes.isHidden()
+    assert not Chosen(opened, _ANIMALS).grid.all_classes.isHidden()

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
 
+from cnnstudio.core.formatting import format_count
+from cnnstudio.gui.pages.data_set.review.class_search import ClassSearch
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, set_role
 from cnnstudio.gui.widgets.plain_text import plain_entry, plain_line, plain_tooltip
@@ -17,7 +19,8 @@ _MAX_NAME = 40
 
 
 class LabelGrid(QWidget):
-    """Up to ten buttons. With more classes they are the likeliest ones, or those that begin as typed.
+    """Up to ten buttons. With more classes they are the likeliest ones, or those that begin as typed, and
+    one more button leads to all of them.
 
     A name can begin with a key that means something else, a digit or Z: it is typed after a space.
     """
@@ -56,6 +59,15 @@ class LabelGrid(QWidget):
             self._grid.addWidget(button, 1 + number // 2, number % 2)
         for column in (0, 1):
             self._grid.setColumnStretch(column, 1)
+        self.all_classes = QPushButton()
+        self.all_classes.setObjectName("allLabels")
+        self.all_classes.setProperty("role", "small")
+        self.all_classes.setFont(theme().font("help"))
+        self.all_classes.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.all_classes.setToolTip("Search all classes by name")
+        self.all_classes.clicked.connect(self._on_all_classes)
+        self._grid.addWidget(self.all_classes, 2 + len(KEYS) // 2, 0, 1, 2)
+        self._search: ClassSearch | None = None
         self._shown: list[str] = []
         self._keys: list[str] = []
         """The key of each button that is shown."""
@@ -69,6 +81,8 @@ class LabelGrid(QWidget):
         """Says which classes there are."""
         self._classes = tuple(classes)
         self.typed, self._is_begun = "", False
+        self.all_classes.setText(f"All {format_count(len(classes))} classes…")
+        self.all_classes.setVisible(len(classes) > len(KEYS))
 
     def show_item(self, current: str, suggested: str | None, likely: Iterable[str] = ()) -> None:
         """Marks the label of an image and the suggested one. `likely` come first among many classes."""
@@ -150,6 +164,13 @@ class LabelGrid(QWidget):
         if had:
             self._show()
         return had
+
+    def _on_all_classes(self) -> None:
+        if self._search is None:
+            self._search = ClassSearch(self.window())
+            self._search.chosen.connect(self.chosen)
+        self.clear_typed()
+        self._search.ask(self._classes, self._current, self.all_classes)
 
     def _on_clicked(self, number: int) -> None:
         self.chosen.emit(self._shown[number])
