@@ -1,4 +1,4 @@
-"""A card over the lower edge of the page for messages that need no dialog."""
+"""A card at the lower edge of the page for messages that need no dialog."""
 
 from __future__ import annotations
 
@@ -57,8 +57,9 @@ class Message:
 class MessageBar(QFrame):
     """Shows one message at a time, errors in red, with an optional button.
 
-    It lies over the page, so that nothing moves when a message comes or goes. What only informs goes by
-    itself when there was time to read it, but not while the mouse or the focus is in it.
+    What only informs lies over the page, so that nothing moves, and goes by itself when there was time to
+    read it, but not while the mouse or the focus is in it. What stays until it is closed has a place of its
+    own below the page, where there is one: it would cover for as long what the user looks at.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -84,6 +85,8 @@ class MessageBar(QFrame):
         self._area: QWidget | None = None
         self._slot: QWidget | None = None
         """The place of its own that it has in what lies over the area."""
+        self._below: QWidget | None = None
+        """The place of its own below the area, for what stays."""
         self._clear: QWidget | None = None
         """What it never covers."""
         self._settle = QTimer(self)
@@ -109,10 +112,16 @@ class MessageBar(QFrame):
         layout.addWidget(self._close, 0, Qt.AlignmentFlag.AlignVCenter)
         self.hide()
 
-    def float_over(self, area: QWidget, window: QWidget) -> None:
-        """Shows the messages over the lower edge of `area`, a widget in `window`."""
+    def float_over(self, area: QWidget, window: QWidget, below: QWidget | None = None) -> None:
+        """Shows the messages over the lower edge of `area`, a widget in `window`.
+
+        Those that stay are shown in `below`, a widget without a height of its own in the layout of the area,
+        as far as the area can become so much less high.
+        """
         self.setParent(window)
-        self._area = area
+        self._area, self._below = area, below
+        if below is not None:
+            below.hide()
         area.installEventFilter(self)
         shadow = QGraphicsDropShadowEffect(self)
         shadow.setBlurRadius(24)
@@ -127,8 +136,7 @@ class MessageBar(QFrame):
 
         What lies over the area, such as a list, has no rows to spare: it gives the message a place.
         """
-        if self._slot is not None:
-            self._slot.hide()
+        self._leave_places()
         self._slot = slot
         self._place()
 
@@ -192,8 +200,13 @@ class MessageBar(QFrame):
         self._start_reading()
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, self._text.text()))
 
+    @property
+    def _stays(self) -> bool:
+        """Whether it stays until it is closed, or its reason is gone."""
+        return any(each.is_error or each.button for each in self._messages)
+
     def _start_reading(self) -> None:
-        if any(each.is_error or each.button for each in self._messages):
+        if self._stays:
             self._reading.stop()
         else:
             self._reading.start(_READING_MS + _READING_MS_PER_CHARACTER * len(self._text.text()))
@@ -249,8 +262,8 @@ class MessageBar(QFrame):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        if self._slot is not None and not event.spontaneous():
-            self._slot.hide()
+        if not event.spontaneous():
+            self._leave_places()
         self._reading.stop()
         self._restore_focus_to = None
 
@@ -274,32 +287,56 @@ class MessageBar(QFrame):
 
     # Its place
 
+    def _leave_places(self, but: QWidget | None = None) -> None:
+        for place in (self._slot, self._below):
+            if place is not None and place is not but:
+                place.hide()
+
     def _place(self) -> None:
-        """At the lower edge of the area, as wide as the text needs."""
-        area, layout, window = self._area, self.layout(), self.parentWidget()
-        if area is None or layout is None or window is None or self.isHidden():
+        """In a place of its own or at the lower edge of the area, as wide as the text needs."""
+        area, window = self._area, self.parentWidget()
+        if area is None or window is None or self.isHidden():
             return
-        room = self._slot if self._slot is not None else area
-        free = room.width() if self._slot is not None else self._free_width(area)
-        most = min(_MAX_WIDTH, free - (2 if self._slot is not None else 4) * _MARGIN)
-        width = max(min(self._natural_width(), most), min(_MIN_WIDTH, most))
+        place = self._slot or self._place_below(area)
+        self._leave_places(but=place)
+        if place is None:
+            free = self._free_width(area)
+            width = self._fitting_width(free - 4 * _MARGIN)
+            height = self._height_at(width)
+            corner = QPoint((free - width) // 2, max(area.height() - height - _LIFT, _MARGIN))
+        else:
+            place.show()
+            _lay_out_around(place)
+            width = self._fitting_width(place.width() - 2 * _MARGIN)
+            height = self._height_at(width)
+            place.setFixedHeight(height + 2 * _SLOT_MARGIN)
+            _lay_out_around(place)
+            corner = QPoint((place.width() - width) // 2, _SLOT_MARGIN)
+        corner = (place or area).mapTo(window, corner)
+        self.setGeometry(corner.x(), corner.y(), width, height)
+        self.raise_()
+
+    def _place_below(self, area: QWidget) -> QWidget | None:
+        """The place below the area, if the messages are to be shown there and the area can spare the room."""
+        below = self._below
+        if below is None or not self._stays:
+            return None
+        height = self._height_at(self._fitting_width(area.width() - 2 * _MARGIN)) + 2 * _SLOT_MARGIN
+        has = area.height() + (0 if below.isHidden() else below.height())
+        least = max(area.minimumSizeHint().height(), area.minimumHeight())
+        return below if has - height >= least else None
+
+    def _fitting_width(self, most: int) -> int:
+        most = min(_MAX_WIDTH, most)
+        return max(min(self._natural_width(), most), min(_MIN_WIDTH, most))
+
+    def _height_at(self, width: int) -> int:
+        layout = self.layout()
+        assert layout is not None
         # Inner layouts first: the outer one needs their new size hints.
         self._body.invalidate()
         layout.activate()
-        height = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else self.sizeHint().height()
-        if self._slot is not None:
-            self._slot.setFixedHeight(height + 2 * _SLOT_MARGIN)
-            self._slot.show()
-            parent = self._slot.parentWidget()
-            above = parent.layout() if parent is not None else None
-            if above is not None:
-                above.activate()
-            top = _SLOT_MARGIN
-        else:
-            top = max(area.height() - height - _LIFT, _MARGIN)
-        corner = room.mapTo(window, QPoint((free - width) // 2, top))
-        self.setGeometry(corner.x(), corner.y(), width, height)
-        self.raise_()
+        return layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else self.sizeHint().height()
 
     def _free_width(self, area: QWidget) -> int:
         """Of the area, up to what must not be covered."""
@@ -321,3 +358,11 @@ class MessageBar(QFrame):
             # Again when the panels in the area have their places.
             self._settle.start()
         return False
+
+
+def _lay_out_around(widget: QWidget) -> None:
+    """Gives a widget its place now: usually that waits for the event loop."""
+    parent = widget.parentWidget()
+    layout = parent.layout() if parent is not None else None
+    if layout is not None:
+        layout.activate()

@@ -281,3 +281,54 @@ def test_a_list_over_the_page_gives_messages_a_place_of_their_own(qtbot: QtBot) 
     QApplication.processEvents()
     assert bar.geometry().intersects(rows.geometry().translated(area.pos()))
     window.close()
+
+
+def test_what_stays_has_a_place_below_the_page_and_covers_nothing(qtbot: QtBot) -> None:
+    window, area, below, bar = QWidget(), QWidget(), QWidget(), MessageBar()
+    qtbot.addWidget(window)
+    column = QVBoxLayout(window)
+    column.addWidget(area, 1)
+    column.addWidget(below)
+    area.setMinimumHeight(200)
+    bar.float_over(area, window, below)
+    window.resize(700, 400)
+    with qtbot.waitActive(window):
+        window.show()
+    whole = area.geometry()
+
+    def covers() -> bool:
+        return bar.isVisible() and bar.geometry().intersects(area.geometry())
+
+    for text in ("Overfitting.", "Long words on one subject " * 8):
+        bar.show_text(text, button="Use dropout", action=lambda: None)
+        assert not covers()
+        assert window.rect().contains(bar.geometry())
+        window.resize(500, 400)
+        qtbot.waitUntil(lambda: bar.width() <= 500 and not covers())
+        window.resize(700, 400)
+    bar.show_text("Cannot be read.", is_error=True)
+    qtbot.waitUntil(lambda: not covers())
+    bar.show_text("Saved.")
+    qtbot.waitUntil(lambda: area.geometry() == whole)
+    assert covers(), "what goes by itself moves nothing"
+    bar.show_text("Overfitting.", button="Use dropout", action=lambda: None)
+    bar.dismiss()
+    qtbot.waitUntil(lambda: area.geometry() == whole)
+
+
+def test_a_page_that_has_no_room_to_spare_keeps_its_height(qtbot: QtBot) -> None:
+    window, area, below, bar = QWidget(), QLabel("page"), QWidget(), MessageBar()
+    qtbot.addWidget(window)
+    column = QVBoxLayout(window)
+    column.addWidget(area, 1)
+    column.addWidget(below)
+    bar.float_over(area, window, below)
+    area.setMinimumHeight(370)
+    window.resize(700, 400)
+    with qtbot.waitActive(window):
+        window.show()
+    before = window.size()
+    bar.show_text("Overfitting.", button="Use dropout", action=lambda: None)
+    QApplication.processEvents()
+    assert window.size() == before
+    assert bar.isVisible()
