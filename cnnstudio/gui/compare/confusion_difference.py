@@ -19,6 +19,8 @@ from cnnstudio.gui.widgets.qimage import color_image
 from cnnstudio.insight.instruments.confusion import MIN_CHANGE, ConfusionReading, describe_changes
 
 _LEFT, _TOP = 84, 18
+_MOST_NAMED, _LEAST_ROW = 16, 14
+"""Up to so many classes, each row is at least so high that its name and numbers fit into it."""
 _MIN_CELL_TEXT = 26
 """Pixels of a cell's width from which on numbers fit into it."""
 
@@ -83,16 +85,42 @@ class _Matrix(QWidget):
         self._classes, self._change, self._image = classes, change, QImage()
         self.setAccessibleName("Change of the confusion matrix")
         self.setAccessibleDescription(" ".join(describe_changes(classes, change)))
+        rows = len(classes) * _LEAST_ROW if len(classes) <= _MOST_NAMED else 0
+        self.setMinimumHeight(max(140, self._upright_height + rows + 1))
         self.update()
 
     def _cell(self) -> tuple[float, float]:
         count = max(len(self._classes), 1)
-        return (self.width() - _LEFT - 1) / count, (self.height() - _TOP - 1) / count
+        return (self.width() - _LEFT - 1) / count, (self.height() - self._top - 1) / count
+
+    @property
+    def _longest(self) -> int:
+        """The width of the longest name, as it is shown."""
+        metrics = text_metrics(theme().font("help"))
+        return min(
+            max((metrics.width(plain_line(name, 40)) for name in self._classes), default=0), _LEFT - 10
+        )
+
+    @property
+    def _upright_height(self) -> int:
+        """What names above the columns need that are turned by 90°."""
+        return self._longest + 8
+
+    @property
+    def _is_upright(self) -> bool:
+        """Whether the names above are turned: side by side they would be cut."""
+        width = (self.width() - _LEFT - 1) / max(len(self._classes), 1)
+        return width >= _LEAST_ROW and self._longest > width - 2
+
+    @property
+    def _top(self) -> int:
+        """Where the cells begin."""
+        return self._upright_height if self._is_upright else _TOP
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         width, height = self._cell()
-        area = QRectF(_LEFT, _TOP, width * len(self._classes), height * len(self._classes))
+        area = QRectF(_LEFT, self._top, width * len(self._classes), height * len(self._classes))
         if self._image.isNull() and self._change.size:
             self._image = _colored(self._change)
         painter.drawImage(area, self._image)
@@ -112,26 +140,31 @@ class _Matrix(QWidget):
             label = f"{points:+}".replace("-", "\N{MINUS SIGN}") if points else "·"
             painter.setPen(theme().color("text" if points else "secondary"))
             left = _LEFT + (predicted + 0.5) * width - text.width(label) / 2
-            painter.drawText(QPointF(left, text.baseline(_TOP + (actual + 0.5) * height)), label)
+            painter.drawText(QPointF(left, text.baseline(self._top + (actual + 0.5) * height)), label)
 
     def _paint_names(self, painter: QPainter, width: float, height: float) -> None:
-        metrics = text_metrics(theme().font("help"))
+        metrics, is_upright, top = text_metrics(theme().font("help")), self._is_upright, self._top
         painter.setFont(metrics.font)
         painter.setPen(theme().color("secondary"))
         for number, name in enumerate(self._classes):
             shown = metrics.elided(plain_line(name, 40), _LEFT - 10)
+            middle = _LEFT + (number + 0.5) * width
             if height >= 13:
-                y = metrics.baseline(_TOP + (number + 0.5) * height)
+                y = metrics.baseline(top + (number + 0.5) * height)
                 painter.drawText(round(_LEFT - 6 - metrics.width(shown)), y, shown)
-            if width >= 20:
-                shown = metrics.elided(plain_line(name, 40), round(width) - 2)
-                left = _LEFT + (number + 0.5) * width - metrics.width(shown) / 2
-                painter.drawText(round(left), 13, shown)
+            if is_upright:
+                painter.save()
+                painter.translate(middle, top - 4)
+                painter.rotate(-90)
+                painter.drawText(0, metrics.baseline(0), shown)
+                painter.restore()
+            elif width >= 20:
+                painter.drawText(round(middle - metrics.width(shown) / 2), 13, shown)
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
             width, height = self._cell()
-            predicted, actual = int((event.x() - _LEFT) // width), int((event.y() - _TOP) // height)
+            predicted, actual = int((event.x() - _LEFT) // width), int((event.y() - self._top) // height)
             if 0 <= actual < len(self._classes) and 0 <= predicted < len(self._classes):
                 value = 100 * float(self._change[actual, predicted])
                 text = f"{self._classes[actual]} → {self._classes[predicted]}: {value:+.1f} points"

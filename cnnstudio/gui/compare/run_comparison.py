@@ -105,14 +105,13 @@ class RunComparison(QDialog):
         right.setSpacing(12)
         for title, widget in (
             ("Curves", self._curves),
-            ("Confusion, second minus first, in points", self._confusion),
+            ("Confusion, change in points", self._confusion),
         ):
             panel = Panel()
             column = QVBoxLayout(panel)
             column.setContentsMargins(14, 12, 14, 12)
             head = QHBoxLayout()
-            head.addWidget(Label(title, "strong"))
-            head.addStretch(1)
+            head.addWidget(ElidedLabel(title, "strong"), 1)
             if widget is self._curves:
                 head.addWidget(self._align)
             column.addLayout(head)
@@ -158,6 +157,7 @@ class RunComparison(QDialog):
         self._results.show_lines(pair.results)
         settings = pair.settings
         self._settings.show_lines(settings, "" if settings else "Both have the same recipe.")
+        _align_columns(self._results, self._settings)
         found = diff(pair.first.run.network, pair.second.run.network)
         differences = pluralize(len(found.entries), "difference")
         text = (
@@ -225,6 +225,8 @@ class _Lines(QWidget):
 
     def __init__(self, title: str) -> None:
         super().__init__()
+        self.names_width = 0
+        """What the names in the first column need."""
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(16)
@@ -241,9 +243,22 @@ class _Lines(QWidget):
         if instead:
             self._grid.addWidget(Label(instead, "help", "secondary", wrap=True), 1, 0, 1, 3)
         for row, (name, *values) in enumerate(lines, start=1):
-            self._grid.addWidget(Label(name, "help", "secondary"), row, 0)
+            label = Label(name, "help", "secondary")
+            self.names_width = max(self.names_width, label.sizeHint().width())
+            self._grid.addWidget(label, row, 0)
             for column, text in enumerate(values, start=1):
-                label = ElidedLabel(text, "help", "text" if values[0] != values[1] else "secondary")
-                label.setFont(theme().monospace())
-                label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                self._grid.addWidget(label, row, column)
+                value = ElidedLabel(text, "help", "text" if values[0] != values[1] else "secondary")
+                value.setFont(theme().monospace())
+                value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self._grid.addWidget(value, row, column)
+
+    def indent_values(self, width: int) -> None:
+        """Leaves so many pixels to the names, at least."""
+        self._grid.setColumnMinimumWidth(0, width)
+
+
+def _align_columns(*tables: _Lines) -> None:
+    """Puts the values of tables that stand below each other into the same columns."""
+    width = max(each.names_width for each in tables)
+    for each in tables:
+        each.indent_values(width)

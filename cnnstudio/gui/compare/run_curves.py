@@ -39,7 +39,8 @@ class RunCurves(LearningView):
         return QSize(460, 260)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(240, 200)
+        # Narrow, the legends are lists, and need more height.
+        return QSize(240, max(200, super().minimumSizeHint().height()))
 
     def show_histories(self, first: History, second: History, ratio: float = 1.0) -> None:
         """Shows the ends of the epochs of two runs; one of the second is as long as `ratio` of the first."""

@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QTimer, Signal
 from PySide6.QtGui import QColor, QHideEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import screen_reader_text
 from cnnstudio.gui.plots.companions import Companion
@@ -45,6 +45,8 @@ from cnnstudio.gui.widgets.labels import Label
 _FAINT = 0.22
 """The opacity of the line of single steps behind their trend."""
 _GAP_ALPHA = 0.16
+_HEAD_GAP = 8
+"""Pixels between the title and the legend beside it."""
 _PIXELS_PER_POINT = 3
 _LATE_DRAW_MS = 1_000
 """After this time a change is drawn that is too small to see, such as the last digit of a value."""
@@ -97,8 +99,8 @@ class CurvePlot(QWidget):
         theme().changed.connect(self._restyle)
 
     def _compose(self) -> None:
-        head = QHBoxLayout()
-        head.setSpacing(8)
+        head = self._head = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        head.setSpacing(_HEAD_GAP)
         head.addWidget(self._title)
         head.addWidget(self.legend, 1)
         column = QVBoxLayout(self)
@@ -106,6 +108,18 @@ class CurvePlot(QWidget):
         column.setSpacing(2)
         column.addLayout(head)
         column.addWidget(self.plot, 1)
+
+    @property
+    def head_width(self) -> int:
+        """What title and legend need side by side, if each line of the legend has a name."""
+        return self._title.sizeHint().width() + _HEAD_GAP + self.legend.named_width
+
+    def stack_head(self, stacked: bool, *, as_list: bool = False) -> None:
+        """Puts the legend below the title, or beside it; with `as_list`, one line below the other."""
+        self.legend.set_list(as_list)
+        directions = QBoxLayout.Direction
+        self._head.setDirection(directions.TopToBottom if stacked else directions.LeftToRight)
+        self._head.setSpacing(0 if stacked else _HEAD_GAP)
 
     def _make_items(self) -> None:
         self.gap = Area()

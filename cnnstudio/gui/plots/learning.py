@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from cnnstudio.gui.plots.companions import Companion
@@ -53,6 +54,8 @@ class LearningView(QWidget):
         self._end = 1
         """Where the axis of epochs ends."""
         self._plots: dict[MetricName, CurvePlot] = {}
+        self._legends_at: tuple[bool, bool] | None = None
+        """Whether the legends stand below the titles, and as lists; None: that has to be found out."""
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(8)
@@ -69,6 +72,7 @@ class LearningView(QWidget):
             plot.hovered.connect(self._on_hovered)
             plot.range_wanted.connect(lambda epochs, values: self._on_range(plot, epochs, values))
             plot.reset_wanted.connect(self.reset_zoom)
+            plot.legend.columns_changed.connect(self._place_legends)
             plot.menu_wanted.connect(lambda position: self.menu_wanted.emit(plot, position))
         return self._plots[name]
 
@@ -86,6 +90,25 @@ class LearningView(QWidget):
             plot.plot.show_epochs(plot is self.shown_plots[-1])
             plot.plot.show_flags(self.options.marks and plot is self.shown_plots[0])
             plot.show()
+        legends = tuple(plot.legend for plot in self.shown_plots)
+        for plot in self._plots.values():
+            plot.legend.peers = legends if plot.legend in legends else ()
+            plot.legend.fit_columns()
+        self._legends_at = None
+        self._place_legends()
+
+    def _place_legends(self) -> None:
+        """Below the titles where some line would lose its name beside them; the same in all plots."""
+        stacked = any(plot.head_width > self.width() for plot in self.shown_plots)
+        as_list = any(plot.legend.named_width > self.width() for plot in self.shown_plots)
+        if (stacked, as_list) != self._legends_at:
+            self._legends_at = stacked, as_list
+            for plot in self.shown_plots:
+                plot.stack_head(stacked, as_list=as_list)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_legends()
 
     # What is shown
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractButton, QBoxLayout, QSizePolicy, QWidget
 
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
@@ -57,10 +57,17 @@ class LegendEntry(QAbstractButton):
     def sizeHint(self) -> QSize:
         return QSize(self.width(), HEIGHT)
 
-    def show_value(self, value: str) -> None:
-        if value != self.value:
-            self.value = value
-            self.update()
+    def show_value(self, value: str) -> bool:
+        """Shows another value; whether it is another one."""
+        if value == self.value:
+            return False
+        self.value = value
+        self.update()
+        return True
+
+    def wider(self, sample: str) -> str:
+        """The value or `sample`, whichever needs more room."""
+        return max(sample, self.value, key=self._metrics.width)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -100,28 +107,48 @@ class Legend(QWidget):
 
     toggled = Signal()
     """A line was switched on or off."""
+    columns_changed = Signal()
+    """The lines need another width: there are others, or a value is wider than all before."""
 
     def __init__(self) -> None:
         super().__init__()
         self.entries: dict[str, LegendEntry] = {}
         self.text = ""
         """The legend as text, such as `training 0.591, validation 0.640, at epoch 3.00`."""
-        self._sample = ""
+        self.peers: tuple[Legend, ...] = ()
+        """The legends of the plots above and below, itself included: with the same lines they have the same
+        columns.
+        """
+        self._sample = self._widest = ""
+        """A value as wide as most are, and the widest one so far: columns grow, but do not shrink again."""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(HEIGHT)
-        self._row = QHBoxLayout(self)
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(_SPACING)
         self._row.addStretch(1)
 
+    @property
+    def is_list(self) -> bool:
+        """Whether the lines stand below each other instead of side by side."""
+        return self._row.direction() is QBoxLayout.Direction.TopToBottom
+
+    def set_list(self, is_list: bool) -> None:
+        """Puts the lines below each other, or side by side."""
+        directions = QBoxLayout.Direction
+        self._row.setDirection(directions.TopToBottom if is_list else directions.LeftToRight)
+        self._row.setSpacing(0 if is_list else _SPACING)
+        self.setFixedHeight(HEIGHT * max(len(self.entries), 1) if is_list else HEIGHT)
+        self.fit_columns()
+
     def show_entries(self, entries: tuple[Entry, ...], sample: str) -> None:
-        """Shows these lines; `sample` is as wide as a value can be. Those that stay keep their state."""
+        """Shows these lines; `sample` is as wide as most values. Those that stay keep their state."""
         is_same = tuple(each.entry for each in self.entries.values()) == entries
         if is_same and sample == self._sample:
             return
-        self._sample = sample
+        self._sample = self._widest = sample
         if is_same:
-            self._fit()
+            self._on_other_widths()
             return
         hidden = self.hidden
         for old in self.entries.values():
@@ -135,7 +162,11 @@ class Legend(QWidget):
             button.setChecked(entry.key not in hidden)
             button.toggled.connect(self._on_toggled)
             self._row.addWidget(button)
-        self._fit()
+        self._on_other_widths()
+
+    def _on_other_widths(self) -> None:
+        self.fit_columns()
+        self.columns_changed.emit()
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -147,8 +178,12 @@ class Legend(QWidget):
 
     def show_values(self, values: Mapping[str, str], epoch: float | None) -> None:
         """Shows the values at `epoch`, which is None for the end of the run."""
+        before = self._widest
         for key, entry in self.entries.items():
-            entry.show_value(values.get(key, ""))
+            if entry.show_value(values.get(key, "")):
+                self._widest = entry.wider(self._widest)
+        if self._widest != before:
+            self._on_other_widths()
         parts = [f"{entry.entry.key} {entry.value}" for entry in self.entries.values() if entry.value]
         self.text = ", ".join([*parts, *([f"at epoch {epoch:.2f}"] if parts and epoch is not None else [])])
 
@@ -158,22 +193,39 @@ class Legend(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit()
+        self.fit_columns()
 
-    def _fit(self) -> None:
+    def fit_columns(self) -> None:
         """Gives each entry the longest name for which there is room, by the value that it may get."""
-        entries = list(self.entries.values())
-        if not entries:
+        if not self.entries:
             return
-        for level in range(max(len(each.entry.names) for each in entries)):
-            names = [each.entry.names[min(level, len(each.entry.names) - 1)] for each in entries]
-            widths = [
-                each.width_for(name, "" if each.entry.is_area else self._sample)
-                for each, name in zip(entries, names, strict=True)
-            ]
-            if sum(widths) + _SPACING * len(widths) <= self.width():
+        peers = [each for each in self.peers if each.entries.keys() == self.entries.keys()] or [self]
+        room = min(each.width() for each in peers)
+        for level in range(max(len(each.entry.names) for each in self.entries.values())):
+            widths = [max(column) for column in zip(*(each.widths_at(level) for each in peers), strict=True)]
+            if (max(widths) if self.is_list else sum(widths) + _SPACING * len(widths)) <= room:
                 break
-        for each, name, width in zip(entries, names, widths, strict=True):
-            each.name = name
-            each.setFixedWidth(width)
-            each.update()
+        for peer in peers:
+            for entry, width in zip(peer.entries.values(), widths, strict=True):
+                entry.name = _name_at(entry.entry, level)
+                entry.setFixedWidth(width)
+                entry.update()
+
+    @property
+    def named_width(self) -> int:
+        """What all lines need with the shortest names that are not empty."""
+        levels = range(max((len(each.entry.names) for each in self.entries.values()), default=0))
+        named = [each for each in levels if all(_name_at(e.entry, each) for e in self.entries.values())]
+        widths = self.widths_at(named[-1]) if named else []
+        return sum(widths) + _SPACING * len(widths)
+
+    def widths_at(self, level: int) -> list[int]:
+        """What the entries need with their names of that level, 0 for the full ones."""
+        return [
+            each.width_for(_name_at(each.entry, level), "" if each.entry.is_area else self._widest)
+            for each in self.entries.values()
+        ]
+
+
+def _name_at(entry: Entry, level: int) -> str:
+    return entry.names[min(level, len(entry.names) - 1)]

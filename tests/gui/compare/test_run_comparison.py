@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QLabel, QWidget
 from pytestqt.qtbot import QtBot
@@ -106,6 +106,34 @@ def test_results_recipes_and_designs_are_compared(compare: Compare, tmp_path: Pa
     assert curves.accuracy.legend.text == "training 50.0% / 50.0%, validation 50.0% / 60.0%"
     assert [line.opts["pen"].style() for line in curves.loss.others] == [Qt.PenStyle.DashLine] * 2
     assert dialog.minimumSizeHint().height() <= 480, "it has to fit on small screens"
+
+
+@pytest.mark.parametrize("width", [700, 784, 900, 1400])
+def test_in_every_width_columns_are_aligned_and_lines_have_names_and_whole_values(
+    compare: Compare, qtbot: QtBot, tmp_path: Path, width: int
+) -> None:
+    first = written(tmp_path / "one", tiny(), Recipe("mine", learning_rate=0.1), 1.0)
+    second = written(tmp_path / "two", TINY, Recipe("mine", warm_up=0.1), 1.0)
+    dialog = compare(first, second)
+    dialog.resize(width, 640)
+    curves = dialog.findChild(RunCurves)
+    assert isinstance(curves, RunCurves)
+
+    def columns() -> set[tuple[int, ...]]:
+        legends = (plot.legend for plot in curves.shown_plots)
+        return {
+            tuple(entry.mapTo(curves, QPoint()).x() for entry in each.entries.values()) for each in legends
+        }
+
+    qtbot.waitUntil(lambda: len(columns()) == 1)
+    for plot in curves.shown_plots:
+        for entry in plot.legend.entries.values():
+            assert entry.name
+            assert entry.width() >= entry.width_for(entry.name, entry.value)
+            assert curves.rect().contains(QRect(entry.mapTo(curves, QPoint()), entry.size()))
+    heads = [label for label in dialog.findChildren(QLabel) if label.text() in ("first", "second")]
+    ends = {label.mapTo(dialog, QPoint(label.width(), 0)).x() for label in heads}
+    assert (len(heads), len(ends)) == (4, 2)
 
 
 def test_a_test_accuracy_has_the_number_of_looks_in_few_characters(tmp_path: Path) -> None:

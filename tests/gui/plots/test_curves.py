@@ -23,7 +23,7 @@ from cnnstudio.gui.runs.curves.overlays import Overlay
 from cnnstudio.gui.runs.history import RunHistory
 from cnnstudio.gui.runs.record import RunRecord
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.training.events import Event, RecipeChanged, Scores
+from cnnstudio.training.events import EpochEnded, Event, RecipeChanged, Scores
 from tests.gui.canned import accuracy_at, epoch_ended, loss_at, progress, run_events, started
 
 
@@ -626,6 +626,29 @@ def test_logarithmic_axes_have_round_numbers(
     low: float, high: float, count: float, expected: list[float]
 ) -> None:
     assert [10**tick for tick in log_ticks(low, high, count)] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("width", [300, 360, 900])
+def test_legends_of_all_plots_have_the_same_columns_and_cut_no_value(
+    view: LearningView, qtbot: QtBot, width: int
+) -> None:
+    history = RunHistory()
+    exact = Scores(0.00812, 1.0)
+    history.feed([started(), progress(1, 10), EpochEnded(1, exact, exact, 2410.0, 0.05, 10.0, True)])
+    view.set_options(CurveOptions(per_epoch=True))
+    view.resize(width, 420)
+    view.show_history(history, 8, live=False)
+
+    def places() -> set[tuple[int, ...]]:
+        legends = (plot.legend for plot in view.shown_plots)
+        return {tuple(entry.mapTo(view, QPoint()).x() for entry in each.entries.values()) for each in legends}
+
+    qtbot.waitUntil(lambda: len(places()) == 1)
+    for plot in view.shown_plots:
+        for entry in plot.legend.entries.values():
+            assert entry.width() >= entry.width_for(entry.name, entry.value)
+            assert entry.name
+    assert view.accuracy.legend.text == "training 100.0%, validation 100.0%"
 
 
 def test_large_values_in_the_legend_have_separated_thousands() -> None:

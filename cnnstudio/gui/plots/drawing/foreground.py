@@ -50,7 +50,8 @@ class Foreground:
 
     def paint_axis_title(self) -> None:
         """What the numbers below the plot are."""
-        box = QRectF(0, self.area.bottom() + 1, self.area.left() - 6, BOTTOM)
+        # As high as the numbers, whose upper edge is 6 below the plot.
+        box = QRectF(0, self.area.bottom() + 6, self.area.left() - 6, BOTTOM - 6)
         self._paint_text(box, "epoch", _RIGHT)
 
     def _paint_text(self, box: QRectF, text: str, alignment: int, token: str = "secondary") -> None:
