@@ -309,9 +309,11 @@ class MessageBar(QFrame):
             _lay_out_around(place)
             width = self._fitting_width(place.width() - 2 * _MARGIN)
             height = self._height_at(width)
-            place.setFixedHeight(height + 2 * _SLOT_MARGIN)
+            # Above the place below, the page has a margin of its own.
+            top = 0 if place is self._below else _SLOT_MARGIN
+            place.setFixedHeight(top + height + _SLOT_MARGIN)
             _lay_out_around(place)
-            corner = QPoint((place.width() - width) // 2, _SLOT_MARGIN)
+            corner = QPoint((place.width() - width) // 2, top)
         corner = (place or area).mapTo(window, corner)
         self.setGeometry(corner.x(), corner.y(), width, height)
         self.raise_()
@@ -321,7 +323,7 @@ class MessageBar(QFrame):
         below = self._below
         if below is None or not self._stays:
             return None
-        height = self._height_at(self._fitting_width(area.width() - 2 * _MARGIN)) + 2 * _SLOT_MARGIN
+        height = self._height_at(self._fitting_width(area.width() - 2 * _MARGIN)) + _SLOT_MARGIN
         has = area.height() + (0 if below.isHidden() else below.height())
         least = max(area.minimumSizeHint().height(), area.minimumHeight())
         return below if has - height >= least else None

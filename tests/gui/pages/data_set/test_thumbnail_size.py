@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication
@@ -17,6 +18,7 @@ from cnnstudio.gui.pages.data_page import DataPage
 from cnnstudio.gui.pages.data_set.images.thumbnail_painter import SIDES
 from cnnstudio.gui.pages.data_set.images.thumbnails import Thumbnails
 from tests.gui.fakes import FakeSession
+from tests.gui.shown_texts import Painted
 
 
 def turn(grid: Thumbnails, delta: int, modifiers: Qt.KeyboardModifier) -> None:
@@ -92,3 +94,17 @@ def test_the_order_of_the_images_is_remembered(qtbot: QtBot, tmp_path: Path) -> 
     assert page.images.sort.value == "label"
     page.images.sort.choose("name")
     assert opened().images.sort.value == "name"
+
+
+def test_a_hint_in_place_of_the_images_is_whole(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    painted = Painted(monkeypatch)
+    grid = Thumbnails()
+    qtbot.addWidget(grid)
+    grid.show()
+    hint = "These images were used, but are not in your list: press Enter to add them"
+    grid.show_hint(hint)
+    for width in (900, 440, 300):
+        painted.texts.clear()
+        grid.resize(width, 300)
+        grid.grab()
+        assert {word for text in painted.texts for word in text.split()} == {*hint.split()}

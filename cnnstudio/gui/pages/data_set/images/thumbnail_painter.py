@@ -22,6 +22,7 @@ GAP = 4
 """Between two thumbnails, in pixels; between the rows of two classes a little more."""
 LEFT, NAMES, TOP = 16, 112, 6
 _BADGE = 15
+_HINT_LINE, _HINT_LINES = 18, 4
 
 
 class Grid(Protocol):
@@ -142,12 +143,15 @@ def _paint_hint(painter: QPainter, grid: Grid, hint: str) -> None:
         return
     area = grid.viewport().rect()
     metrics = text_metrics(theme().font("content"))
-    width = min(metrics.width(hint) + 32, area.width() - 32)
-    box = QRectF((area.width() - width) / 2, area.height() / 2 - 20, width, 40)
+    lines = metrics.wrapped(hint, max(area.width() - 64, 1), _HINT_LINES)
+    width, height = max(map(metrics.width, lines)) + 32, len(lines) * _HINT_LINE + 22
+    box = QRectF((area.width() - width) / 2, (area.height() - height) / 2, width, height)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(theme().color("panel"))
     painter.drawRoundedRect(box, 8, 8)
     painter.setFont(metrics.font)
     painter.setPen(theme().color("secondary"))
-    painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), metrics.elided(hint, round(width) - 16))
+    for number, line in enumerate(lines):
+        middle = box.top() + 11 + (number + 0.5) * _HINT_LINE
+        painter.drawText(round((area.width() - metrics.width(line)) / 2), metrics.baseline(middle), line)
