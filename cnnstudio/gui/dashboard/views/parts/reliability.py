@@ -5,22 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import (
-    QKeyEvent,
-    QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
-)
-from PySide6.QtWidgets import QSizePolicy
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
 
 from cnnstudio.core.formatting import format_percent, pluralize
+from cnnstudio.gui.dashboard.views.parts.pointed_chart import PointedChart
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import mixed
-from cnnstudio.gui.widgets.canvas.canvas import Canvas
-from cnnstudio.gui.widgets.canvas.keys import is_plain
 from cnnstudio.gui.widgets.canvas.marks import paint_focus
 
 _LEFT, _BOTTOM, _TOP, _RIGHT = 60, 40, 10, 28
@@ -55,54 +47,21 @@ class Bins:
         )
 
 
-class ReliabilityDiagram(Canvas):
-    """Accuracy by confidence as bars against the diagonal; below it how many images each stands for."""
+class ReliabilityDiagram(PointedChart[int]):
+    """Accuracy by confidence as bars against the diagonal; below it how many images each stands for.
 
-    chosen = Signal(object)
-    """The index of the bin under the mouse or chosen by key, or None."""
+    What is pointed at is a bin.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.setObjectName("reliabilityDiagram")
-        self.setAccessibleName("Reliability diagram")
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMouseTracking(True)
+        super().__init__("reliabilityDiagram", "Reliability diagram", (440, 440))
         self._bins: Bins | None = None
-        self._index: int | None = None
-        theme().changed.connect(self.update)
-
-    def sizeHint(self) -> QSize:
-        return QSize(440, 440)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(200, 180)
-
-    @property
-    def index(self) -> int | None:
-        """The bin that is looked at."""
-        return self._index
 
     def show_bins(self, bins: Bins) -> None:
         self._bins = bins
-        if self._index is not None and self._index >= len(bins.counts):
-            self._index = None
-        self._describe()
-        self.update()
+        self.show_anew()
 
-    def _choose(self, index: int | None) -> None:
-        if index != self._index:
-            self._index = index
-            self._describe()
-            self.update()
-            self.chosen.emit(index)
-
-    def _describe(self) -> None:
-        is_chosen = self._bins is not None and self._index is not None
-        text = self._bins.describe(self._index) if is_chosen else ""  # type: ignore[union-attr,arg-type]  # checked
-        self.setAccessibleDescription(text)
-
-    # Mouse and keys
+    # What is where
 
     def _areas(self) -> tuple[QRectF, QRectF]:
         """The areas of the diagram and of the counts below it."""
@@ -120,7 +79,7 @@ class ReliabilityDiagram(Canvas):
         middle = (self._bins.edges[index] + self._bins.edges[index + 1]) / 2
         return QPointF(diagram.left() + middle * diagram.width(), diagram.center().y())
 
-    def _at(self, point: QPointF) -> int | None:
+    def index_at(self, point: QPointF) -> int | None:
         diagram, counts = self._areas()
         if self._bins is None or not diagram.united(counts).contains(point):
             return None
@@ -129,27 +88,21 @@ class ReliabilityDiagram(Canvas):
             np.clip(np.searchsorted(self._bins.edges, share, "right") - 1, 0, len(self._bins.counts) - 1)
         )
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._choose(self._at(event.position()))
+    def has_index(self, index: int) -> bool:
+        return self._bins is not None and index < len(self._bins.counts)
 
-    def leaveEvent(self, event: QEvent) -> None:
-        super().leaveEvent(event)
-        self._choose(None)
+    def next_index(self, index: int | None, down: int, across: int) -> int | None:
+        if self._bins is None or down:
+            return None
+        count = len(self._bins.counts)
+        return min(max((count if index is None else index) + across, 0), count - 1)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
-        if event.key() == Qt.Key.Key_Escape and self._index is not None:
-            self._choose(None)
-        elif event.key() in steps and self._bins is not None and is_plain(event):
-            last = len(self._bins.counts) - 1
-            start = last + 1 if self._index is None else self._index
-            self._choose(min(max(start + steps[Qt.Key(event.key())], 0), last))
-        else:
-            super().keyPressEvent(event)
+    def describe(self, index: int) -> str:
+        return "" if self._bins is None else self._bins.describe(index)
 
     def tooltip_at(self, point: QPointF) -> str:
-        index = self._at(point)
-        return self._bins.describe(index) if self._bins is not None and index is not None else ""
+        index = self.index_at(point)
+        return "" if index is None else self.describe(index)
 
     # Drawing
 
@@ -204,7 +157,7 @@ class ReliabilityDiagram(Canvas):
             right, wanted = float(bins.accuracy[index]), float(bins.confidence[index])
             top = area.bottom() - right * area.height()
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(mixed("training", "panel", 0.75 if index == self._index else 0.5))
+            painter.setBrush(mixed("training", "panel", 0.75 if index == self.index else 0.5))
             painter.drawRect(QRectF(left, top, width, area.bottom() - top))
             gap = QRectF(left, area.bottom() - wanted * area.height(), width, 0)
             gap.setBottom(top)
@@ -220,5 +173,5 @@ class ReliabilityDiagram(Canvas):
         for index, count in enumerate(bins.counts):
             left, width = self._column(bins, index, area)
             height = max(int(count) / most * area.height(), 1.0 if count else 0.0)
-            painter.setBrush(mixed("secondary", "panel", 0.8 if index == self._index else 0.45))
+            painter.setBrush(mixed("secondary", "panel", 0.8 if index == self.index else 0.45))
             painter.drawRect(QRectF(left, area.bottom() - height, width, height))

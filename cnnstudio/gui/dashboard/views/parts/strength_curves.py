@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QSizePolicy
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
 
 from cnnstudio.core.formatting import format_percent
+from cnnstudio.gui.dashboard.views.parts.pointed_chart import PointedChart
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.gui.widgets.canvas.canvas import Canvas
-from cnnstudio.gui.widgets.canvas.keys import arrow_step, is_plain
 from cnnstudio.gui.widgets.canvas.marks import paint_focus
 from cnnstudio.gui.widgets.plain_text import plain_line
 
@@ -50,52 +48,16 @@ class StrengthCurve:
         )
 
 
-class StrengthCurves(Canvas):
-    """All plots on one scale; a point is chosen by mouse or keys."""
-
-    chosen = Signal(object)
-    """(plot, strength) under the mouse or chosen by keys, or None."""
+class StrengthCurves(PointedChart[tuple[int, int]]):
+    """All plots on one scale. What is pointed at is a plot and a strength."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.setObjectName("strengthCurves")
-        self.setAccessibleName("Accuracy by strength")
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMouseTracking(True)
+        super().__init__("strengthCurves", "Accuracy by strength", (560, 420))
         self._curves: tuple[StrengthCurve, ...] = ()
-        self._index: tuple[int, int] | None = None
-        theme().changed.connect(self.update)
-
-    def sizeHint(self) -> QSize:
-        return QSize(560, 420)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(200, 180)
-
-    @property
-    def index(self) -> tuple[int, int] | None:
-        """The plot and the strength that are looked at."""
-        return self._index
 
     def show_curves(self, curves: tuple[StrengthCurve, ...]) -> None:
         self._curves = curves
-        if self._index is not None and self._index[0] >= len(curves):
-            self._index = None
-        self._describe()
-        self.update()
-
-    def _choose(self, index: tuple[int, int] | None) -> None:
-        if index != self._index:
-            self._index = index
-            self._describe()
-            self.update()
-            self.chosen.emit(index)
-
-    def _describe(self) -> None:
-        is_chosen = self._index is not None and self._index[0] < len(self._curves)
-        text = self._curves[self._index[0]].describe(self._index[1]) if is_chosen else ""  # type: ignore[index]  # checked
-        self.setAccessibleDescription(text)
+        self.show_anew()
 
     # Places
 
@@ -130,38 +92,29 @@ class StrengthCurves(Canvas):
         x = area.left() + strength / max(len(curve.accuracy) - 1, 1) * area.width()
         return QPointF(x, area.bottom() - curve.accuracy[strength] * area.height())
 
-    def _at(self, place: QPointF) -> tuple[int, int] | None:
+    def index_at(self, point: QPointF) -> tuple[int, int] | None:
         for number, curve in enumerate(self._curves):
             area = self.axes(number)
-            if area.adjusted(-8, -_TOP, 8, _BOTTOM).contains(place):
+            if area.adjusted(-8, -_TOP, 8, _BOTTOM).contains(point):
                 last = len(curve.accuracy) - 1
-                share = (place.x() - area.left()) / max(area.width(), 1)
+                share = (point.x() - area.left()) / max(area.width(), 1)
                 return number, min(max(round(share * last), 0), last)
         return None
 
-    # Mouse and keys
+    def has_index(self, index: tuple[int, int]) -> bool:
+        return index[0] < len(self._curves)
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._choose(self._at(event.position()))
+    def next_index(self, index: tuple[int, int] | None, down: int, across: int) -> tuple[int, int] | None:
+        if not self._curves:
+            return None
+        if index is None:
+            return 0, 0
+        number = min(max(index[0] + down, 0), len(self._curves) - 1)
+        last = len(self._curves[number].accuracy) - 1
+        return number, min(max(index[1] + across, 0), last)
 
-    def leaveEvent(self, event: QEvent) -> None:
-        super().leaveEvent(event)
-        self._choose(None)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        step = arrow_step(event)
-        if event.key() == Qt.Key.Key_Escape and self._index is not None:
-            self._choose(None)
-        elif step is not None and self._curves and is_plain(event):
-            plot, strength = step
-            if self._index is None:
-                self._choose((0, 0))
-                return
-            number = min(max(self._index[0] + plot, 0), len(self._curves) - 1)
-            last = len(self._curves[number].accuracy) - 1
-            self._choose((number, min(max(self._index[1] + strength, 0), last)))
-        else:
-            super().keyPressEvent(event)
+    def describe(self, index: tuple[int, int]) -> str:
+        return self._curves[index[0]].describe(index[1])
 
     # Drawing
 
@@ -173,7 +126,7 @@ class StrengthCurves(Canvas):
                 self._paint_axes(painter, curve, self.axes(number))
                 self._paint_curve(painter, number, curve)
             if self.hasFocus() and self._curves:
-                number = self._index[0] if self._index is not None else 0
+                number = 0 if self.index is None else self.index[0]
                 paint_focus(painter, self.axes(number).adjusted(-_LEFT + 2, -_TOP + 2, 5, _BOTTOM - 2))
         finally:
             painter.end()
@@ -211,5 +164,5 @@ class StrengthCurves(Canvas):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(style.color("validation"))
         for strength, point in enumerate(points):
-            size = 2 * _DOT if (number, strength) == self._index else _DOT
+            size = 2 * _DOT if (number, strength) == self.index else _DOT
             painter.drawEllipse(point, size, size)
