@@ -16,12 +16,16 @@ PACKAGE = Path(cnnstudio.gui.__file__).parent
 
 def unguarded_painters(source: str) -> Iterator[str]:
     """The painters that no `with` ends, of what is not a widget, which its frames do not own."""
+    if "QPainter(" not in source:
+        return
     tree = ast.parse(source)
     ended = {
         id(item.context_expr) for node in ast.walk(tree) if isinstance(node, ast.With) for item in node.items
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "QPainter" and id(node) not in ended:
+        if not isinstance(node, ast.Call) or id(node) in ended:
+            continue
+        if isinstance(node.func, ast.Name) and node.func.id == "QPainter":
             device = ast.unparse(node.args[0]) if node.args else ""
             if device != "self" and not device.endswith(".viewport()"):
                 yield f"QPainter({device})"
