@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
+from cnnstudio.core.formatting import join_words
 from cnnstudio.core.progress import (
     CancelFunction,
     Progress,
@@ -156,7 +157,7 @@ class Exporter(ABC):
     def _message(
         self, run: Run, files: Sequence[Path], verification: Verification | None, not_sure: str
     ) -> str:
-        names = " and ".join(path.name for path in files)
+        names = join_words([path.name for path in files])
         summary = verification.summary if verification else "Not compared with the original model."
         notice = f"The network was {run.weights_notice}." if run.weights_notice else ""
         flip = _FLIP if run.recipe.test_time_flip else ""

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_RESIZED = {
-    "fill": "ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)",
-    "fit": "ImageOps.pad(image, (width, height), Image.Resampling.BICUBIC)",
-    "stretch": "image.resize((width, height), Image.Resampling.BICUBIC)",
-}
-"""How an image of another shape is brought to the size of the input, as in training."""
+from cnnstudio.interchange.image_code import TO_RGB, opening_code
 
 _ONNX = """\
 import json
@@ -26,12 +21,12 @@ rule = json.loads(metadata.get("not_sure", '{"temperature": 1, "threshold": 0}')
 KNOWN_, channels, height, width = session.get_inputs()[0].shape
 
 
+TO_RGB
+
+
 def predict(path):
     \"\"\"The class of an image file, or “not sure”, and the confidence.\"\"\"
-    with Image.open(path) as image:
-        image = ImageOps.exif_transpose(image).convert("RGB")
-        image = RESIZED
-        image = image.convert("L" if channels == 1 else "RGB")
+OPENED
     pixels = np.asarray(image, np.float32).reshape(1, height, width, channels).transpose(0, 3, 1, 2) / 255
     LOGITS
     scores = np.exp((logits - logits.max()) / rule["temperature"])
@@ -112,7 +107,7 @@ def onnx_example(file: Path, resize: str, *, flip: bool = False, features: Path 
     It answers “not sure” as the file says, by the `features` of the training images as well if there is a
     file of those. With `flip`, the logits of the image and its mirror image are averaged.
     """
-    code = _ONNX.replace("RESIZED", _RESIZED[resize])
+    code = _ONNX.replace("TO_RGB", TO_RGB).replace("OPENED", opening_code(resize))
     code = code.replace("LOGITS", _LOGITS_WITH_FLIP if flip else _LOGITS)
     code = code.replace("SAFETENSORS", "\nfrom safetensors import safe_open" if features else "")
     code = code.replace("DISTANCE", _DISTANCE if features else "").replace(

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from cnnstudio.core.formatting import format_bytes, format_count, screen_reader_text
+from cnnstudio.core.formatting import format_bytes, format_count, join_words, screen_reader_text
 from cnnstudio.core.progress import Progress
 from cnnstudio.export import Exporter
 from cnnstudio.gui.export.outcomes import FormatOutcome
@@ -177,7 +177,7 @@ class FormatCard(QFrame):
             self._show_acts(self._export)
             return
         result = outcome.result
-        files = " and ".join(path.name for path in result.files)
+        files = join_words([path.name for path in result.files])
         if result.largest_difference is None:
             self._show("Exported, not verified", "text", files)
         else:

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import exists, expand_home
+from cnnstudio.core.formatting import join_words
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.file import read_design
@@ -233,7 +234,7 @@ class ExportPanel(Panel):
         # The same files of this run replace nothing.
         written = {file for each in unchanged for file in self._files_of(each)}
         files = [file for file in card.exporter.all_files if file not in written] if has_folder else []
-        card.show_idle(" and ".join(file for file in files if exists(self.target / file)))
+        card.show_idle(join_words([file for file in files if exists(self.target / file)]))
 
     def _unchanged(self) -> frozenset[str]:
         """The formats whose files are those that were exported from this run into this folder."""

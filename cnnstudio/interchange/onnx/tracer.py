@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cnnstudio.core.parameters import shorten
@@ -15,7 +15,7 @@ from cnnstudio.interchange.onnx.file.model import Graph, Operation
 from cnnstudio.interchange.onnx.folding import fold
 from cnnstudio.interchange.onnx.node import Context, Handler, Node
 from cnnstudio.interchange.onnx.operators.activations import ACTIVATIONS, functions_of, spelled_out
-from cnnstudio.interchange.onnx.operators.arrangement import ARRANGEMENT
+from cnnstudio.interchange.onnx.operators.arrangement import ARRANGEMENT, regathered
 from cnnstudio.interchange.onnx.operators.dense import DENSE
 from cnnstudio.interchange.onnx.operators.joins import JOINS
 from cnnstudio.interchange.onnx.operators.normalization import NORMALIZATION, spelled_out_normalization
@@ -36,6 +36,12 @@ _HANDLERS: Mapping[str, Handler] = {
     **JOINS,
 }
 _POINTWISE = frozenset({*UNARY, *BINARY, "Clip", "HardSigmoid"}) - {"Identity"}
+_TOGETHER: Mapping[str, Callable[[Node], Features | None]] = {
+    "Slice": cropped_pooling,
+    "Pad": cropped_pooling,
+    "Gather": regathered,
+}
+"""What is something else together with the node before it; None if it is not."""
 _REASONS: Mapping[str, str] = {
     "ConvTranspose": "enlarges the image with weights, which no layer here does",
     **dict.fromkeys(("If", "Loop", "Scan"), "contains a graph of its own, which no layer here does"),
@@ -194,9 +200,9 @@ def _outputs(node: Node) -> Sequence[Value]:
             if found is not None:
                 return [found]
     else:
-        cropped = cropped_pooling(node) if operation.kind in ("Slice", "Pad") else None
-        if cropped is not None:
-            return [cropped]
+        found = _TOGETHER[operation.kind](node) if operation.kind in _TOGETHER else None
+        if found is not None:
+            return [found]
     if not is_pointwise and operation.outputs:
         context.functions[operation.outputs[0]] = with_source({}, operation.outputs[0])
     if inexpressible:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
+from cnnstudio.interchange.image_code import TO_RGB, opening_code
 from cnnstudio.interchange.interpreter.names import string_literal
 from cnnstudio.layers.base import Shape
 
@@ -76,7 +76,8 @@ class PyTorchFile:
             self._network(layers),
             load.replace("NETWORK", self.class_name),
             _NORMALIZE if self.mean else _NO_NORMALIZATION,
-            _READ_IMAGE.replace("RESIZED", _RESIZED[self.resize]),
+            TO_RGB.replace('"""\n', '"""\n    from PIL import Image\n\n', 1),
+            _READ_IMAGE.replace("OPENED", opening_code(self.resize)),
             _CLASSIFY_WITH_FLIP if self.flip else _CLASSIFY,
             *([_CALIBRATE] if self.answering else []),
             *([_COMPARE] if self.distance else []),
@@ -182,25 +183,14 @@ def normalize(images):
     return images
 '''
 
-_RESIZED: Mapping[str, str] = MappingProxyType(
-    {
-        "fill": "image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)",
-        "fit": "image = ImageOps.pad(image, (width, height), Image.Resampling.BICUBIC)",
-        "stretch": "image = image.resize((width, height), Image.Resampling.BICUBIC)",
-    }
-)
-
 _READ_IMAGE = '''
 def read_image(path):
     """An image file as pixels from 0 to 1, (1, C, H, W): upright, in the input's size and color mode."""
     from PIL import Image, ImageOps
 
     channels, height, width = INPUT
-    with Image.open(path) as image:
-        image = ImageOps.exif_transpose(image).convert("RGB")
-        RESIZED
-        image = image.convert("L" if channels == 1 else "RGB")
-        pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
+OPENED
+    pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
     return pixels.view(1, height, width, channels).permute(0, 3, 1, 2).float() / 255
 '''
 

@@ -95,7 +95,7 @@ def test_the_features_of_the_training_images_are_verified_too(
     qtbot.waitUntil(lambda: "✓" in state(first, "pytorch"), timeout=60_000)
     assert "✓" in state(first, "safetensors")
     assert shown(first).count(said) == 1
-    assert "model.py and model.safetensors and training-features.safetensors" in shown(first)
+    assert "model.py, model.safetensors and training-features.safetensors" in shown(first)
     first.close()
     panel = start()
     qtbot.waitUntil(lambda: "✓" in state(panel, "pytorch"))
