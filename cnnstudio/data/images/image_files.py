@@ -22,6 +22,7 @@ _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "TGA")
 _OPTIONAL_FORMATS = {"AVIF": "AVIF", "HEIC": "HEIF"}
 """What people call them -> Pillow's name."""
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"P5", b"P6")
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1")
 _ORIENTATION = 0x0112  # the Exif tag
 _ROTATED_90 = (5, 6, 7, 8)  # its values for images whose width and height are swapped
 _MAX_PIXELS = 90_000_000  # a tiny file can claim any size (a decompression bomb)
@@ -61,7 +62,7 @@ def read_channels_last(path: Path, shape: tuple[int, int, int], mode: ResizeMode
             ImageOps.exif_transpose(image, in_place=True)
             return _fitted(to_rgb(image), shape, mode)
     except Exception as error:  # for damaged files Pillow raises almost anything, SyntaxError included
-        raise DataError(f"{path} cannot be read as an image: {_reason(error)}.") from error
+        raise DataError(f"{path} cannot be read as an image: {_reason(error, path)}.") from error
 
 
 def fit_pixels(image: Image.Image, shape: tuple[int, int, int], mode: ResizeMode = "fill") -> Pixels:
@@ -89,7 +90,7 @@ def read_preview(path: Path, side: int) -> Pixels:
             image.draft(None, (2 * side, 2 * side))
             return preview_of(to_rgb(ImageOps.exif_transpose(image)), side)
     except Exception as error:  # as in read_pixels
-        raise DataError(f"{path} cannot be read as an image: {_reason(error)}.") from error
+        raise DataError(f"{path} cannot be read as an image: {_reason(error, path)}.") from error
 
 
 def rgb_image(pixels: Pixels) -> Image.Image:
@@ -114,7 +115,7 @@ def image_size(path: Path) -> tuple[int, int]:
                 return height, width
             return width, height
     except Exception as error:  # as in read_pixels
-        raise DataError(f"{path} cannot be read as an image: {_reason(error)}.") from error
+        raise DataError(f"{path} cannot be read as an image: {_reason(error, path)}.") from error
 
 
 def describe_file(path: Path) -> tuple[tuple[int, int], str, str, int]:
@@ -126,7 +127,7 @@ def describe_file(path: Path) -> tuple[tuple[int, int], str, str, int]:
         with _open(path) as image:
             return image.size, image.mode, image.format or "", path.stat().st_size
     except Exception as error:  # as in read_pixels
-        raise DataError(f"{path} cannot be read as an image: {_reason(error)}.") from error
+        raise DataError(f"{path} cannot be read as an image: {_reason(error, path)}.") from error
 
 
 def resize_image(image: Image.Image, size: tuple[int, int], mode: ResizeMode = "fill") -> Image.Image:
@@ -206,6 +207,18 @@ def _open(path: Path) -> Iterator[Image.Image]:
         yield image
 
 
+def _unread_format(path: Path) -> str:
+    """What reads a file in a format that needs another package; empty if it is in no such format."""
+    try:
+        with open_regular(path, _MAX_BYTES) as file:
+            start = file.read(12) or b""
+    except OSError:
+        return ""
+    if start[4:8] != b"ftyp" or start[8:] not in _HEIC_BRANDS or "HEIC" in optional_formats():
+        return ""
+    return "it is a HEIC image: install the package pi-heif, or save it as JPEG"
+
+
 def _from_deep_gray(image: Image.Image) -> Image.Image:
     """Scales 16-bit, 32-bit and floating-point gray to 8 bits; Pillow would clip everything above 255.
 
@@ -221,11 +234,11 @@ def _from_deep_gray(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(values + 0.5, 0, 255).astype(np.uint8)).convert("RGB")
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, path: Path) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return "it has too many pixels"
     if isinstance(error, UnidentifiedImageError):
-        return "it is damaged or in an unknown format"
+        return _unread_format(path) or "it is damaged or in an unknown format"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error).strip().rstrip(".") or type(error).__name__

@@ -240,11 +240,16 @@ def test_heic_images_are_named_with_what_reads_them(tmp_path: Path, monkeypatch:
         (note,) = listed(tmp_path / "some").notes
         with pytest.raises(DataError) as error:
             listed(tmp_path / "all")
+        with pytest.raises(DataError) as single:
+            image_files.read_pixels(tmp_path / "all" / "a" / "IMG_1.HEIC", (3, 8, 8))
     finally:
         image_files.optional_formats.cache_clear()
     assert note == "1 HEIC image was left out: install the package pi-heif, or save them as JPEG."
     assert str(error.value).endswith(
         "Its 2 HEIC images cannot be read here: install the package pi-heif, or save them as JPEG."
+    )
+    assert str(single.value).endswith(
+        "cannot be read as an image: it is a HEIC image: install the package pi-heif, or save it as JPEG."
     )
 
 
