@@ -26,6 +26,8 @@ from cnnstudio.interchange.notebooks import MAXIMUM_BYTES, code_of_notebook, wit
 NOTEBOOK = ".ipynb"
 ONNX_SUFFIX = ".onnx"
 CODE_SUFFIXES = (".py", NOTEBOOK, ".md")
+_MODELS = (".pt", ".pth", ".pt2", ".ckpt", ".pkl", ".pickle", ".h5", ".hdf5", ".keras", ".pb", ".tflite")
+"""Of whole models, or of weights that Python can read."""
 MAXIMUM_NOTES = 100
 _MAX_NOTE_LENGTH = 240
 
@@ -92,8 +94,17 @@ def unknown_network(name: str, names: Iterable[str]) -> CodeError:
 
 
 def read_text(path: Path) -> str:
-    """The code in a file: of a notebook, that of its code cells. Raises CodeError."""
-    is_notebook = path.suffix.lower() == NOTEBOOK
+    """The code in a file: of a notebook, that of its code cells. Raises CodeError.
+
+    Files of whole models are not opened: they can contain programs.
+    """
+    suffix = path.suffix.lower()
+    if suffix in _MODELS:
+        raise CodeError(
+            f"{path.name}: files such as .pt, .pkl and .h5 can contain programs, so they are not opened: "
+            "import the code of the network, or an ONNX file of it"
+        )
+    is_notebook = suffix == NOTEBOOK
     try:
         # A character takes at most four bytes in UTF-8.
         most = MAXIMUM_BYTES if is_notebook else 4 * MAXIMUM_CHARACTERS

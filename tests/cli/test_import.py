@@ -83,6 +83,16 @@ def test_invalid_code_prints_one_line_and_writes_no_design(
     assert not design.exists()
 
 
+@pytest.mark.parametrize("suffix", ["pt", "PTH", "pkl", "h5", "keras"])
+def test_files_that_can_contain_programs_are_not_opened(suffix: str, tmp_path: Path, capsys: Output) -> None:
+    model, design = tmp_path / f"model.{suffix}", tmp_path / "out.cnn.json"
+    model.write_bytes(Path(LESSON).read_bytes())
+    assert main(["import", str(model), "--out", str(design)]) == 2
+    said = "can contain programs, so they are not opened: import the code of the network, or an ONNX file"
+    assert said in capsys.readouterr().err
+    assert not design.exists()
+
+
 def test_missing_files_and_folders_are_refused(tmp_path: Path, capsys: Output) -> None:
     assert main(["import", str(tmp_path / "none.py"), "--out", str(tmp_path / "a.json")]) == 2
     assert "there is no file" in capsys.readouterr().err

