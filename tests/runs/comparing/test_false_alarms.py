@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -57,8 +58,16 @@ class DrawnRun:
         self.test = Scores(1.0, self.accuracy)
 
 
-def drawn(random: Random, count: int, network: Network = NETWORKS[0]) -> list[Run]:
-    recipes = [Recipe(seed=seed) for seed in range(count)]
+@cache
+def recipe(seed: int = 0, learning_rate: float = 0.1) -> Recipe:
+    """Made once: of hundreds of thousands, the checks of the values would take most of the time."""
+    return Recipe(seed=seed, learning_rate=learning_rate)
+
+
+def drawn(
+    random: Random, count: int, network: Network = NETWORKS[0], learning_rate: float = 0.1
+) -> list[Run]:
+    recipes = [recipe(seed, learning_rate) for seed in range(count)]
     return cast(list[Run], [DrawnRun(each, random.gauss(MEAN, DEVIATION), network) for each in recipes])
 
 
@@ -92,9 +101,7 @@ def test_two_designs_compared_as_in_the_window(looks: str) -> None:
 def test_two_recipes_compared_as_on_the_command_line(looks: str) -> None:
     random, alarms = Random(2), 0
     for _ in range(CASES):
-        first, second = drawn(random, 20), drawn(random, 20)
-        for run in second:
-            cast(Any, run).recipe = run.recipe.replace(learning_rate=0.5)
+        first, second = drawn(random, 20), drawn(random, 20, learning_rate=0.5)
         results = (compare_trainings(first[:n], second[:m], "more").result for n, m in LOOKS[looks])
         alarms += any(result is not None and result.is_significant for result in results)
     assert alarms <= ALLOWED
@@ -115,9 +122,8 @@ def test_the_best_of_many_trials_that_are_all_alike(looks: str, monkeypatch: pyt
     monkeypatch.setattr(verdict, "list_runs", lambda folder=Path(): list(folders.get(folder, ())))
     for _ in range(CASES):
         study = _search(random)
-        seeds = {trial.number: drawn(random, 5) for trial in (study.baseline, study.best)}
-        for run in seeds[study.best.number]:
-            cast(Any, run).recipe = run.recipe.replace(learning_rate=study.best.number / 100)
+        rates = {study.baseline.number: 0.1, study.best.number: study.best.number / 100}
+        seeds = {number: drawn(random, 5, learning_rate=rate) for number, rate in rates.items()}
         for counts in SEARCHES[looks]:
             for trial, count in zip((study.baseline, study.best), counts, strict=True):
                 folders[study.seeds_folder(trial)] = seeds[trial.number][:count]
@@ -132,7 +138,7 @@ def _search(random: Random) -> Any:
     """Twenty trials whose settings make no difference; the one that happens to be best is the best."""
     runs = drawn(random, 20)
     for number, run in enumerate(runs[1:], 1):
-        cast(Any, run).recipe = Recipe(learning_rate=number / 100)
+        cast(Any, run).recipe = recipe(0, number / 100)
     trials = [SimpleNamespace(number=number, state="completed") for number in range(len(runs))]
 
     def accuracy(trial: Any) -> float:
