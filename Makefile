@@ -52,7 +52,7 @@ kills: $(VENV)/test.stamp
 
 # Starts and stops a thousand trainings, half of them in the window, and checks that nothing is left behind.
 cycles: $(VENV)/test.stamp
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow tests/runs/test_cycles.py tests/gui/compute/test_cycles.py
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow -s tests/runs/test_cycles.py tests/gui/compute/test_cycles.py
 
 # Interrupts 50 downloads at random places, from a local server, and checks that they end with the right file.
 downloads: $(VENV)/test.stamp

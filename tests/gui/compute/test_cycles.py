@@ -24,6 +24,7 @@ def cycles(count: int) -> str:
         timeout=1200,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    print(ended.stdout)
     return ended.stdout
 
 
