@@ -37,7 +37,7 @@ from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.events import EpochEnded, Event
 from cnnstudio.training.frozen.pretrained_features import pretrained_network
 from cnnstudio.training.preflight.prepare import prepare
-from cnnstudio.training.recipe.recipe import PRETRAINED, TWO_STAGES, Recipe
+from cnnstudio.training.recipe.recipe import FEW_IMAGES, PRETRAINED, TWO_STAGES, Recipe
 from cnnstudio.training.trainer import train_prepared
 
 GROUPS = ("head", "blocks", "time", "offer", "folder")
@@ -106,7 +106,7 @@ def head(dataset: Dataset, options: Any) -> list[Figure]:
 
 
 def blocks(dataset: Dataset, options: Any) -> list[Figure]:
-    return accuracies(dataset, TWO_STAGES, {10: 60.0, 50: 78.0}, options)
+    return accuracies(dataset, FEW_IMAGES, {10: 60.0, 50: 78.0}, options)
 
 
 def head_time(dataset: Dataset, options: Any) -> list[Figure]:

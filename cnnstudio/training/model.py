@@ -77,16 +77,34 @@ class Model(LayerSequence):
         self.network = network
         self.mean: tuple[float, ...] = (0.0,) * network.input.channels
         self.std: tuple[float, ...] = (1.0,) * network.input.channels
+        self.kept_statistics: tuple[str, ...] = ()
+        """The names of batch normalizations that keep their statistics although they are not locked."""
 
     def train(self, mode: bool = True) -> Model:
-        """Training mode, or evaluation mode; locked batch normalizations keep their statistics in both."""
+        """Training mode, or evaluation mode; some batch normalizations keep their statistics in both.
+
+        These are the locked ones and the `kept_statistics`.
+        """
         super().train(mode)
+        if mode:
+            for name in self.kept_statistics:
+                self.get_submodule(name).eval()
         if mode and self.network.locked_ids:
             for sequence in _layer_sequences(self):
                 for node_id in self.network.locked_ids.intersection(sequence.modules_by_node):
                     for name in sequence.modules_by_node[node_id]:
                         _keep_statistics(sequence.get_submodule(name))
         return self
+
+    def keep_statistics(self, names: Collection[str]) -> None:
+        """Lets the batch normalizations that have one of these names normalize by what they know.
+
+        During training too, where their scale and shift still learn. Other names are ignored.
+        """
+        self.kept_statistics = tuple(
+            name for name, module in self.named_modules() if name in names and isinstance(module, _BatchNorm)
+        )
+        self.train(self.training)
 
     def last_locked(self, count: int) -> list[Node]:
         """The last `count` locked nodes with weights, from top to bottom; a group that is locked is one."""

@@ -38,7 +38,7 @@ from cnnstudio.training.frozen.frozen_part import frozen_length
 from cnnstudio.training.hardware.torch_state import set_random_state
 from cnnstudio.training.metrics import NO_SUMS, Meter, Stopwatch
 from cnnstudio.training.optimization.schedule import learning_rates
-from cnnstudio.training.preflight.prepare import PreparedTraining, final_network
+from cnnstudio.training.preflight.prepare import PreparedTraining, final_network, known_statistics
 from cnnstudio.training.pretrained.random_locks import describe_random_locks
 from cnnstudio.training.recipe.live_changes import differences, resumed_recipe
 from cnnstudio.training.recipe.recipe import Recipe
@@ -160,6 +160,7 @@ class RunState:
         self.ranks.broadcast_weights(self.model)
         position, state = restored
         self._set_position(position)
+        self.model.keep_statistics(position.kept_statistics)
         # Before the optimizer is made for the recipe: its state is of the weights that train. A run that
         # ended right before its second stage begins it later.
         if self.step > position.recipe.unlock_after * len(self.batches):
@@ -185,6 +186,7 @@ class RunState:
             lambda: load_warm_start(parent, self.prepared, len(self.batches), self.warn)
         )
         self._set_position(found.position)
+        self.model.keep_statistics(known_statistics(self.recipe, found.weights))
         if self._unlock(self.recipe):
             self.training_step.include_unlocked()
         # The parent's epochs are not this run's.
@@ -324,7 +326,12 @@ class RunState:
     @property
     def evaluated_model(self) -> nn.Module:
         """The module that takes what `validation` and `test_batches` give."""
-        return self.features.rest if self.features is not None else self.model
+        return self.features.evaluated if self.features is not None else self.model
+
+    @property
+    def flips_images(self) -> bool:
+        """Whether an evaluation has to mirror what it gets: features bring those of the mirror images."""
+        return self.recipe.test_time_flip and self.features is None
 
     @property
     def has_small_steps(self) -> bool:
@@ -390,6 +397,7 @@ class RunState:
             self.meter.sums,
             tuple(self.history),
             self.threads,
+            self.model.kept_statistics,
         )
 
     def record_epoch(self, validation: Scores) -> None:

@@ -375,7 +375,7 @@ class _Training:
                 run.evaluated_model,
                 run.validation.epoch(0),
                 self.sync.requested.stop.is_set,
-                run.recipe.test_time_flip,
+                run.flips_images,
                 run.ranks,
                 logits.append if is_kept else lambda _: None,
             )
@@ -451,4 +451,4 @@ class _Training:
             return None
         with one_thread(run.has_small_steps):
             model = run.evaluated_model
-            return mean_scores(model, batches, cancelled, run.recipe.test_time_flip, run.ranks)
+            return mean_scores(model, batches, cancelled, run.flips_images, run.ranks)

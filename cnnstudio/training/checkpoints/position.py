@@ -39,6 +39,8 @@ class Position:
     history: tuple[EpochEnded, ...] = ()
     threads: int | None = None
     """CPU threads for the next step; None if their number does not change, or is not known."""
+    kept_statistics: tuple[str, ...] = ()
+    """The batch normalizations that keep their statistics, by their names in the model."""
 
     @property
     def step(self) -> int:
@@ -60,6 +62,7 @@ class Position:
             "sums": list(self.sums),
             "history": [event.to_json() for event in self.history],
             **({} if self.threads is None else {"threads": self.threads}),
+            **({"kept_statistics": list(self.kept_statistics)} if self.kept_statistics else {}),
         }
 
     @classmethod
@@ -79,7 +82,10 @@ class Position:
             (float(loss), float(correct), int(images)),
             tuple(_epoch_ended(entry) for entry in content.get("history", ())),
             content.get("threads"),
+            tuple(content.get("kept_statistics", ())),
         )
+        if not all(isinstance(name, str) for name in position.kept_statistics):
+            raise TypeError
         if position.threads is not None and (type(position.threads) is not int or position.threads < 1):
             raise ValueError
         if not 0 <= position.epoch <= _MAX_EPOCH or not 0 <= position.batch <= position.steps_per_epoch:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 
 import torch
+from torch import nn
 
 from cnnstudio.core.progress import (
     CancelFunction,
@@ -20,7 +21,7 @@ from cnnstudio.data.augmentation.augmentation import NO_AUGMENTATION, Augmentati
 from cnnstudio.data.batches import Batches
 from cnnstudio.data.dataset import Split, Subset
 from cnnstudio.training.frozen.batches import FeatureBatches
-from cnnstudio.training.frozen.frozen_part import FrozenPart, RestOfModel, frozen_length
+from cnnstudio.training.frozen.frozen_part import FrozenPart, MirroredMean, RestOfModel, frozen_length
 from cnnstudio.training.frozen.store import MAX_FILE_BYTES, Features, load_or_compute
 from cnnstudio.training.hardware.spare_threads import SpareThreads
 from cnnstudio.training.hardware.torch_state import MAX_UNSHARED, one_thread
@@ -37,7 +38,7 @@ _BATCH = 32
 def can_use_features(recipe: Recipe) -> bool:
     """Whether each image has the same features in all epochs, or in turn those of a few copies of it."""
     augmentation = recipe.augmentation
-    if augmentation.mixes_images or recipe.test_time_flip:
+    if augmentation.mixes_images:
         return False
     return augmentation == _none_like(augmentation) or recipe.feature_copies > 0
 
@@ -55,6 +56,9 @@ class FrozenFeatures:
     ) -> None:
         length = frozen_length(model)
         self.rest = RestOfModel(model, length)
+        self._mirrors = prepared.recipe.test_time_flip
+        self.evaluated: nn.Module = MirroredMean(self.rest) if self._mirrors else self.rest
+        """What takes the features of `unshuffled`."""
         self._prepared = prepared
         self._progress, self._cancelled = throttled(progress), cancelled
         self._threads = SpareThreads()
@@ -75,7 +79,8 @@ class FrozenFeatures:
         if not can_use_features(prepared.recipe) or not frozen_length(model):
             return None
         found = cls(prepared, model, progress, cancelled)
-        images = max(len(split) for split in (prepared.train, prepared.test))
+        evaluated = max(len(prepared.validation), len(prepared.test)) * (2 if found._mirrors else 1)
+        images = max(len(prepared.train), evaluated)
         return found if 4 * images * math.prod(found._shape) <= MAX_FILE_BYTES else None
 
     def are_steps_small(self, batch_size: int) -> bool:
@@ -107,11 +112,11 @@ class FrozenFeatures:
         )
 
     def unshuffled(self, images: Split | Subset) -> FeatureBatches:
-        """Images in their order, for an evaluation."""
+        """Images in their order, for an evaluation; with test-time flip, each beside its mirror image."""
         return FeatureBatches(
             images,
-            [self._features(images, self._exact)],
-            self._shape,
+            [self._features(images, self._exact, mirrors=self._mirrors)],
+            (2, *self._shape) if self._mirrors else self._shape,
             self._prepared.device,
             batch_size=self._prepared.evaluation_batch_size,
             shuffle=False,
@@ -124,9 +129,12 @@ class FrozenFeatures:
         """
         return self._features(split, self._fast if split is self._prepared.train else self._exact)
 
-    def _features(self, images: Split | Subset, part: FrozenPart, number: int = 0) -> Features:
+    def _features(
+        self, images: Split | Subset, part: FrozenPart, number: int = 0, *, mirrors: bool = False
+    ) -> Features:
         """(images, values), float32; `number` is that of an augmented copy, from 1.
 
+        With `mirrors`, those of each image are followed by those of its mirror image in the same row.
         Raises Cancelled, and DataError if the images cannot be read.
         """
         prepared, recipe = self._prepared, self._prepared.recipe
@@ -135,7 +143,7 @@ class FrozenFeatures:
         augmentation, seed = (recipe.augmentation, recipe.seed) if number else (NO_AUGMENTATION, 0)
         chosen = None if rows is None else hashlib.sha256(rows.tobytes()).hexdigest()
         source = [prepared.fingerprint, prepared.network.input.dims, name, chosen]
-        key = repr([part.key, source, augmentation, number, seed])
+        key = repr([part.key, source, augmentation, number, seed, *(["mirrored"] if mirrors else [])])
 
         def compute(first: int) -> Iterator[Features]:
             batches = Batches(
@@ -155,10 +163,13 @@ class FrozenFeatures:
             for pixels, _ in batches.epoch(number, first // _BATCH):
                 raise_if_cancelled(self._cancelled)
                 with self._threads.applied():
-                    values = part(pixels)
-                yield values.flatten(1).cpu().numpy()
+                    both = [
+                        part(each).flatten(1) for each in (pixels, *([pixels.flip(3)] if mirrors else []))
+                    ]
+                yield torch.cat(both, 1).cpu().numpy()
                 done += len(pixels)
                 text = f"Computing the locked layers{copy}: {done:,} of {len(images):,} {name} images"
                 self._progress(Progress(done, len(images), text))
 
-        return load_or_compute(key, (len(images), math.prod(self._shape)), compute)
+        values = math.prod(self._shape) * (2 if mirrors else 1)
+        return load_or_compute(key, (len(images), values), compute)

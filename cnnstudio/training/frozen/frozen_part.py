@@ -124,3 +124,20 @@ class RestOfModel(nn.Module):
         for layer in self.layers():
             features = layer(features)
         return features
+
+
+class MirroredMean(nn.Module):
+    """The rest of a model for features of images beside those of their mirror images."""
+
+    def __init__(self, rest: RestOfModel) -> None:
+        super().__init__()
+        self.rest = rest
+
+    def forward(self, features: Tensor) -> Tensor:
+        """float (n, 2, …) -> the mean of both logits, float (n, classes)."""
+        images, mirrored = (
+            self.rest(each.contiguous(memory_format=torch.channels_last) if each.ndim == 4 else each)
+            for each in features.unbind(1)
+        )
+        mean: Tensor = (images + mirrored) / 2
+        return mean

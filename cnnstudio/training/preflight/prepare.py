@@ -7,7 +7,7 @@ torch in the middle of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,9 @@ _MAX_UPLOADED_SHARE = 0.25
 """Of an accelerator's free memory, for one split. Larger splits are copied to it batch by batch."""
 
 _MIN_VALIDATION_IMAGES = 30
+
+_MEAN = ".running_mean"
+"""How the name of a batch normalization's mean ends."""
 
 _MAX_FIRST_IMAGES = 5_000
 """For data-dependent initial weights."""
@@ -179,6 +182,7 @@ class PreparedTraining:
         model = build_model(self.network)
         if self.start_weights is not None:
             model.load_state_dict(self.start_weights.weights, strict=False)
+            model.keep_statistics(known_statistics(self.recipe, self.start_weights.weights))
         # channels_last makes convolutions faster. The stub of `to` lacks an overload for a format alone.
         model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         model.set_normalization(self.mean, self.std)
@@ -255,6 +259,17 @@ def prepare(
         fingerprint=dataset.pixels_fingerprint if network.locked_ids else "",
         resize=dataset.resize,
     )
+
+
+def known_statistics(recipe: Recipe, weights: Collection[str]) -> frozenset[str]:
+    """The names of the batch normalizations that are to keep their statistics.
+
+    Those of which the statistics are among the names of the start weights: in a layer that starts afresh, 0
+    and 1 are nothing to normalize by.
+    """
+    if recipe.batch_norm_statistics == "batch":
+        return frozenset()
+    return frozenset(name.removesuffix(_MEAN) for name in weights if name.endswith(_MEAN))
 
 
 def final_network(network: Network, recipe: Recipe) -> Network:

@@ -35,6 +35,7 @@ UNNAMED = "custom"
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "muon")
 PRECISIONS = ("float32", "bfloat16", "auto")
 CLASS_WEIGHTS = ("none", "balanced")
+BATCH_NORM_STATISTICS = ("batch", "kept")
 SCHEDULES = ("constant", "step", "cosine", "one_cycle", "linear")
 _SLOTS: Mapping[str, int] = MappingProxyType({"adam": 2, "adamw": 2, "rmsprop": 2, "muon": 1})
 """State tensors of the optimizer for each weight; sgd's depend on the momentum."""
@@ -57,7 +58,7 @@ FIELD_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("brightness", "contrast", "saturation", "mixup", "cutmix", "test_time_flip"),
             "feature_copies",
         ),
-        "Fine-tuning": ("unlock_after", "unlock_groups", "unlock_rate"),
+        "Fine-tuning": ("unlock_after", "unlock_groups", "unlock_rate", "batch_norm_statistics"),
     }
 )
 """The fields as forms and help arrange them."""
@@ -186,6 +187,13 @@ class Recipe:
         maximum=10.0,
         label="Rate after it",
         help="learning rate from then on, as a fraction of the peak",
+    )
+    batch_norm_statistics: str = choice(
+        "batch",
+        BATCH_NORM_STATISTICS,
+        label="Batch norm uses",
+        help="batch: mean and variance of each batch; kept: those of the start weights, as Keras's "
+        "training=False (better with few images)",
     )
 
     flip: str = choice(
@@ -409,6 +417,7 @@ PRETRAINED = Recipe(
     label_smoothing=0.1,
     validation_share=0.1,
     precision="auto",
+    batch_norm_statistics="kept",
 )
 """For a new last layer on a network that is locked up to there.
 
@@ -437,6 +446,25 @@ TWO_STAGES = PRETRAINED.replace(
 )
 """`PRETRAINED`, and then the last two groups too. What is still locked is computed once for each stage."""
 
+FEW_IMAGES = PRETRAINED.replace(
+    name="few-images",
+    epochs=20,
+    batch_size=32,
+    warm_up=0.1,
+    unlock_after=8,
+    unlock_groups=4,
+    unlock_rate=0.1,
+    flip="random",
+    crop=0.2,
+    feature_copies=4,
+    test_time_flip=True,
+)
+"""Two stages for some hundred images, with more groups in the second.
+
+Statistics of small batches would disturb what the groups know, and without augmentation a network memorizes
+so few images. With many images the copies take long, and their features would be too large to keep.
+"""
+
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         "studio": STUDIO,
@@ -444,6 +472,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "fast-cpu": FAST_CPU,
         "fast-gpu": FAST_GPU,
         "pretrained": PRETRAINED,
+        "few-images": FEW_IMAGES,
         "two-stages": TWO_STAGES,
         "fine-tune": FINE_TUNE,
     }
@@ -457,6 +486,7 @@ PURPOSES: Mapping[str, str] = MappingProxyType(
         "fast-cpu": "For the template airbench-small on a CPU: high accuracy in few epochs",
         "fast-gpu": "For the template airbench94 on a GPU; other networks need a lower learning rate",
         "pretrained": "For pretrained networks: trains the last layer, the rest stays locked",
+        "few-images": "For pretrained networks and few images: the last layer, then the last four groups",
         "two-stages": "For pretrained networks: the last layer, then the last two groups at a lower rate",
         "fine-tune": "For pretrained networks, after “pretrained”: the unlocked last blocks at a low rate",
     }

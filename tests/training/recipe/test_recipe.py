@@ -133,3 +133,10 @@ def test_a_missing_recipe_is_refused_in_one_line(name: str) -> None:
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="Cannot read"):
         read_recipe(tmp_path)
+
+
+def test_recipes_for_pretrained_networks_keep_statistics_and_others_do_not() -> None:
+    for name, recipe in RECIPES.items():
+        kept = name in ("pretrained", "few-images", "two-stages", "fine-tune")
+        assert (recipe.batch_norm_statistics == "kept") == kept, name
+    assert RECIPES["few-images"].unlocks

@@ -150,7 +150,8 @@ class PretrainedOffer(QObject):
             )
             text = (
                 f"The design is now {network.name} with a last layer for {len(viewed.classes):,} classes, "
-                "and the recipe is made for it. Press Train (F5) to train that layer."
+                "and the recipe is made for it. Press Train (F5) to train that layer; "
+                "the recipe few-images trains the last groups as well, in minutes."
             )
             if before is not None:
                 text += f" {before.name} stays as it was: Save asks for a new name."
