@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDialog,
     QFileDialog,
     QHBoxLayout,
     QMenu,
@@ -18,24 +17,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnstudio.core.errors import UserError
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
 from cnnstudio.core.resources import resources_folder
-from cnnstudio.design.findings import Problem
-from cnnstudio.design.network import UNTITLED
-from cnnstudio.design.quick_fixes import apply_fix
+from cnnstudio.design.network import UNTITLED, Network
 from cnnstudio.gui.compute.io_task import IoTask
-from cnnstudio.gui.designer.paste_code import insert_layers, replace_design
+from cnnstudio.gui.designer.paste_code import replace_design
 from cnnstudio.gui.document.project import Project
+from cnnstudio.gui.interchange.base_dialog import NetworkImportDialog
 from cnnstudio.gui.interchange.code_field import CodeField
-from cnnstudio.gui.interchange.import_choice import ImportChoice, import_button
+from cnnstudio.gui.interchange.import_choice import ImportChoice
 from cnnstudio.gui.interchange.parsed_code import ParsedCode, parse_code
-from cnnstudio.gui.interchange.result_view import ResultView
 from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave_button
 from cnnstudio.gui.widgets.labels import Label, Panel
 from cnnstudio.interchange.reading import CodeError
 from cnnstudio.interchange.source import ONNX_SUFFIX, read_text
-from cnnstudio.layers.base import Fix
 
 _DELAY = 250
 """Milliseconds from the last change to the parsing of the code."""
@@ -48,31 +43,24 @@ _FILTER = (
 _NO_CODE = "The layers, their output shapes and any problems appear here as you type."
 
 
-class ImportDialog(QDialog):
+class ImportDialog(NetworkImportDialog):
     """Parses the code in a thread while it is typed. It is never executed."""
 
     onnx_wanted = Signal(object)
     """The path of an ONNX file that was opened here; the dialog closes."""
 
     def __init__(self, project: Project, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("importDialog")
-        self.setWindowTitle("Import")
-        self.resize(1080, 660)
-        self._project = project
+        super().__init__("importDialog", "Import", QSize(1080, 660), project, parent)
         self._parsed: ParsedCode | None = None
-        self._task: IoTask | None = None
         self._opened_file = ("", "")
         """The text of the file that was opened last, and its name."""
         self._network = ""
         """The name of the network that was chosen among several in the code; empty for the default."""
         self._code = CodeField()
-        self._result = ResultView()
         self._recipe = QCheckBox()
         self._data = QCheckBox()
         self._data_note = Label("", "help", "secondary", wrap=True)
         self._choice = ImportChoice(self._recipe, self._data, self._data_note)
-        self._import = import_button()
         self._parse_timer = QTimer(self)
         self._slow_timer = QTimer(self)
         self._compose()
@@ -135,10 +123,8 @@ class ImportDialog(QDialog):
         self._code.textChanged.connect(self._on_text_changed)
         self._code.rejected.connect(lambda text: self._show_message(str(text), is_error=True))
         self._result.line_chosen.connect(self._code.go_to_line)
-        self._result.fix_chosen.connect(self._on_fix)
         self._result.network_chosen.connect(self._on_network)
         self._choice.replace.toggled.connect(lambda _: self._update_options())
-        self._import.clicked.connect(self._on_import)
 
     # Code
 
@@ -247,34 +233,21 @@ class ImportDialog(QDialog):
         self._recipe.setEnabled(self._choice.is_replacing)
         self._data.setEnabled(self._choice.is_replacing)
 
-    def _on_fix(self, problem: Problem, fix: Fix) -> None:
-        """Applies a fix to the imported network, before it is imported."""
-        if self._parsed is None:
-            return
-        try:
-            network = apply_fix(self._parsed.imported.network, problem, fix)
-        except UserError as error:
-            self._result.show_text(str(error), is_error=True)
-            return
+    @property
+    def network(self) -> Network | None:
+        return None if self._parsed is None else self._parsed.imported.network
+
+    def show_fixed(self, network: Network) -> None:
+        assert self._parsed is not None
         self._parsed = self._parsed.with_network(network, self._project.classes)
         self._show_result(self._parsed)
-        # The button that was pressed is gone, and the focus would move to the top of the dialog.
-        self._import.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _on_import(self) -> None:
-        if self._parsed is None:
-            return
-        network = self._parsed.imported.network
-        try:
-            if not self._choice.is_replacing:
-                insert_layers(self._project, network)
-            else:
-                recipe = self._parsed.recipe if self._recipe.isChecked() else None
-                source = self._parsed.source if self._data.isChecked() else None
-                replace_design(self._project, network, recipe, source.name if source is not None else None)
-        except UserError as error:
-            self._result.show_text(str(error), is_error=True)
-            return
+    def import_as_design(self) -> None:
+        assert self._parsed is not None
+        recipe = self._parsed.recipe if self._recipe.isChecked() else None
+        source = self._parsed.source if self._data.isChecked() else None
+        name = source.name if source is not None else None
+        replace_design(self._project, self._parsed.imported.network, recipe, name)
         self.accept()
 
     def showEvent(self, event: QShowEvent) -> None:

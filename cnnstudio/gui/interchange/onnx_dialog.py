@@ -5,31 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QHideEvent, QUndoCommand
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDialog,
     QFileDialog,
     QHBoxLayout,
     QPushButton,
     QWidget,
 )
 
-from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import format_bytes
 from cnnstudio.core.parameters import Integer
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.design.analysis.analysis import Analysis, analyze
-from cnnstudio.design.findings import Problem
-from cnnstudio.design.network import MAXIMUM_INPUT
-from cnnstudio.design.quick_fixes import apply_fix
+from cnnstudio.design.network import MAXIMUM_INPUT, Network
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.compute.session import TrainingSession
-from cnnstudio.gui.designer.paste_code import insert_layers
 from cnnstudio.gui.document.project import Project
-from cnnstudio.gui.interchange.import_choice import ImportChoice, import_button
-from cnnstudio.gui.interchange.result_view import ResultView
+from cnnstudio.gui.interchange.base_dialog import NetworkImportDialog
+from cnnstudio.gui.interchange.import_choice import ImportChoice
 from cnnstudio.gui.interchange.score_check import ScoreCheck
 from cnnstudio.gui.training.start_from.choice import StartFrom
 from cnnstudio.gui.training.start_from.start_choice import StartChoice
@@ -40,7 +35,6 @@ from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.progress import ProgressLine
 from cnnstudio.interchange.onnx.errors import SizeNeededError
 from cnnstudio.interchange.onnx.reader import ImportedOnnx, read_onnx
-from cnnstudio.layers.base import Fix
 from cnnstudio.training.pretrained.imported import keep_weights
 
 FILTER = "ONNX files (*.onnx)"
@@ -84,33 +78,27 @@ class _ChooseWeights(QUndoCommand):
             self._start.choose(self._before)
 
 
-class OnnxDialog(QDialog):
+class OnnxDialog(NetworkImportDialog):
     """Reads a file in a thread, shows the result, and imports design and weights as one undo step."""
 
     def __init__(
         self, project: Project, start: StartFrom, session: TrainingSession, parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent)
-        self.setObjectName("onnxDialog")
-        self.setWindowTitle("Import ONNX file")
-        self.resize(760, 660)
-        self._project, self._start = project, start
+        super().__init__("onnxDialog", "Import ONNX file", QSize(760, 660), project, parent)
+        self._start = start
         self._request: _Request | None = None
         """What is read, or was read last."""
         self._read: _Read | None = None
-        self._task: IoTask | None = None
         self._name = ElidedLabel("", "title")
         self._name.setObjectName("onnxName")
         self._size_row = QWidget()
         self._size = IntegerField(
             Integer("size", _USUAL_SIZE, label="Image size", minimum=1, maximum=MAXIMUM_INPUT)
         )
-        self._result = ResultView()
         self._scores = ScoreCheck(session)
         self._progress = ProgressLine(self)
         self._weights = QCheckBox("Start training from the weights in the file")
         self._choice = ImportChoice(self._weights)
-        self._import = import_button()
         self._compose()
         self._connect()
         self._show_message(_NOTHING)
@@ -152,10 +140,8 @@ class OnnxDialog(QDialog):
     def _connect(self) -> None:
         self._progress.cancelled.connect(self._on_cancelled)
         self._result.network_chosen.connect(self._on_output)
-        self._result.fix_chosen.connect(self._on_fix)
         self._size.finished.connect(lambda _: self._on_size())
         self._choice.replace.toggled.connect(self._weights.setEnabled)
-        self._import.clicked.connect(self._on_import)
 
     # Reading
 
@@ -256,36 +242,24 @@ class OnnxDialog(QDialog):
         self._weights.setEnabled(self._choice.is_replacing and size > 0)
         self._import.setEnabled(True)
 
-    def _on_fix(self, problem: Problem, fix: Fix) -> None:
-        """Applies a fix to the imported network, before it is imported."""
-        if self._read is None:
-            return
-        design = self._read.imported.design
-        try:
-            network = apply_fix(design.network, problem, fix)
-        except UserError as error:
-            self._result.show_text(str(error), is_error=True)
-            return
+    @property
+    def network(self) -> Network | None:
+        return None if self._read is None else self._read.imported.design.network
+
+    def show_fixed(self, network: Network) -> None:
+        assert self._read is not None
+        imported = self._read.imported
         analysis = analyze(network, self._read.analysis, classes=self._project.classes)
-        imported = replace(self._read.imported, design=replace(design, network=network))
+        imported = replace(imported, design=replace(imported.design, network=network))
         self._show_read(_Read(self._read.request, imported, analysis))
         self._scores.compare(imported)
-        self._import.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # The import
 
-    def _on_import(self) -> None:
-        if self._read is None:
-            return
+    def import_as_design(self) -> None:
+        assert self._read is not None
         imported = self._read.imported
-        if not self._choice.is_replacing:
-            try:
-                insert_layers(self._project, imported.design.network)
-            except UserError as error:
-                self._result.show_text(str(error), is_error=True)
-                return
-            self.accept()
-        elif self._weights.isEnabled() and self._weights.isChecked():
+        if self._weights.isEnabled() and self._weights.isChecked():
             self._write_weights(imported)
         else:
             self._project.edit("import ONNX file", imported.design.network, select=())
