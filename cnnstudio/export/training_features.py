@@ -77,8 +77,9 @@ def distances_in(folder: Path, model: Model, images: Pixels) -> npt.NDArray[np.f
     with open_regular(folder / FEATURES_FILE, None) as file:
         known = load(file.read())["features"].astype(np.float32)
     batches = (images[start : start + _BATCH] for start in range(0, len(images), _BATCH))
-    similar = [np.sort(last_features(model, batch) @ known.T, axis=1) for batch in batches]
-    found: npt.NDArray[np.float32] = 1 - np.concatenate(similar)[:, -distance.neighbors]
+    place = -distance.neighbors
+    similar = [np.partition(last_features(model, batch) @ known.T, place, axis=1) for batch in batches]
+    found: npt.NDArray[np.float32] = 1 - np.concatenate([each[:, place] for each in similar])
     return found
 
 

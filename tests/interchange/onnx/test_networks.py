@@ -372,17 +372,20 @@ def test_weights_of_other_precision_become_float32(kind: type, tmp_path: Path) -
     assert {str(array.dtype) for array in imported.weights.values()} == {"float32"}
 
 
+@pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("order", ["same", "reversed"])
-def test_the_end_of_convnext_as_pytorchs_newer_exporter_writes_it(order: str, tmp_path: Path) -> None:
-    """The image as one row of values, gathered as the image that it was, and normalized channels last."""
-    graph = Graph((1, 3, 8, 8), opset=20)
+def test_the_end_of_convnext_as_pytorchs_newer_exporter_writes_it(
+    order: str, batch: int, tmp_path: Path
+) -> None:
+    """The images as one row of values, gathered as what they were, and normalized channels last."""
+    graph = Graph((batch, 3, 8, 8), opset=20)
     x = graph.add("ReduceMean", graph.conv("image", 3, 6), ints(-1, -2), keepdims=1)
     x = graph.add("Reshape", x, ints(-1))
-    places = np.arange(6)[:: 1 if order == "same" else -1].reshape(1, 6, 1, 1)
+    places = np.arange(6 * batch)[:: 1 if order == "same" else -1].reshape(batch, 6, 1, 1)
     x = graph.add("Gather", x, places, axis=0, name="strided")
     x = graph.add("Transpose", x, perm=[0, 2, 3, 1])
     x = graph.add("LayerNormalization", x, graph.positive(6), graph.weights(6), axis=-1, epsilon=1e-6)
-    x = graph.add("Reshape", graph.add("Transpose", x, perm=[0, 3, 1, 2]), ints(1, 6), allowzero=1)
+    x = graph.add("Reshape", graph.add("Transpose", x, perm=[0, 3, 1, 2]), ints(batch, 6), allowzero=1)
     path = graph.save(tmp_path, graph.add("Gemm", x, graph.weights(5, 6), graph.weights(5), transB=1))
     if order == "same":
         imported = same_scores(path)

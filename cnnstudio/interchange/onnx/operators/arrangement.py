@@ -43,18 +43,18 @@ def _reshape(node: Node) -> Features:
 
 
 def regathered(node: Node) -> Features | None:
-    """The values of a single image in a row, gathered in that order: as PyTorch's exporter writes as_strided.
+    """All values in a row, gathered in that order: as PyTorch's newer exporter writes as_strided.
 
     None if the node does something else. The axis of the batch is lost only in between.
     """
     before = node.context.producers.get(node.operation.inputs[0])
-    if before is None or before.kind != "Reshape" or node.context.batch != 1:
+    if before is None or before.kind != "Reshape":
         return None
     features, indices = node.context.values[before.inputs[0]], node.value(1)
     if not isinstance(features, Features) or not isinstance(indices, Array) or node.integer("axis", 0) != 0:
         return None
     target = integers(Node(before, node.context).array(1))
-    count = math.prod(dims(features.view))
+    count = math.prod(_all_dims(node, features))
     if target not in ([-1], [count]) or indices.small().reshape(-1).tolist() != list(range(count)):
         return None
     return _rearranged(node, features, indices.dims)
