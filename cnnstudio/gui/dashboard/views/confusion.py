@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QListWidget,
     QListWidgetItem,
     QStackedWidget,
     QVBoxLayout,
@@ -19,12 +19,12 @@ from cnnstudio.core.formatting import format_percent, pluralize
 from cnnstudio.gui.dashboard.menu_choice import MenuChoice
 from cnnstudio.gui.dashboard.views.base import ImagesToReview, ImageToReview, Table, View
 from cnnstudio.gui.dashboard.views.parts.class_table import ClassTable
+from cnnstudio.gui.dashboard.views.parts.confusion_list import ConfusionLine, ConfusionList
 from cnnstudio.gui.dashboard.views.parts.image_grid import INDENT, ImageGrid
 from cnnstudio.gui.dashboard.views.parts.matrix.content import Cell, MatrixContent
 from cnnstudio.gui.dashboard.views.parts.matrix.layout import MAX_LABELED
 from cnnstudio.gui.dashboard.views.parts.matrix.widget import Matrix
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
-from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, PartsLabel
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.segments import Choice
@@ -36,6 +36,8 @@ _MAX_NAME = 40
 _TOP = 20
 _LONG_LIST = 100
 _MARGIN = 16
+_LIST_WIDTHS, _LIST_SHARE = (232, 340), 0.42
+"""Of the list beside the matrix of many classes, at least and at most, and its share of the width."""
 
 
 class ConfusionView(View):
@@ -93,8 +95,8 @@ class ConfusionView(View):
         self._stack.addWidget(self.class_table)
         # What the matrix has no use for is for what stands below it.
         self.matrix.largest_height_changed.connect(self._stack.setMaximumHeight)
-        self.long_list = _ConfusionList("confusionLongList")
-        self.long_list.setFixedWidth(232)
+        self.long_list = ConfusionList("confusionLongList")
+        self.long_list.setFixedWidth(_LIST_WIDTHS[0])
         self.long_list.hide()
         row = QHBoxLayout()
         row.setContentsMargins(_MARGIN, 0, _MARGIN, 0)
@@ -113,7 +115,7 @@ class ConfusionView(View):
         head.setSpacing(8)
         head.addWidget(self._foot_title)
         head.addWidget(self._foot_details, 1)
-        self.top_list = _ConfusionList("topConfusions")
+        self.top_list = ConfusionList("topConfusions")
         self.top_list.itemActivated.connect(self._on_line_activated)
         self.top_list.itemClicked.connect(self._on_line_activated)
         self.images = ImageGrid("Images of the chosen cell")
@@ -130,6 +132,12 @@ class ConfusionView(View):
         foot.addLayout(head)
         foot.addWidget(self._foot)
         return foot
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._is_built:
+            least, most = _LIST_WIDTHS
+            self.long_list.setFixedWidth(min(max(round(_LIST_SHARE * self.width()), least), most))
 
     # Drawing
 
@@ -311,43 +319,10 @@ class ConfusionView(View):
         return rows
 
 
-class _ConfusionList(QListWidget):
-    """Confusions in words; a click or Enter chooses the cell."""
-
-    def __init__(self, object_name: str) -> None:
-        super().__init__()
-        self.setObjectName(object_name)
-        self.setAccessibleName("Top confusions")
-        self.setProperty("role", "lines")
-        self.setFont(theme().font("help"))
-        self.setUniformItemSizes(True)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-
-    def sizeHint(self) -> QSize:
-        # It has what is left.
-        return QSize(256, 0)
-
-    def show_lines(self, lines: list[tuple[Cell, str]]) -> None:
-        """Shows one line for each cell."""
-        self.clear()
-        for cell, text in lines:
-            item = QListWidgetItem(text)
-            item.setData(Qt.ItemDataRole.UserRole, cell)
-            self.addItem(item)
-
-
-def _lines(reading: ConfusionReading, limit: int) -> list[tuple[Cell, str]]:
-    """`dog → cat  34 of 200 (17.0%)` for the most frequent mistakes."""
-    support = reading.support
-    lines: list[tuple[Cell, str]] = []
-    for actual, predicted, count in reading.top_confusions(limit):
-        names = (plain_line(reading.classes[each], _MAX_NAME) for each in (actual, predicted))
-        total = int(support[actual])
-        lines.append(
-            (
-                (actual, predicted),
-                f"{' → '.join(names)}: {count:,} of {total:,} ({format_percent(count / total)})",
-            )
-        )
-    return lines
+def _lines(reading: ConfusionReading, limit: int) -> list[ConfusionLine]:
+    """The most frequent mistakes."""
+    classes, support = reading.classes, reading.support
+    return [
+        ConfusionLine((actual, predicted), classes[actual], classes[predicted], count, int(support[actual]))
+        for actual, predicted, count in reading.top_confusions(limit)
+    ]

@@ -26,6 +26,8 @@ class ClassTable(QTableView):
         self.setObjectName("understoodClasses")
         self.setAccessibleName("Classes and their images")
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        # Long names often begin alike.
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.verticalHeader().hide()

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QHelpEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from cnnstudio.core.formatting import format_percent, screen_reader_text
 from cnnstudio.gui.pages.try_image.certainty.coverage_curve import paint_threshold
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.gui.widgets.plain_text import plain_line
+from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 
 ROWS = 5
 _ROW = 24
-_MAX_NAME, _NAME_WIDTH = 40, 160
+_MAX_NAME, _NAME_WIDTH, _NAME_SHARE = 40, 220, 0.45
+"""Characters and pixels of a name at most, and how much of the width it may have."""
 _NEAR = 6
 """Pixels beside the line at which it can be dragged."""
 
@@ -58,7 +59,7 @@ class ScoreBars(QWidget):
         """The width of the names at the left."""
         strong = text_metrics(theme().font("strong"))
         widest = max((strong.width(plain_line(name, _MAX_NAME)) for name, _ in self.scores), default=0)
-        return min(widest, _NAME_WIDTH, self.width() // 3) + 12 if self.scores else 0
+        return min(widest, _NAME_WIDTH, round(_NAME_SHARE * self.width())) + 12 if self.scores else 0
 
     @property
     def _bar_width(self) -> int:
@@ -89,6 +90,15 @@ class ScoreBars(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self._is_dragging = False
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
+            place = event.y() // _ROW
+            if place < len(self.scores):
+                name, score = self.scores[place]
+                QToolTip.showText(event.globalPos(), plain_tooltip(f"{name}: {format_percent(score)}"), self)
+                return True
+        return super().event(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -14,8 +14,10 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.gui.compute.questions import Answer
 from cnnstudio.gui.dashboard.views.confusion import ConfusionView
 from cnnstudio.gui.dashboard.views.mistakes import MistakesView
+from cnnstudio.gui.dashboard.views.parts.confusion_list import ConfusionLine
 from cnnstudio.gui.dashboard.views.parts.matrix import painter as painter_module
 from cnnstudio.gui.dashboard.views.parts.matrix.content import Cell
+from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import tint
 from cnnstudio.insight.instruments.confusion import ConfusionReading
@@ -330,3 +332,36 @@ def test_the_number_in_the_strongest_cell_has_contrast(harness: Harness, scheme:
         theme().set_scheme("light")
 
     assert contrast(text, ground) >= 5.5
+
+
+@pytest.mark.parametrize("width", [180, 232, 320, 900])
+def test_a_confusion_in_a_narrow_list_names_both_classes(width: int) -> None:
+    metrics = text_metrics(theme().font("help"))
+    long = "telephone booth and streetcar"
+    for actual, predicted in (("cat", "dog"), (long, "dog"), ("cat", long), (long, f"{long}s")):
+        line = ConfusionLine((0, 1), actual, predicted, 34, 200)
+        text = line.fitting(metrics, width)
+        assert metrics.width(text) <= width
+        names, _, numbers = text.partition(": ")
+        for shown_name, name in zip(names.split(" → "), (actual, predicted), strict=True):
+            begin = shown_name.rstrip("…")
+            assert begin
+            assert name.startswith(begin)
+        assert numbers.startswith("34 of 200")
+    assert ConfusionLine((0, 1), long, long, 34, 200).fitting(metrics, 900) == (
+        f"{long} → {long}: 34 of 200 (17.0%)"
+    )
+
+
+def test_the_list_of_confusions_grows_with_the_view(harness: Harness) -> None:
+    reading = confusion(names(200))
+    harness.answers.respond = lambda question: Answer(reading, 3)
+    view = harness.panel("viewConfusion").view
+    harness.settle()
+    assert isinstance(view, ConfusionView)
+    widths = []
+    for width in (500, 700, 2_000):
+        view.resize(width, 500)
+        widths.append(view.long_list.width())
+    assert widths[0] < widths[1] < widths[2] <= 340
+    assert view.long_list.item(0).toolTip()

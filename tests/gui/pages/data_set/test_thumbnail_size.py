@@ -108,3 +108,16 @@ def test_a_hint_in_place_of_the_images_is_whole(qtbot: QtBot, monkeypatch: pytes
         grid.resize(width, 300)
         grid.grab()
         assert {word for text in painted.texts for word in text.split()} == {*hint.split()}
+
+
+def test_a_long_name_of_a_class_has_two_lines(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    painted = Painted(monkeypatch)
+    grid = Thumbnails()
+    qtbot.addWidget(grid)
+    grid.show()
+    grid.show_split(
+        Split(np.zeros((4, 3, 4, 4), np.uint8), np.zeros(4, np.int64)), ("aquarium fish and cat",)
+    )
+    grid.show_rows([np.arange(4)])
+    grid.grab()
+    assert {"aquarium fish", "and cat", "4"} <= painted.texts

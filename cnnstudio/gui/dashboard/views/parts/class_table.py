@@ -117,6 +117,8 @@ class ClassTable(QTableView):
         self.setAccessibleName("Scores per class")
         self._model = _Model()
         self.setModel(self._model)
+        # Long names often begin alike.
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setShowGrid(False)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

@@ -31,9 +31,11 @@ from cnnstudio.gui.widgets.qimage import to_qimage
 _ROW, _LARGEST_ROW, _MARGIN = 84, 180, 16
 _IMAGE, _LARGEST_IMAGE, _CAPTION = 56, 112, 28
 """The side of an image in the lowest row and in the highest, and what a row has below and above it."""
+_CAPTION_LINE = 15
 _IMAGE_SHARE = 0.15
-_MOST_NAME, _BESIDE_NAME = 180.0, 24.0
-"""The width of a class's name at most, and what its mark of color and the gaps beside it take."""
+_MOST_NAME, _BESIDE_NAME, _LEAST_CHART = 240.0, 24.0, 120.0
+"""The width of a class's name at most, what its mark of color and the gaps beside it take,
+and what longer names leave to the chart."""
 _MAX_NAME = 40
 
 
@@ -254,10 +256,14 @@ class ScoreCharts(ScrollingCanvas):
         small = text_metrics(style.font("help"))
         painter.setFont(small.font)
         painter.setPen(style.color("secondary"))
-        caption = small.elided(plain_line(row.actual or row.name, _MAX_NAME), side + 12)
-        painter.drawText(QPointF(image_area.left(), small.baseline(image_area.bottom() + 10)), caption)
+        caption = plain_line(row.actual or row.name, _MAX_NAME)
+        room = int((rect.bottom() - image_area.bottom() - 4) // _CAPTION_LINE)
+        for number, text in enumerate(small.wrapped(caption, side + 12, min(max(room, 1), 3))):
+            middle = image_area.bottom() + 10 + number * _CAPTION_LINE
+            painter.drawText(QPointF(image_area.left(), small.baseline(middle)), text)
         inner = rect.adjusted(_MARGIN + side + 20, 8, -_MARGIN, -8)
-        names = min(max(self._names_width, 120.0), inner.width() / 2)
+        most = max(inner.width() / 2, inner.width() - 12 - _LEAST_CHART)
+        names = min(max(self._names_width, 120.0), most)
         chart = QRectF(inner.left(), inner.top(), max(inner.width() - names - 12, 30.0), inner.height())
         self._paint_chart(painter, row, chart)
         self._paint_names(painter, row, QRectF(chart.right() + 12, inner.top(), names, inner.height()))

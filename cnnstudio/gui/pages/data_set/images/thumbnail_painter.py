@@ -21,6 +21,8 @@ SIDES = {"small": 40, "medium": 64, "large": 96}
 GAP = 4
 """Between two thumbnails, in pixels; between the rows of two classes a little more."""
 LEFT, NAMES, TOP = 16, 112, 6
+_NAME_LINES = 2
+"""Of a long name of a class: with its count, as high as the smallest thumbnails."""
 _BADGE = 15
 _HINT_LINE, _HINT_LINES = 18, 4
 
@@ -118,11 +120,14 @@ def _paint_names(painter: QPainter, grid: Grid) -> None:
     for kind, top, count in grid.visible_names():
         painter.setFont(content.font)
         painter.setPen(theme().color("text"))
-        name = content.elided(plain_line(grid.classes[kind]), NAMES - 12)
-        painter.drawText(LEFT, content.baseline(top + 12), name)
+        lines = content.wrapped(plain_line(grid.classes[kind]), NAMES - 12, _NAME_LINES)
+        first, pitch = (12, 18) if len(lines) == 1 else (6, 15)
+        for number, line in enumerate(lines):
+            painter.drawText(LEFT, content.baseline(top + first + number * pitch), line)
         painter.setFont(small.font)
         painter.setPen(theme().color("secondary"))
-        painter.drawText(LEFT, small.baseline(top + 30), format_count(count))
+        middle = top + first + len(lines) * pitch
+        painter.drawText(LEFT, small.baseline(middle), format_count(count))
 
 
 def _paint_empty(painter: QPainter, grid: Grid) -> None:
