@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from cnnstudio.core.formatting import format_bytes, format_count
 from cnnstudio.core.progress import Progress
 from cnnstudio.data.sources import Source
+from cnnstudio.gui.widgets.flow import FlowLayout
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Panel, Tone
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.gui.widgets.progress import ProgressLine
@@ -85,6 +86,7 @@ class SourceRow(Panel):
         for name, (text, signal, description) in actions.items():
             button = QPushButton(text)
             button.setObjectName(name)
+            button.setProperty("role", "small")
             button.setAccessibleName(plain_line(description))
             button.setToolTip(plain_tooltip(description))
             button.clicked.connect(lambda _checked=False, signal=signal: signal.emit(self.source))
@@ -96,10 +98,8 @@ class SourceRow(Panel):
         head.addWidget(ElidedLabel(self.source.title, "strong"), 1)
         head.addWidget(self._state)
         self._actions = QWidget()
-        line = QHBoxLayout(self._actions)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(8)
-        line.addStretch(1)
+        # In a narrow panel not all of them fit side by side.
+        line = FlowLayout(self._actions, to_right=True)
         for name in ("remove", "change", "discard", "archive", "download", "use"):
             line.addWidget(self._buttons[name])
         column = QVBoxLayout(self)

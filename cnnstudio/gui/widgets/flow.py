@@ -7,10 +7,11 @@ from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 
 
 class FlowLayout(QLayout):
-    """Items have their size hints; hidden items take no space."""
+    """Items have their size hints; hidden items take no space. With `to_right`, lines end at the right."""
 
-    def __init__(self, parent: QWidget | None = None, spacing: int = 8) -> None:
+    def __init__(self, parent: QWidget | None = None, spacing: int = 8, *, to_right: bool = False) -> None:
         super().__init__(parent)
+        self._to_right = to_right
         self._items: list[QLayoutItem] = []
         self.setSpacing(spacing)
         self.setContentsMargins(QMargins())
@@ -54,14 +55,27 @@ class FlowLayout(QLayout):
 
     def _arrange(self, rect: QRect, *, move: bool) -> int:
         """Places the items if `move` is true, and returns the total height."""
-        x, y, line_height = rect.x(), rect.y(), 0
+        y = rect.y()
+        for line in self._lines(rect.width()):
+            widths = [min(item.sizeHint().width(), rect.width()) for item in line]
+            used = sum(widths) + self.spacing() * (len(line) - 1)
+            x = rect.x() + (rect.width() - used if self._to_right else 0)
+            for item, width in zip(line, widths, strict=True):
+                if move:
+                    item.setGeometry(QRect(QPoint(x, y), QSize(width, item.sizeHint().height())))
+                x += width + self.spacing()
+            y += max(item.sizeHint().height() for item in line) + self.spacing()
+        return max(y - self.spacing(), rect.y()) - rect.y()
+
+    def _lines(self, width: int) -> list[list[QLayoutItem]]:
+        lines: list[list[QLayoutItem]] = []
+        used = 0
         for item in self._visible_items():
-            size = item.sizeHint()
-            width = min(size.width(), rect.width())
-            if x > rect.x() and x + width > rect.x() + rect.width():
-                x, y, line_height = rect.x(), y + line_height + self.spacing(), 0
-            if move:
-                item.setGeometry(QRect(QPoint(x, y), QSize(width, size.height())))
-            x += width + self.spacing()
-            line_height = max(line_height, size.height())
-        return y + line_height - rect.y()
+            own = min(item.sizeHint().width(), width)
+            if lines and used + self.spacing() + own <= width:
+                lines[-1].append(item)
+                used += self.spacing() + own
+            else:
+                lines.append([item])
+                used = own
+        return lines

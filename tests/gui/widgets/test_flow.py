@@ -44,3 +44,17 @@ def test_the_minimum_width_is_that_of_the_widest_item(qtbot: QtBot) -> None:
     _, flow, labels = boxes(2, qtbot)
     labels[1].setFixedSize(160, 20)
     assert flow.minimumSize().width() == 160
+
+
+def test_lines_end_at_the_right_if_that_is_wanted(qtbot: QtBot) -> None:
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    flow = FlowLayout(parent, to_right=True)
+    labels = [QLabel() for _ in range(3)]
+    for label in labels:
+        label.setFixedSize(100, 20)
+        flow.addWidget(label)
+    parent.resize(220, 100)
+    parent.show()
+    assert [(label.x(), label.y()) for label in labels] == [(12, 0), (120, 0), (120, 28)]
+    assert flow.heightForWidth(220) == 48
