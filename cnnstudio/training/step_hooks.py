@@ -21,8 +21,10 @@ from cnnstudio.training.run_state import RunState
 _MAX_PROBE_SHARE = 0.02
 """Of the run's time, for all probes together."""
 
-_BACKGROUND_SHARE = 0.05
-"""Of the run's time, for background work, however much there is."""
+_BACKGROUND_SHARE = 0.035
+"""Of the run's time, for background work, however much there is: with what an open window takes to draw,
+that is less than 5%.
+"""
 _QUICK_SHARE = 0.28
 """The same while it has time saved: what is asked for once in a while is answered soon."""
 _MAX_SAVED_SECONDS = 1.0

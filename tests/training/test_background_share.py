@@ -56,10 +56,11 @@ def test_work_that_never_ends_leaves_the_training_nearly_all_of_its_rate(
 ) -> None:
     work = Work(clock, slice_seconds)
     steps = round(300 / step)
-    assert train(clock, work, step, steps) >= 0.94
-    # It gets what is left: a slice after every step, or nearly its twentieth of the time.
+    # A slice of 50 ms once in a second is more than its share.
+    assert train(clock, work, step, steps) >= (0.94 if slice_seconds == 0.05 else 0.96)
+    # It gets what is left: a slice after every step, or nearly its 3.5% of the time.
     passed = clock.seconds - 100.0
-    assert work.slices == steps or work.slices * slice_seconds / passed >= 0.045
+    assert work.slices == steps or work.slices * slice_seconds / passed >= 0.032
 
 
 @pytest.mark.parametrize("slice_seconds", [0.002, 0.009, 0.05])

@@ -35,7 +35,12 @@ class Veil(QWidget):
 
     def show_text(self, text: str, *, tone: Tone = "secondary", translucent: bool = False) -> None:
         """Shows a sentence, in place of the content or over it."""
+        before, only_text = self._chip(), translucent and self.is_translucent and self.isVisible()
         self._text, self._tone = plain_text(text, _MAX_CHARACTERS), tone
+        if only_text:
+            # Not all of it: what is below would be painted again for each percent of the progress.
+            self.update((before | self._chip()).toAlignedRect().adjusted(-1, -1, 1, 1))
+            return
         self.is_translucent = translucent
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, translucent)
         parent = self.parentWidget()
@@ -55,13 +60,18 @@ class Veil(QWidget):
         metrics = QFontMetricsF(theme().font("help"))
         return round(metrics.boundingRect(self._text_area(), int(_CENTERED), breakable(self._text)).bottom())
 
+    def _chip(self) -> QRectF:
+        """The ground of the text over content."""
+        width = QFontMetricsF(theme().font("help")).horizontalAdvance(self._text) + 24
+        return QRectF((self.width() - width) / 2, self.height() / 2 - 14, width, 28)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         style = theme()
         painter = QPainter(self)
         ground = QColor(style.color("panel"))
         if self.is_translucent:
             ground.setAlpha(_FADE)
-        painter.fillRect(self.rect(), ground)
+        painter.fillRect(event.rect(), ground)
         painter.setFont(style.font("help"))
         if self.is_translucent:
             self._paint_chip(painter)
@@ -72,9 +82,7 @@ class Veil(QWidget):
 
     def _paint_chip(self, painter: QPainter) -> None:
         """The text on a ground of its own: over an image it could not be read."""
-        style = theme()
-        width = QFontMetricsF(painter.font()).horizontalAdvance(self._text) + 24
-        chip = QRectF((self.width() - width) / 2, self.height() / 2 - 14, width, 28)
+        style, chip = theme(), self._chip()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(style.color("border"))
         painter.setBrush(style.color("panel"))
