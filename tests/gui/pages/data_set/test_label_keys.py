@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.pages.data_set.review.class_search import ClassSearch
 from cnnstudio.gui.pages.data_set.review.label_grid import KEYS, LabelGrid
 from cnnstudio.gui.pages.data_set.review.panel import ReviewQueue
+from cnnstudio.gui.theme.theme import theme
 from tests.gui.pages.data_set.test_review_queue import CATS, ITEMS, Opened, current, opened, pets
 
 __all__ = ["opened", "pets"]
@@ -165,3 +167,20 @@ def test_arrows_choose_among_what_was_found_and_escape_leaves_the_search_alone(
 def test_ten_classes_have_no_search(opened: Opened) -> None:
     assert Chosen(opened, list("0123456789")).grid.all_classes.isHidden()
     assert not Chosen(opened, _ANIMALS).grid.all_classes.isHidden()
+
+
+def test_long_names_do_not_widen_the_queue(opened: Opened, qtbot: QtBot) -> None:
+    names = [f"{animal} with a very long name that goes on" for animal in _ANIMALS]
+    opened.queue.resize(312, 700)
+    grid = Chosen(opened, names).grid
+    qtbot.waitUntil(lambda: grid.width() <= 312)
+    for button in grid.buttons:
+        assert grid.rect().contains(button.geometry())
+        text = button.text().replace("&&", "&")
+        assert button.fontMetrics().horizontalAdvance(text) <= button.width()
+    assert opened.queue.minimumSizeHint().width() <= 312
+
+
+def test_the_classes_of_the_search_look_like_every_list(searched: Chosen) -> None:
+    theme().apply(QApplication.instance())  # type: ignore[arg-type]  # the QApplication of pytest-qt
+    assert search_of(searched).list.sizeHintForRow(0) >= 22

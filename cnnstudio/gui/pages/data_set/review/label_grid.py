@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QWidget
 
 from cnnstudio.core.formatting import format_count
 from cnnstudio.gui.pages.data_set.review.class_search import ClassSearch
@@ -16,6 +17,7 @@ from cnnstudio.gui.widgets.plain_text import plain_entry, plain_line, plain_tool
 KEYS = "1234567890"
 """The digits in the order of the buttons."""
 _MAX_NAME = 40
+_LEAST_BUTTON = 80
 
 
 class LabelGrid(QWidget):
@@ -177,21 +179,35 @@ class LabelGrid(QWidget):
 
 
 class _LabelButton(QPushButton):
-    """`6  dog` with a mark at the right: now, or suggested."""
+    """`6  dog` with a mark at the right: now, or suggested. As wide as its column, whatever the name."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._key = self._name = self._mark = ""
         self.setProperty("role", "label")
         self.setFont(theme().font("help"))
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         # The keys act on the queue, which has the focus.
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
+    def minimumSizeHint(self) -> QSize:
+        return QSize(_LEAST_BUTTON, super().minimumSizeHint().height())
+
     def show_label(self, key: str, name: str, mark: str) -> None:
-        note = f"  · {mark}" if mark else ""
-        room = max(self.width() - self.fontMetrics().horizontalAdvance(f"{key}   {note}") - 20, 40)
-        shown = self.fontMetrics().elidedText(plain_line(name, _MAX_NAME), Qt.TextElideMode.ElideRight, room)
-        self.setText(plain_entry(f"{key}   {shown}{note}"))
+        self._key, self._name, self._mark = key, name, mark
+        self._fit()
         self.setAccessibleName(plain_line(f"{name}, {mark}" if mark else name))
         self.setToolTip(plain_tooltip(f"Set the label to {name} ({key})"))
         set_role(self, {"now": "label_now", "suggested": "label_suggested"}.get(mark, "label"))
+
+    def _fit(self) -> None:
+        metrics, note = self.fontMetrics(), f"  · {self._mark}" if self._mark else ""
+        room = max(self.width() - metrics.horizontalAdvance(f"{self._key}   {note}") - 20, 40)
+        # The end tells long names apart that begin alike.
+        shown = metrics.elidedText(plain_line(self._name, _MAX_NAME), Qt.TextElideMode.ElideMiddle, room)
+        self.setText(plain_entry(f"{self._key}   {shown}{note}"))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
