@@ -34,8 +34,8 @@ _SIDE, _ABOVE, _BELOW = 12, 8, 7
 """Around the controls, which are 32 pixels high."""
 _NARROW = 1200
 """The width of the window below which the controls fold."""
-_WIDTHS, _NARROW_WIDTHS = (144, 136, 176), (104, 104, 144)
-"""Of the data set, the recipe and the run on show."""
+_WIDTHS, _NARROW_WIDTHS = (144, 136, 176), (104, 104, 168)
+"""Of the data set, the recipe and the run on show; there is room for *Lesson CNN · 14:02*."""
 _TRAIN_WIDTH, _ICON_WIDTH = 88, 36
 _PROGRESS_STEPS = 1000
 """Nobody sees smaller ones in the bar, which counts in 32 bits: too few for the bytes of a data set."""

@@ -134,7 +134,10 @@ def elided(metrics: QFontMetrics, text: str, width: int, tail: str = "") -> str:
     Where even a short beginning does not fit before the tail, the tail is shown without its separator.
     """
     right = Qt.TextElideMode.ElideRight
-    if not tail or not text.endswith(tail) or metrics.horizontalAdvance(text) <= width:
+    if metrics.horizontalAdvance(text) <= width:
+        # Qt would also elide a text that is too wide by a fraction of a pixel.
+        return text
+    if not tail or not text.endswith(tail):
         return metrics.elidedText(text, right, width)
     left = width - metrics.horizontalAdvance(tail)
     if left >= metrics.horizontalAdvance(f"{text[:_MIN_HEAD]}…"):

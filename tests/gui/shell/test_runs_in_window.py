@@ -116,6 +116,16 @@ def window_summary() -> RunSummary:
     return SummaryReader().read(runs_folder() / "mine-0")
 
 
+def test_in_a_narrow_window_the_button_has_room_for_a_name_and_a_time(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    window.resize(1024, 700)
+    qtbot.waitUntil(lambda: window.tool_bar.is_narrow)
+    window.shown_run_button.set_full_text("Lesson CNN · 14:02", tail=" · 14:02")
+    qtbot.waitUntil(lambda: window.shown_run_button.shown_text == "Lesson CNN · 14:02")
+    assert window.tool_bar.bar.width() >= 64
+
+
 def test_messages_cover_no_run_of_the_table(window: MainWindow, qtbot: QtBot) -> None:
     open_table(window, qtbot)
     bar, view = window.message_bar, window.runs_overlay.table.view
