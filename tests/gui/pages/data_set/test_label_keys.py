@@ -179,6 +179,12 @@ def test_long_names_do_not_widen_the_queue(opened: Opened, qtbot: QtBot) -> None
         text = button.text().replace("&&", "&")
         assert button.fontMetrics().horizontalAdvance(text) <= button.width()
     assert opened.queue.minimumSizeHint().width() <= 312
+    grid.show_item(names[0], names[1])
+    assert all("…" in button.text() and " · " not in button.text() for button in grid.buttons[:2])
+    assert [button.accessibleName().rpartition(", ")[2] for button in grid.buttons[:2]] == [
+        "suggested",
+        "now",
+    ]
 
 
 def test_the_classes_of_the_search_look_like_every_list(searched: Chosen) -> None:

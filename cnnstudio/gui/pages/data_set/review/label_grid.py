@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QWidget
 
 from cnnstudio.core.formatting import format_count
 from cnnstudio.gui.pages.data_set.review.class_search import ClassSearch
+from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, set_role
 from cnnstudio.gui.widgets.plain_text import plain_entry, plain_line, plain_tooltip
@@ -202,10 +203,17 @@ class _LabelButton(QPushButton):
         set_role(self, {"now": "label_now", "suggested": "label_suggested"}.get(mark, "label"))
 
     def _fit(self) -> None:
-        metrics, note = self.fontMetrics(), f"  · {self._mark}" if self._mark else ""
-        room = max(self.width() - metrics.horizontalAdvance(f"{self._key}   {note}") - 20, 40)
+        # The style sheet may make it bold.
+        font = self.font()
+        font.setBold(self._mark == "suggested")
+        metrics, name = text_metrics(font), plain_line(self._name, _MAX_NAME)
+        note, room = f"  · {self._mark}" if self._mark else "", self.width() - 20
+        if metrics.width(f"{self._key}   {name}{note}") > room:
+            # Its frame says that too, and the image above.
+            note = ""
         # The end tells long names apart that begin alike.
-        shown = metrics.elidedText(plain_line(self._name, _MAX_NAME), Qt.TextElideMode.ElideMiddle, room)
+        room -= metrics.width(f"{self._key}   {note}")
+        shown = QFontMetrics(font).elidedText(name, Qt.TextElideMode.ElideMiddle, max(room, 40))
         self.setText(plain_entry(f"{self._key}   {shown}{note}"))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
