@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cnnstudio.insight.maps import FeatureMaps
+from cnnstudio.insight.units import dead_units
 from cnnstudio.training.evaluation import evaluation_mode
 from cnnstudio.training.model import Model
 
@@ -70,7 +71,7 @@ def collect_feature_maps(
         """Takes one node's output, float (N, K, h, w), or (N, K) of a flat layer, on the model's device."""
         also(node_id, output)
         kept = _kept(output, max_maps)
-        dead = _find_dead(kept)
+        dead = tuple(dead_units(kept).nonzero().flatten().tolist())
         found[node_id] = [
             _quantize(node_id, index, _downscale(kept[index], max_side), dead, output.shape[1])
             for index in image_indices
@@ -85,7 +86,7 @@ def dead_maps(model: Model, images: npt.NDArray[np.uint8], node_id: str) -> set[
     """The indices of the node's maps that are zero for all `images`, uint8 (N, C, H, W), of those shown."""
     with evaluation_mode(model):
         output = model.activations(model.normalize(images), {node_id})[node_id]
-    return set(_find_dead(_kept(output, MAX_MAPS)))
+    return set(dead_units(_kept(output, MAX_MAPS)).nonzero().flatten().tolist())
 
 
 def _kept(output: Tensor, max_maps: int) -> Tensor:
@@ -93,11 +94,6 @@ def _kept(output: Tensor, max_maps: int) -> Tensor:
     if output.ndim == 4:
         return output[:, :max_maps]
     return output[:, : max_flat_values(max_maps), None, None]
-
-
-def _find_dead(maps: Tensor) -> tuple[int, ...]:
-    """The indices of the maps, of (N, K, h, w), that are zero for all images."""
-    return tuple((maps == 0).all(3).all(2).all(0).nonzero().flatten().tolist())
 
 
 def max_flat_values(max_maps: int) -> int:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from cnnstudio.data.dataset import Labels, Pixels
 from cnnstudio.insight.reading import Array
+from cnnstudio.insight.units import count_outside, dead_units, sample_each, sample_step
 from cnnstudio.layers.activations import output_bounds
 from cnnstudio.layers.base import Group, Role
 from cnnstudio.training.evaluation import evaluation_mode
@@ -47,10 +48,9 @@ class _Outputs:
         if bounds is not None:
             low, high = bounds
             margin = _FLAT_SHARE * (high - low)
-            flat = ((values < low + margin) | (values > high - margin)).sum(2).sum(0)
-        is_dead = (values == 0).all(2).all(0)
-        samples = _sample(values.flatten(1), _MAX_SAMPLES_PER_IMAGE)
-        return cls(is_dead, flat, values.shape[0] * values.shape[2], (samples,))
+            flat = count_outside(values, low + margin, high - margin)
+        samples: Array = sample_each(values, _MAX_SAMPLES_PER_IMAGE).float().cpu().numpy()
+        return cls(dead_units(values), flat, values.shape[0] * values.shape[2], (samples,))
 
     def plus(self, more: _Outputs) -> _Outputs:
         """For these images and more."""
@@ -147,13 +147,10 @@ class LayerStatistics:
 def _sample_all(tensors: list[Tensor]) -> Array:
     if not tensors:
         return np.empty(0, np.float32)
-    return np.concatenate([_sample(each.flatten()[None], _MAX_SAMPLES)[0] for each in tensors])
+    return np.concatenate([_sample(each.flatten(), _MAX_SAMPLES) for each in tensors])
 
 
-def _sample(rows: Tensor, limit: int) -> Array:
-    """Evenly distributed values of each row of (n, values), at most about `limit`; float32 (n, samples)."""
-    step = -(-rows.shape[1] // limit)
-    # An odd step does not stay in the same columns of an image, whose sides are mostly even.
-    step += step > 1 and step % 2 == 0
-    found: Array = rows[:, ::step].float().cpu().contiguous().numpy()
+def _sample(values: Tensor, limit: int) -> Array:
+    """Evenly distributed ones of values (n,), at most about `limit`; float32 (samples,)."""
+    found: Array = values[:: sample_step(len(values), limit)].float().cpu().contiguous().numpy()
     return found
