@@ -1,12 +1,14 @@
 """How time and memory grow with batch size, width and number of images. The goal is proportional growth.
 
-    python benchmarks/scaling.py [--million] [--rounds 1] [--threads 1] [--json FILE]
+    python benchmarks/scaling.py [--million] [--only QUESTION …] [--rounds 1] [--threads 1] [--json FILE]
 
 Each case trains a small convolutional network in a fresh process, on noise of 3 × 32 × 32. The images are
 decoded files in a temporary folder, which are mapped into memory, as every data set is. `--million` trains
 an epoch of a million images, once normally and once after the system has dropped them from its cache, as
 with a data set that is larger than memory; they take 3 GB of disk space while it runs. Memory is the peak
-of the process's own memory, without what the program takes before it has a data set.
+of the process's own memory, without what the program takes before it has a data set. Beside the images per
+second there are those per second of the processor, which other programs on the machine change less; ratios
+are medians of those of each round.
 """
 
 from __future__ import annotations
@@ -46,6 +48,7 @@ SIZES = (FEW, 100_000)
 MILLION = 1_000_000
 BATCHES = (32, 64, 128, 256, 512)
 WIDTHS = (1, 2, 4)
+QUESTIONS = ("batch size", "width", "set size", "cache")
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Case:
 
     @property
     def title(self) -> str:
-        if self.question != "set size":
+        if self.question in ("batch size", "width"):
             return f"{self.batch}" if self.question == "batch size" else f"× {self.width}"
         where = ("from the disk" if self.cold else "mapped") if self.mapped else "in memory"
         return f"{self.images:,} {where}"
@@ -72,8 +75,10 @@ def cases(million: bool) -> list[Case]:
     found = [Case("batch size", batch=batch) for batch in BATCHES]
     found += [Case("width", width=width) for width in WIDTHS]
     found += [Case("set size", mapped=False), *(Case("set size", images=images) for images in SIZES)]
+    found += [Case("cache", images=SIZES[-1], mapped=mapped) for mapped in (False, True)]
     if million:
         found += [Case("set size", images=MILLION, cold=cold) for cold in (False, True)]
+        found += [Case("cache", images=MILLION)]
     return found
 
 
@@ -135,9 +140,18 @@ def run_case(case: Case, threads: int, result: Connection) -> None:
     prepared = prepare(network(case.width), dataset, recipe, "cpu")
     ready = time.perf_counter() - start
     events: list[Any] = []
+    processor = time.process_time()
     train_prepared(prepared, threads=threads, emit=events.append)
+    processor = time.process_time() - processor
     rates = [event.images_per_second for event in events if isinstance(event, EpochEnded)]
-    result.send({"images_per_second": statistics.median(rates[-3:]), "memory": peak.used(), "ready": ready})
+    result.send(
+        {
+            "images_per_second": statistics.median(rates[-3:]),
+            "per_processor_second": epochs * case.images / processor,
+            "memory": peak.used(),
+            "ready": ready,
+        }
+    )
 
 
 def forget(images: int) -> None:
@@ -175,22 +189,33 @@ def show(rows: list[dict[str, Any]]) -> None:
         case = row["case"]
         if case.question != question:
             question = case.question
-            print(f"\n{question:28}{'images/s':>10}{'×':>7}{'MB':>9}{'×':>7}{'ready':>10}")
+            print(
+                f"\n{question:28}{'images/s':>10}{'×':>7}{'by processor':>14}{'×':>7}"
+                f"{'MB':>9}{'×':>7}{'ready':>10}"
+            )
         memory = f"{'':16}"
         if row["memory"] is not None:
             memory = f"{row['memory'] / 1e6:>9.0f}{row['more_memory']:>7.2f}"
         rate = f"{row['images_per_second']:>10,.0f}{row['faster']:>7.2f}"
+        rate += f"{row['per_processor_second']:>14,.0f}{row['faster_by_processor']:>7.2f}"
         print(f"{case.title:28}{rate}{memory}{row['ready']:>8.2f} s")
 
 
-def compared(found: dict[Case, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Adds the ratios to the first case of the same question."""
+def compared(found: dict[Case, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The medians of all rounds, and of the ratios to the question's first case in the same round."""
     rows = []
-    first: dict[str, dict[str, Any]] = {}
-    for case, row in found.items():
-        base = first.setdefault(case.question, row)
-        row = {"case": case, **row, "faster": row["images_per_second"] / base["images_per_second"]}
-        row["more_memory"] = row["memory"] / base["memory"] if base["memory"] else None
+    first: dict[str, list[dict[str, Any]]] = {}
+    ratios = {
+        "faster": "images_per_second",
+        "faster_by_processor": "per_processor_second",
+        "more_memory": "memory",
+    }
+    for case, rounds in found.items():
+        base = first.setdefault(case.question, rounds)
+        row = {"case": case, **medians(rounds)}
+        for name, of in ratios.items():
+            pairs = [(one[of], other[of]) for one, other in zip(rounds, base, strict=True)]
+            row[name] = statistics.median(one / other for one, other in pairs) if all(pairs[0]) else None
         rows.append(row)
     return rows
 
@@ -200,11 +225,12 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--million", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=QUESTIONS, default=QUESTIONS)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    selected = cases(options.million)
+    selected = [case for case in cases(options.million) if case.question in options.only]
     home().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home()) as folder:
         os.environ["CNNSTUDIO_HOME"] = folder
@@ -217,7 +243,7 @@ def main() -> int:
             for case in selected:
                 results[case].append(measure(case, options.threads))
                 print(".", end="", flush=True)
-    rows = compared({case: medians(rounds) for case, rounds in results.items()})
+    rows = compared(results)
     show(rows)
     if options.json:
         options.json.write_text(json.dumps([{**row, "case": asdict(row["case"])} for row in rows], indent=2))
