@@ -58,6 +58,11 @@ class Cards(QListWidget):
         self.itemActivated.connect(lambda item: self.chosen.emit(item.data(_NAME_ROLE)))
         theme().changed.connect(self._on_theme_changed)
 
+    def minimumSizeHint(self) -> QSize:
+        # A card is whole also in the smallest window.
+        beside = self.verticalScrollBar().sizeHint().width() + 2 * self.frameWidth()
+        return QSize(CARD.width() + beside, super().minimumSizeHint().height())
+
     @property
     def current_name(self) -> str:
         """The name of the template whose card is selected."""

@@ -124,3 +124,13 @@ def test_measured_results_are_shown_if_known() -> None:
     )
     unknown = Template("lesson-32", "Lesson", "The lesson's.")
     assert template_facts(unknown, analyze(unknown.network)).result == UNMEASURED
+
+
+def test_cards_are_whole_in_the_smallest_window(dialog: TemplateDialog, cards: Cards, qtbot: QtBot) -> None:
+    dialog.resize(dialog.minimumSizeHint())
+    viewport = cards.viewport()
+    qtbot.waitUntil(lambda: viewport.width() <= 320)
+    for row in range(3):
+        card = cards.visualItemRect(cards.item(row))
+        assert card.left() >= 0
+        assert card.right() < viewport.width()
