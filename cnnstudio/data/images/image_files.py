@@ -142,7 +142,10 @@ def resize_image(image: Image.Image, size: tuple[int, int], mode: ResizeMode = "
     if mode == "fit":
         return _padded(image, size)
     scale = min(image.width / size[0], image.height / size[1])
-    margin_x, margin_y = (image.width - size[0] * scale) / 2, (image.height - size[1] * scale) / 2
+    # Rounding can make a margin less than 0 by the last digit, which Pillow refuses.
+    margin_x, margin_y = (
+        max((whole - part * scale) / 2, 0.0) for whole, part in zip(image.size, size, strict=True)
+    )
     box = (margin_x, margin_y, image.width - margin_x, image.height - margin_y)
     return image.resize(size, Image.Resampling.BICUBIC, box=box)
 

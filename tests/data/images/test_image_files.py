@@ -12,7 +12,12 @@ import pytest
 from PIL import Image
 
 from cnnstudio.data.dataset import RESIZE_MODES, DataError, ResizeMode
-from cnnstudio.data.images.image_files import image_size, read_pixels, silence_pillow_warnings
+from cnnstudio.data.images.image_files import (
+    image_size,
+    read_pixels,
+    resize_image,
+    silence_pillow_warnings,
+)
 from cnnstudio.design.templates import template
 from cnnstudio.interchange.pytorch.writer import write_module
 
@@ -210,3 +215,11 @@ def test_an_exported_file_reads_images_as_the_program_does(
     exec(write_module(template("lesson-32").network, resize=mode), names)  # our own code
     exported = names["read_image"](tmp_path / "a.png")[0].numpy() * 255
     assert np.array_equal(np.rint(exported), read_pixels(tmp_path / "a.png", (3, 32, 32), mode))
+
+
+def test_no_size_is_refused_because_of_rounding() -> None:
+    """59 × 64 at 57 × 57 leaves a margin of 0, which rounding makes -7e-15."""
+    for height in range(40, 80):
+        image = Image.new("RGB", (64, height))
+        for side in (57, 58):
+            assert resize_image(image, (side, side)).size == (side, side)
