@@ -26,6 +26,7 @@ from cnnstudio.core.paths import home
 from cnnstudio.core.progress import Progress as DataProgress
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.data.sources.folder_list import RegisteredSet, register_set
+from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.data.versions.review import ReviewItem
 from cnnstudio.design.file import read_design, write_design
 from cnnstudio.export import ExportResult
@@ -34,6 +35,8 @@ from cnnstudio.gui.compare.run_comparison import RunComparison
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.data.dialog import DataDialog
+from cnnstudio.gui.data.versions.comparing import KnownVersions
+from cnnstudio.gui.data.versions.dialog import VersionsDialog
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.designer.layer_list.quick_insert import QuickInsert
 from cnnstudio.gui.designer.quick_fix.preview_access import preview_card
@@ -490,6 +493,26 @@ def show_data(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
     yield dialog
 
 
+def show_versions(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
+    source = ImageFolder(stranger.images, stranger.text)
+    dialog = VersionsDialog(source, lambda _: np.zeros((3, 8, 8), np.uint8), window)
+    dialog.open()
+    for task in dialog.findChildren(IoTask):
+        task.wait(20)
+    assert "only one" in dialog.summary.text()
+    yield dialog
+    version = {"id": "0" * 16, "name": stranger.text, "created": stranger.text, "classes": stranger.classes}
+    version |= {"splits": {stranger.text: [1, 2]}, "images": "", "files": "", "split": None}
+    corrections = {f"{stranger.file_name}.png": stranger.text}
+    versions = [{**version, "corrections": {}}, {**version, "id": "1" * 16, "corrections": corrections}]
+    dialog._on_versions(KnownVersions(versions, problem=stranger.text))
+    yield dialog
+    for task in dialog.findChildren(IoTask):
+        task.wait(20)
+    assert dialog.changes.count()
+    yield dialog
+
+
 def show_templates(window: MainWindow, stranger: Stranger) -> Iterator[QWidget]:
     dialog = TemplateDialog(window, recipe=stranger.text)
     dialog.open()
@@ -582,6 +605,7 @@ DIALOGS: dict[type[QDialog], Callable[[MainWindow, Stranger], Iterator[QWidget]]
     StartDialog: show_start,
     TemplateDialog: show_templates,
     UnsavedDialog: show_unsaved,
+    VersionsDialog: show_versions,
 }
 
 

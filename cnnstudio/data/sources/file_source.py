@@ -23,7 +23,7 @@ from cnnstudio.core.progress import (
     never_cancelled,
     throttled,
 )
-from cnnstudio.data.dataset import Dataset, ResizeMode
+from cnnstudio.data.dataset import Dataset, Labels, ResizeMode
 from cnnstudio.data.images.sizes import AUTOMATIC, Size, common_size, decoded_bytes
 from cnnstudio.data.sources.base import Source
 from cnnstudio.data.sources.file_reader import FileReader
@@ -35,14 +35,16 @@ from cnnstudio.data.versions.correcting import (
     UncorrectedImages,
     ValidCorrections,
     correct_images,
+    correct_labels,
     correct_listing,
     valid_corrections,
 )
 from cnnstudio.data.versions.corrections import read_corrections
+from cnnstudio.data.versions.listed_files import MAX_FILES, ListedFile, record_files
 from cnnstudio.data.versions.split_plan import SplitPlan
 from cnnstudio.data.versions.version import record_version, version_id
 
-VERSION = 2
+VERSION = 3
 """Raised with every change to how images are read, so that older cached copies are not used."""
 _MAX_LISTED = 100
 
@@ -275,10 +277,7 @@ class FileSource(Source):
             kind = "corrected" if earlier is None else "corrected-earlier"
             key = cache_key(kind, str(self.path))
             corrected, files = correct_images(corrected, files, valid, key, cancelled)
-        labels = {
-            file: None if label is None else listing.classes[label] for file, label in valid.labels.items()
-        }
-        return self._versioned(corrected, decoded, listing, labels), files
+        return self._versioned(corrected, decoded, listing, _by_name(valid, listing)), files
 
     def _valid_corrections(self, listing: Listing) -> ValidCorrections:
         corrections = read_corrections(self.path)
@@ -287,22 +286,59 @@ class FileSource(Source):
         known = dict.fromkeys(self.relative(path) for path, _ in listing.files)
         return valid_corrections(corrections, listing.classes, self.folder, known)
 
+    def record_current_version(
+        self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
+    ) -> str:
+        """The id of the version that the images and corrections are now, which is described as by `load`.
+
+        Nothing is written of the images themselves. Raises DataError or Cancelled.
+        """
+        listing = self.listing(cancelled)
+        decoded = self._decoded(listing, progress, cancelled)
+        valid = self._valid_corrections(listing)
+        found, kept, _ = correct_labels(decoded, self._names_by_split(decoded, listing), valid)
+        labels = {part: found[part][kept[part]] for part in found}
+        return self._versioned(decoded, decoded, listing, _by_name(valid, listing), labels).version
+
     def _versioned(
-        self, dataset: Dataset, decoded: Dataset, listing: Listing, corrections: Mapping[str, str | None]
+        self,
+        dataset: Dataset,
+        decoded: Dataset,
+        listing: Listing,
+        corrections: Mapping[str, str | None],
+        labels: Mapping[str, Labels] | None = None,
     ) -> Dataset:
         named = dataset.with_version(version_id(decoded.fingerprint, corrections))
         split = self.plan.to_json() if listing.test is None else None
-        record_version(named, decoded.fingerprint, lambda: self._files_digest(listing), split, corrections)
+        record_version(
+            *(named, decoded.fingerprint, lambda: self._describe_files(decoded, listing)),
+            *(split, corrections, labels),
+        )
         return named
 
-    def _files_digest(self, listing: Listing) -> dict[str, str]:
-        """Hashes (hex) of all files' names and sizes, and of their labels, the same wherever they are."""
+    def _describe_files(self, decoded: Dataset, listing: Listing) -> dict[str, str]:
+        """Hashes (hex) of all files' names and sizes, and of their labels, the same wherever they are.
+
+        Also keeps the list of the files that are in the splits, for comparing versions file by file.
+        """
         files, labels = hashlib.sha256(), hashlib.sha256()
+        sizes: dict[str, int] = {}
         for path, label in sorted(listing.files):
             size = os.path.getsize(path) if os.path.exists(path) else -1
-            files.update(os.fsencode(f"{self.relative(path)}\0{size}\0"))
+            name = self.relative(path)
+            sizes[name] = size
+            files.update(os.fsencode(f"{name}\0{size}\0"))
             labels.update(f"{listing.classes[label]}\0".encode("utf-8", "surrogateescape"))
-        return {"files": files.hexdigest(), "labels": labels.hexdigest()}
+        about = {"files": files.hexdigest(), "labels": labels.hexdigest()}
+        if len(sizes) > MAX_FILES:
+            return about
+        listed = {
+            name: ListedFile(part, listing.classes[label], sizes[name])
+            for part, names in self._names_by_split(decoded, listing).items()
+            for name, label in zip(names, decoded.splits[part].labels.tolist(), strict=True)
+        }
+        key = record_files(listed)
+        return {**about, "listing": key} if key else about
 
     def _state(self, listing: Listing) -> str:
         """A hash (hex) of all files' names, sizes and times, and of everything else the result depends on."""
@@ -326,6 +362,11 @@ class FileSource(Source):
                 entry = f"{path}\0{label}\0{state.st_size}\0{state.st_mtime_ns}\0"
             digest.update(os.fsencode(entry))
         return digest.hexdigest()
+
+
+def _by_name(valid: ValidCorrections, listing: Listing) -> dict[str, str | None]:
+    """File name -> the name of its class, or None for an excluded image."""
+    return {file: None if label is None else listing.classes[label] for file, label in valid.labels.items()}
 
 
 def _class_counts(listing: Listing, problems: Mapping[str, str]) -> dict[str, int]:

@@ -15,7 +15,15 @@ import numpy as np
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.parameters import shorten
 from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
-from cnnstudio.data.dataset import DataError, Dataset, Rows, Split, Uncorrected, as_channels_last
+from cnnstudio.data.dataset import (
+    DataError,
+    Dataset,
+    Labels,
+    Rows,
+    Split,
+    Uncorrected,
+    as_channels_last,
+)
 from cnnstudio.data.storage.decoded_cache import get_or_create
 from cnnstudio.data.storage.writers import DatasetWriter
 from cnnstudio.data.versions.corrections import Corrections
@@ -118,19 +126,8 @@ def correct_images(
     be compared. A large copy without the excluded images is kept in the cache under `key`. Raises DataError
     if a class has no images left, Cancelled.
     """
-    labels, kept, change = {}, {}, []
-    for part, names in files.items():
-        labels[part] = dataset.splits[part].labels.copy()
-        keep = np.ones(len(names), bool)
-        for row, name in enumerate(names):
-            label = valid.labels.get(name, -1)
-            if label is None:
-                keep[row] = False
-            elif label >= 0:
-                labels[part][row] = label
-            if label != -1:
-                change.append([part, row, label])
-        kept[part] = np.flatnonzero(keep)
+    labels, kept, change = correct_labels(dataset, files, valid)
+    for part in files:
         _require_classes(dataset, part, labels[part][kept[part]])
     digest = hashlib.sha256(json.dumps([dataset.fingerprint, change]).encode()).hexdigest()
     relabeled = dataset.with_splits(
@@ -143,6 +140,28 @@ def correct_images(
     if corrected.image_count == dataset.image_count:
         corrected.preset_pixels_fingerprint(dataset.pixels_fingerprint)
     return corrected, {part: [names[row] for row in kept[part].tolist()] for part, names in files.items()}
+
+
+def correct_labels(
+    dataset: Dataset, files: Mapping[str, Sequence[str]], valid: ValidCorrections
+) -> tuple[dict[str, Labels], dict[str, Rows], list[list[object]]]:
+    """By split the labels of all images, and the rows not excluded; then each (split, row, label)."""
+    labels: dict[str, Labels] = {}
+    kept: dict[str, Rows] = {}
+    change: list[list[object]] = []
+    for part, names in files.items():
+        labels[part] = dataset.splits[part].labels.copy()
+        keep = np.ones(len(names), bool)
+        for row, name in enumerate(names):
+            label = valid.labels.get(name, -1)
+            if label is None:
+                keep[row] = False
+            elif label >= 0:
+                labels[part][row] = label
+            if label != -1:
+                change.append([part, row, label])
+        kept[part] = np.flatnonzero(keep)
+    return labels, kept, change
 
 
 def _relabeled(split: Split, labels: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Split:

@@ -21,7 +21,7 @@ from cnnstudio.core.files import FileError, exists, read_json, write_json
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.core.parameters import shorten
 from cnnstudio.core.paths import datasets_folder
-from cnnstudio.data.dataset import DataError, Dataset
+from cnnstudio.data.dataset import DataError, Dataset, Labels
 from cnnstudio.data.images.sizes import order_of
 
 _FORMAT, _VERSION = "cnnstudio.data-version", 1
@@ -57,13 +57,17 @@ def record_version(
     files: Callable[[], Mapping[str, str]],
     split: Any,
     corrections: Mapping[str, str | None],
+    labels: Mapping[str, Labels] | None = None,
 ) -> None:
     """Describes the data set's version, unless that was done. A home that cannot be written is no error.
 
     `images` is the fingerprint of the images and labels as they are in the files. `files` computes two more:
-    one of the names and sizes (`files`), and one of the labels that the files have (`labels`). `split` is how
-    test images were held out, None where the data set has its own.
+    one of the names and sizes (`files`), and one of the labels that the files have (`labels`), and keeps the
+    list of the files (`listing`). `split` is how test images were held out, None where the data set has its
+    own. `labels`, int64 (N,) by split, are those with the corrections, if `dataset` does not have them.
     """
+    if labels is None:
+        labels = {part: each.labels for part, each in dataset.splits.items()}
     path = versions_folder() / f"{dataset.version}.json"
     if exists(path):
         return
@@ -75,8 +79,7 @@ def record_version(
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
         "classes": list(dataset.classes),
         "splits": {
-            part: np.bincount(each.labels, minlength=len(dataset.classes)).tolist()
-            for part, each in dataset.splits.items()
+            part: np.bincount(each, minlength=len(dataset.classes)).tolist() for part, each in labels.items()
         },
         "images": images,
         **files(),
@@ -163,13 +166,29 @@ def _by_class(version: Mapping[str, Any], part: str) -> dict[str, int]:
 def describe_difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """The same as sentences."""
     found = compare_versions(before, after)
+    lines = describe_sets(before, after, found)
+    changed = found["corrections"]
+    if changed:
+        named = [f"{file}: {_label(one)} → {_label(other)}" for file, (one, other) in changed.items()]
+        lines.append(f"{pluralize(len(changed), 'correction')} differ{'s' * (len(changed) == 1)}:")
+        lines += [f"  {line}" for line in named[:_MAX_NAMED]]
+        lines += [f"  …{_more(len(changed))}"] * (len(changed) > _MAX_NAMED)
+    return lines
+
+
+def describe_sets(
+    before: Mapping[str, Any], after: Mapping[str, Any], found: Mapping[str, Any], *, by_file: bool = False
+) -> list[str]:
+    """What `compare_versions` has found as sentences, without single images.
+
+    `by_file`: whether these are compared as well, so that it is known what differs about the files.
+    """
     if found["same"]:
         return ["Both are the same version."]
     lines = []
-    if found["files"]:
-        lines.append("The image files differ.")
-    elif found["labels"]:
-        lines.append("The same files have other labels or classes.")
+    if found["files"] or found["labels"]:
+        what = "The image files differ." if found["files"] else "The same files have other labels or classes."
+        lines += [] if by_file else [what]
     elif found["pixels"] and not (found["split"] or found["resize"] or found["size"]):
         lines.append("The files have the same names and sizes, but some of the images differ.")
     if found["resize"]:
@@ -184,12 +203,6 @@ def describe_difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> 
     for part, changes in found["counts"].items():
         named = [f"{shorten(name, 50)} {change:+,}" for name, change in list(changes.items())[:_MAX_NAMED]]
         lines.append(f"Images in {part}: {', '.join(named)}{_more(len(changes))}.")
-    changed = found["corrections"]
-    if changed:
-        named = [f"{file}: {_label(one)} → {_label(other)}" for file, (one, other) in changed.items()]
-        lines.append(f"{pluralize(len(changed), 'correction')} differ{'s' * (len(changed) == 1)}:")
-        lines += [f"  {line}" for line in named[:_MAX_NAMED]]
-        lines += [f"  …{_more(len(changed))}"] * (len(changed) > _MAX_NAMED)
     return lines
 
 

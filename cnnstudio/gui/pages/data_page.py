@@ -20,6 +20,7 @@ from cnnstudio.gui.compute.compute_task import ComputeTask
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.data.adding.panel import AddImages
+from cnnstudio.gui.data.versions.dialog import VersionsDialog
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.pages.data_set.checks.check_runner import CheckRunner
@@ -116,6 +117,7 @@ class DataPage(Page):
 
     def _connect(self) -> None:
         self.sets.path_chosen.connect(self._on_path_chosen)
+        self.sets.comparison_requested.connect(self._on_comparison_requested)
         self.sets.list.source_chosen.connect(self._on_source_chosen)
         self.sets.list.unlisted_activated.connect(self._on_path_chosen)
         self.details.sets.chosen.connect(self._use)
@@ -332,6 +334,20 @@ class DataPage(Page):
         """Whether a training uses the images now, after what the panel says of them."""
         is_training = self._session.state is not State.IDLE and self._session.dataset_name == self._name
         self.images.set_note(_IN_USE if is_training and self._viewed is not None else "")
+
+    def _on_comparison_requested(self) -> None:
+        viewed, overlay = self._viewed, self.overlay
+        if viewed is None or viewed.source is None or overlay is None:
+            return
+        source = viewed.source
+
+        def compare() -> None:
+            dialog = VersionsDialog(source, viewed.image, self)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.open()
+
+        # The version of now is the one with the last correction.
+        overlay.when_kept(compare)
 
     # Reviewing
 

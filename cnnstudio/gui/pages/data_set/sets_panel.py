@@ -6,7 +6,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QPoint, QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from cnnstudio.core.formatting import pluralize
 from cnnstudio.gui.data.source_list import SourceList
@@ -26,6 +33,8 @@ class SetsPanel(Panel):
     path_chosen = Signal(object)
     """The folder or file with images that the user wants to add."""
     undo_all_requested = Signal()
+    comparison_requested = Signal()
+    """The versions of the set that is looked at are to be compared."""
 
     def __init__(self) -> None:
         super().__init__("setsPanel")
@@ -49,13 +58,26 @@ class SetsPanel(Panel):
             "Drop all corrections of labels and exclusions; Z in the review queue takes that back"
         )
         self.undo_all.clicked.connect(self.undo_all_requested)
+        self.compare = QPushButton("Compare…")
+        self.compare.setObjectName("compareVersions")
+        self.compare.setProperty("role", "small")
+        self.compare.setAccessibleName("Compare versions")
+        self.compare.setToolTip("Say what differs between two versions of this data set")
+        self.compare.clicked.connect(self.comparison_requested)
         lines = QWidget()
         column = QVBoxLayout(lines)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         column.addWidget(self.version)
         column.addWidget(self.corrections)
-        self._foot = PanelFoot(lines, self.undo_all)
+        buttons = QHBoxLayout()
+        buttons.setContentsMargins(0, 4, 0, 0)
+        buttons.setSpacing(8)
+        buttons.addWidget(self.compare)
+        buttons.addWidget(self.undo_all)
+        buttons.addStretch(1)
+        column.addLayout(buttons)
+        self._foot = PanelFoot(lines)
         fill(self, PanelHead("Data sets"), self.list, _DropZone(self.add), self._foot, hero=self.list)
         self.focus_target = self.list
         self.show_corrections(None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
-from cnnstudio.data.dataset import Dataset
+from cnnstudio.data.dataset import Dataset, Pixels
 from cnnstudio.data.sources import Source
 from cnnstudio.data.sources.file_source import FileSource
 from cnnstudio.data.versions.confirmed import read_confirmed
@@ -53,6 +53,14 @@ class ViewedSet:
     def places(self) -> dict[str, tuple[str, int]]:
         """File name -> split and row."""
         return {name: (part, row) for part, names in self.files.items() for row, name in enumerate(names)}
+
+    def image(self, file: str) -> Pixels | None:
+        """The image of a file, uint8 (C, H, W); None if it is not in the set."""
+        if file not in self.places:
+            return None
+        part, row = self.places[file]
+        image: Pixels = self.dataset.splits[part].images[row]
+        return image
 
     def has_files(self) -> bool:
         return self.source is not None

@@ -1,0 +1,117 @@
+"""Two versions of a data set are compared image by image."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from cnnstudio.data.sources.image_folder import ImageFolder
+from cnnstudio.data.versions import listed_files
+from cnnstudio.data.versions.file_changes import FileChanges, compare_files
+from cnnstudio.data.versions.relabeling import relabel
+from cnnstudio.data.versions.version import read_version, versions_folder
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> ImageFolder:
+    """Four cats and four dogs for training, two of each for testing."""
+    for number in range(12):
+        part, kind = ("train" if number < 8 else "test"), ("cat", "dog")[number % 2]
+        path = tmp_path / "pets" / part / kind / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (6, 6 + number), (number, 50, 90)).save(path)
+    return ImageFolder(tmp_path / "pets")
+
+
+def version(source: ImageFolder) -> dict[str, Any]:
+    return read_version(source.load().version)
+
+
+def texts(found: FileChanges) -> dict[str, list[str]]:
+    return {kind: list(map(str, changes)) for kind, changes in found.by_kind.items()}
+
+
+def test_images_labels_splits_and_sizes_are_told_apart(source: ImageFolder) -> None:
+    before = version(source)
+    folder = source.folder
+    Image.new("RGB", (6, 6), (77, 50, 90)).save(folder / "train/cat/new.png")
+    (folder / "train/cat/0.png").unlink()
+    shutil.move(folder / "train/cat/2.png", folder / "train/dog/2.png")
+    shutil.move(folder / "train/cat/4.png", folder / "test/cat/4.png")
+    Image.new("RGB", (40, 40), (6, 50, 90)).save(folder / "train/cat/6.png")
+    relabel(source, {"train/dog/1.png": "cat"}, exclude=["train/dog/3.png"])
+    after = version(source)
+    found = compare_files(before, after)
+    sizes = found.by_kind.pop("content")  # type: ignore[attr-defined]
+    assert [each.file for each in sizes] == ["train/cat/6.png"]
+    assert texts(found) == {
+        "added": ["train/cat/new.png: cat, training"],
+        "removed": ["train/cat/0.png: cat, training"],
+        "label": ["train/dog/1.png: dog → cat", "train/dog/2.png: cat → dog"],
+        "excluded": ["train/dog/3.png: was dog"],
+        "split": ["test/cat/4.png: training → test, was train/cat/4.png"],
+    }
+    back = texts(compare_files(after, before))
+    assert back["included"] == ["train/dog/3.png: is dog"]
+    assert back["label"] == ["train/cat/2.png: dog → cat", "train/dog/1.png: cat → dog"]
+
+
+def test_versions_that_differ_in_corrections_alone_share_the_list_of_their_files(source: ImageFolder) -> None:
+    before = version(source)
+    relabel(source, {"train/dog/1.png": "cat"})
+    after = version(source)
+    assert len(list((versions_folder() / "files").iterdir())) == 1
+    assert texts(compare_files(before, after)) == {"label": ["train/dog/1.png: dog → cat"]}
+    assert not compare_files(after, after)
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed", "cut", "large"])
+def test_without_the_list_of_files_corrections_are_compared_all_the_same(
+    source: ImageFolder, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if damage == "large":
+        monkeypatch.setattr("cnnstudio.data.sources.file_source.MAX_FILES", 5)
+    before = version(source)
+    relabel(source, {"train/dog/1.png": "cat"})
+    after = version(source)
+    if damage != "large":
+        (path,) = (versions_folder() / "files").iterdir()
+        text = path.read_text()
+        path.unlink()
+        if damage != "gone":
+            path.write_text(text.replace("dog", "cat") if damage == "changed" else text[:50])
+    found = compare_files(before, after)
+    assert not found.are_known
+    assert texts(found) == {"label": ["train/dog/1.png: as in the files → cat"]}
+
+
+def test_the_version_of_now_is_described_without_a_copy_of_the_images(source: ImageFolder) -> None:
+    relabel(source, {"train/dog/1.png": "cat"}, exclude=["train/dog/3.png"])
+    noted = source.record_current_version()
+    content = (versions_folder() / f"{noted}.json").read_text()
+    (versions_folder() / f"{noted}.json").unlink()
+    assert source.load().version == noted
+    again = (versions_folder() / f"{noted}.json").read_text()
+    assert _without_time(again) == _without_time(content)
+
+
+def _without_time(content: str) -> list[str]:
+    return [line for line in content.splitlines() if '"created"' not in line and '"sha256"' not in line]
+
+
+def test_long_lists_are_cut_and_counted(source: ImageFolder) -> None:
+    before = version(source)
+    for number in range(5):
+        Image.new("RGB", (6, 6), (100 + number, 50, 90)).save(source.folder / f"train/cat/new{number}.png")
+    found = list(compare_files(before, version(source)).lines(2))
+    assert found[0] == "5 images were added:"
+    assert found[-1] == "  … and 3 more images"
+
+
+def test_a_key_from_a_file_never_leaves_the_folder() -> None:
+    assert listed_files.read_files("../../../../x") is None
+    assert listed_files.read_files(7) is None
