@@ -25,6 +25,7 @@ from cnnstudio.data.sources.folder_layout import Reading
 from cnnstudio.data.sources.folder_list import RegisteredSet, registered_at, unpacked_folder
 from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.data.sources.image_table import ImageTable
+from cnnstudio.data.sources.listing import Listing
 from cnnstudio.data.tables.label_table import is_table_name
 from cnnstudio.data.versions.split_plan import SplitPlan
 
@@ -39,6 +40,8 @@ class PreparedImages:
     source: FileSource
     unpacked: Path | None = None
     """The folder that was unpacked for it from a zip file."""
+    listed: Listing | None = None
+    """What was found, if it is known already: a large folder or table takes seconds to list."""
 
     @property
     def known_name(self) -> str:
@@ -46,9 +49,15 @@ class PreparedImages:
         known = registered_at(self.source.path)
         return known[0] if known else ""
 
+    def listing(self, cancelled: CancelFunction = never_cancelled) -> Listing:
+        """The classes and files, as they were found. Raises DataError or Cancelled."""
+        return self.source.listing(cancelled) if self.listed is None else self.listed
+
     def read_as(self, reading: Reading | None) -> PreparedImages:
         """The same images, with their subfolders understood in another way. Raises DataError."""
         now = self.source
+        if self.listed is not None and reading == now.entry.reading:
+            return self
         source = _source_at(now.path, reading).changed(plan=now.plan, resize=now.resize, size=now.size)
         return PreparedImages(source.named(now.name), self.unpacked)
 
@@ -56,7 +65,8 @@ class PreparedImages:
         self, *, plan: SplitPlan | None = None, resize: ResizeMode | None = None, size: Size | None = None
     ) -> PreparedImages:
         """The same images, split or brought to one size in another way. What is None stays."""
-        return PreparedImages(self.source.changed(plan=plan, resize=resize, size=size), self.unpacked)
+        source = self.source.changed(plan=plan, resize=resize, size=size)
+        return dataclasses.replace(self, source=source)
 
     def add(self, name: str = "") -> FileSource:
         """Adds them to the user's sources. Raises DataError or FileError; then `discard` or add again."""
@@ -109,8 +119,7 @@ def prepare_images(
     if path.suffix.lower() == ZIP_SUFFIX and not is_folder(path):
         return _prepare_zip(path, reading, progress, cancelled)
     source = _source_at(path, reading)
-    source.listing(cancelled)
-    return PreparedImages(source)
+    return PreparedImages(source, listed=source.listing(cancelled))
 
 
 def _checked_name(name: str) -> str:

@@ -58,5 +58,5 @@ class ImageTable(FileSource):
         from cnnstudio.data.tables.label_table import read_table
         from cnnstudio.data.tables.table_files import layout_of_table
 
-        layout = layout_of_table(self.path, read_table(self.path), cancelled)
+        layout = layout_of_table(self.path, read_table(self.path, cancelled), cancelled)
         return make_listing(str(self.path), layout, layout.notes, "add images of another class")

@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from cnnstudio.core.files import read_regular
 from cnnstudio.core.parameters import shorten
+from cnnstudio.core.progress import CancelFunction, never_cancelled, raise_if_cancelled
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.sources.folder_scan import is_image_name
 
@@ -24,6 +26,9 @@ _MAX_BYTES = 2**28
 _MAX_CELL = 4_096
 """Characters of a path; the longest that systems allow."""
 _MAX_LABEL = 200
+_MAX_HEAD = 2**20
+"""Characters among which the first line is."""
+_CHECK_EVERY = 1_000
 _SEPARATORS = (",", ";", "\t", "|")
 _COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -38,9 +43,8 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 
 
-@dataclass(frozen=True)
-class TableRow:
-    """One line of a table."""
+class TableRow(NamedTuple):
+    """One line of a table. A tuple, because there may be a million."""
 
     line: int
     file: str
@@ -62,15 +66,18 @@ def is_table_name(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def read_table(path: Path) -> LabelTable:
-    """The table in that file. Raises DataError, which says what is wrong and where."""
+def read_table(path: Path, cancelled: CancelFunction = never_cancelled) -> LabelTable:
+    """The table in that file. Raises DataError, which says what is wrong and where; Cancelled."""
     text, notes = _read_text(path)
     lines = max(text.count("\n"), text.count("\r")) + 1
     if lines > MAX_LINES + 2:
         raise DataError(
             f"{path} has {lines:,} lines, but at most {MAX_LINES:,} are read: divide it into several tables."
         )
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    # Of the beginning alone: while all lines are divided, nothing else in this program runs.
+    first = next((line for line in text[:_MAX_HEAD].splitlines() if line.strip()), "")
+    if not first:
+        raise DataError(f"{path} is empty: its first line must be file,label or file,label,split.")
     separator = max(_SEPARATORS, key=lambda each: (len(_columns(_cells(first, each))), first.count(each)))
     columns = _columns(_cells(first, separator))
     has_header = {"file", "label"} <= columns.keys()
@@ -78,13 +85,17 @@ def read_table(path: Path) -> LabelTable:
         columns = _assumed_columns(path, _cells(first, separator))
         notes = [*notes, "The first line names no columns: they were read as file, label and split."]
     rows, unlabeled = [], []
-    for line, cells in _lines(path, text, separator):
+    file, label, split = (columns.get(name) for name in ("file", "label", "split"))
+    for number, (line, cells) in enumerate(_lines(path, text, separator)):
+        if number % _CHECK_EVERY == 0:
+            raise_if_cancelled(cancelled)
         if has_header or not any(cells):
             has_header = has_header and not any(cells)
             continue
-        row = TableRow(line, *(_cell(cells, columns.get(name)) for name in ("file", "label", "split")))
+        row = TableRow(line, _cell(cells, file), _cell(cells, label), _cell(cells, split))
         if row.file and row.label:
-            rows.append(_checked(path, row))
+            _check(path, row)
+            rows.append(row)
         else:
             unlabeled.append(line)
     if unlabeled:
@@ -120,7 +131,7 @@ def _lines(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[st
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         for cells in reader:
-            yield reader.line_num, [cell.strip() for cell in cells]
+            yield reader.line_num, list(map(str.strip, cells))
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num:,}: {error}.") from None
 
@@ -157,8 +168,7 @@ def _cell(cells: Sequence[str], column: int | None) -> str:
     return cells[column] if column is not None and column < len(cells) else ""
 
 
-def _checked(path: Path, row: TableRow) -> TableRow:
+def _check(path: Path, row: TableRow) -> None:
     if len(row.label) > _MAX_LABEL or len(row.file) > _MAX_CELL or "\0" in row.file:
         what = "label" if len(row.label) > _MAX_LABEL else "file name"
         raise DataError(f"{path}, line {row.line:,}: the {what} is too long or has zero bytes.")
-    return row

@@ -26,14 +26,24 @@ class _Folders:
     def __init__(self, root: Path) -> None:
         self._root = os.path.abspath(root)
         self._found: dict[str, dict[str, str]] = {}
+        self._named: dict[str, dict[str, str]] = {}
+        """The same by the beginnings of names: a million files are in few folders, whose paths take long."""
 
     def find(self, name: str) -> str | None:
         """The path of the file of that name, which may lack its extension; "" for one outside of the root."""
-        path = os.path.normpath(os.path.join(self._root, name.replace("\\", "/")))
-        if not path.startswith(self._root.rstrip(os.sep) + os.sep):
-            return ""
-        parent, base = os.path.split(path)
-        return self._inside(parent).get(base)
+        head, slash, base = name.replace("\\", "/").rpartition("/")
+        if base in ("", ".", ".."):
+            head, slash, base = f"{head}{slash}{base}", "", ""
+        known = self._named.get(head + slash) if base else None
+        if known is None:
+            path = os.path.normpath(os.path.join(self._root, f"{head}{slash}{base}"))
+            if not path.startswith(self._root.rstrip(os.sep) + os.sep):
+                return ""
+            parent, base = os.path.split(path)
+            known = self._inside(parent)
+            if slash or head == "":
+                self._named[head + slash] = known
+        return known.get(base)
 
     def _inside(self, folder: str) -> dict[str, str]:
         """Name -> path, with and without the extension."""

@@ -22,7 +22,7 @@ from cnnstudio.data.images import sizes
 from cnnstudio.data.images.resizing import resize
 from cnnstudio.data.images.sizes import AUTOMATIC
 from cnnstudio.data.sources import find_source, folder_list, register, sources
-from cnnstudio.data.sources.adding import add_images
+from cnnstudio.data.sources.adding import add_images, prepare_images
 from cnnstudio.data.sources.folder_list import (
     RegisteredSet,
     register_set,
@@ -32,6 +32,7 @@ from cnnstudio.data.sources.folder_list import (
 )
 from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.data.sources.image_table import ImageTable
+from cnnstudio.data.tables.label_table import read_table
 from cnnstudio.data.transfer import zip_images
 from cnnstudio.data.versions.split_plan import SplitPlan
 from cnnstudio.data.versions.version import describe_difference, read_version
@@ -140,7 +141,7 @@ def test_what_a_table_names_in_vain_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (b"", "names no columns"),
+        (b"", "is empty"),
         (b"name,age\nx,3\n", "its first line must be file,label"),
         (b"file,label\n", "no line with a file and a label"),
         (b"file,label\nnot/there.png,owl\n", "None of the 1 files .* is there, such as .not/there.png."),
@@ -475,3 +476,46 @@ def test_a_size_in_the_list_that_is_none_counts_as_automatic(tmp_path: Path, siz
     content["folders"][0]["size"] = size
     path.write_text(json.dumps(content))
     assert registered_sets()["pets"].size == AUTOMATIC
+
+
+def test_what_was_found_is_not_searched_again_for_another_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table of a million lines takes seconds to read, each time that a field is typed into."""
+    for name in ("a.png", "b.png", "c.png", "d.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    (tmp_path / "t.csv").write_text("file,label\na.png,x\nb.png,x\nc.png,y\nd.png,y\n")
+    prepared = prepare_images(tmp_path / "t.csv")
+    reads = list[object]()
+    monkeypatch.setattr(ImageTable, "listing", lambda *arguments: reads.append(arguments))
+    again = prepared.read_as(None).changed(plan=SplitPlan(seed=3))
+    assert again.listing() is prepared.listing()
+    assert again.source.plan.seed == 3
+    assert not reads
+
+
+def test_reading_a_large_table_can_be_canceled(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("file,label\n" + "a.png,x\n" * 5_000)
+    calls = list[int]()
+
+    def cancelled() -> bool:
+        calls.append(1)
+        return len(calls) > 2
+
+    with pytest.raises(Cancelled):
+        read_table(tmp_path / "t.csv", cancelled)
+
+
+@pytest.mark.parametrize(
+    "name", ["up/../a.png", "./a.png", ".//a.png", "up\\..\\a.png", "up/..", "/", "..", "."]
+)
+def test_files_of_a_table_are_found_by_unusual_paths_as_well(tmp_path: Path, name: str) -> None:
+    (tmp_path / "up").mkdir()
+    for each in ("a.png", "b.png", "up/a.png", "up/b.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / each)
+    rows = ["up/a.png,x", "up/b.png,y", "b.png,y", f"{name},x"]
+    (tmp_path / "t.csv").write_text("\n".join(["file,label", *rows]))
+    listing = ImageTable(tmp_path / "t.csv").listing()
+    found = {os.path.relpath(path, tmp_path) for path, _ in listing.files}
+    expected = {"up/a.png", "up/b.png", "b.png"} | ({"a.png"} if name.endswith("a.png") else set())
+    assert found == {each.replace("/", os.sep) for each in expected}

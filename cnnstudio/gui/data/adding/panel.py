@@ -46,6 +46,8 @@ class AddImages(Panel):
         self.found: Understood | None = None
         self._is_current = True
         """Whether it was found with the layout and the split that the page shows."""
+        self._unreadable: frozenset[str] = frozenset()
+        """The paths of the files that a look into all of them has found to be none."""
         self._adds_next: bool | None = None
         """Whether to add, and with True to use, the images as soon as they are read in the chosen way."""
         self._unlabeled: Path | None = None
@@ -151,7 +153,7 @@ class AddImages(Panel):
     def look_at(self, path: Path) -> None:
         """Finds out what a folder, a table or a zip file of images is."""
         self._discard()
-        self._reading, self._plan = None, SplitPlan()
+        self._reading, self._plan, self._unreadable = None, SplitPlan(), frozenset()
         self._where.set_full_text(str(path))
         self._clear()
         self.cancel_button.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -161,8 +163,12 @@ class AddImages(Panel):
         """Understands or splits the same images in another way."""
         self._is_current = False
         self._refresh_ready()
+        self._start_reading_again()
+
+    def _start_reading_again(self) -> None:
         if self.found is not None:
-            self._tasks.read_again(self.found.prepared, self._reading, self._plan, self._on_read_again)
+            how = self._reading, self._plan, self._unreadable
+            self._tasks.read_again(self.found.prepared, *how, self._on_read_again)
 
     def _on_progressed(self, progress: Progress) -> None:
         self.progress.show_progress(progress.done, progress.total, progress.text)
@@ -215,8 +221,12 @@ class AddImages(Panel):
         is_used, self._adds_next = self._adds_next, None
         if is_used is not None and not found.problem:
             self._on_add(is_used)
-        elif before is None or before.listing.files != found.listing.files:
+        elif before is None or (
+            before.listing is not found.listing and before.listing.files != found.listing.files
+        ):
             self._look_into(found)
+        elif found.unreadable != self._unreadable:
+            self._start_reading_again()
 
     def _show(self, found: Understood) -> None:
         self.message.setVisible(False)
@@ -249,6 +259,11 @@ class AddImages(Panel):
     def _on_looked_into(self, facts: FileFacts) -> None:
         self.sizes.setText(facts.describe_sizes() or "None of the files can be read as an image.")
         self.settings.show_facts(facts)
+        self._unreadable = facts.unreadable
+        # What is being read again, or is no plan yet, is counted without them afterwards; and what is being
+        # added must not be interrupted. Meanwhile the images can be added as they were understood.
+        if facts.unreadable and self._is_current and not self._tasks.is_running:
+            self._start_reading_again()
 
     # Adding
 

@@ -61,12 +61,13 @@ class AddingTasks(QObject):
         prepared: PreparedImages,
         reading: Reading | None,
         plan: SplitPlan,
+        unreadable: frozenset[str],
         on_done: Callable[[Any], object],
     ) -> None:
-        """Calls `on_done` with the same images, Understood in another way."""
+        """Calls `on_done` with the same images, Understood in another way, without the unreadable ones."""
 
         def look(progress: ProgressFunction, cancelled: CancelFunction) -> Understood:
-            return understand(prepared.read_as(reading).changed(plan=plan), cancelled)
+            return understand(prepared.read_as(reading).changed(plan=plan), cancelled, unreadable)
 
         self._run(look, "", on_done, self.failed.emit)
 

@@ -30,7 +30,7 @@ class Understood:
     prepared: PreparedImages
     listing: Listing
     counts: tuple[tuple[str, dict[str, int]], ...]
-    """Each class with the number of its images by split."""
+    """Each class with the number of its images by split, without those that are known to be unreadable."""
     has_test: bool
     """Whether test images come with the set, so that none are held out."""
     groups: int = 0
@@ -39,6 +39,8 @@ class Understood:
     """Why the images cannot be split as wanted; empty if they can."""
     known_name: str = ""
     """The name that they have in the user's list; empty if they are not in it."""
+    unreadable: frozenset[str] = frozenset()
+    """The paths of the files that are not counted."""
 
     @property
     def question(self) -> Question | None:
@@ -61,7 +63,7 @@ class Understood:
         """`3 classes, 1,200 images: 960 for training, 240 for testing.`"""
         uses = {"train": "training", "validation": "validation", "test": "testing"}
         parts = ", ".join(f"{format_count(self.total(part))} for {uses[part]}" for part in self.splits)
-        images = pluralize(len(self.listing.files), "image")
+        images = pluralize(sum(map(self.total, self.splits)), "image")
         return f"{format_count(len(self.counts))} classes, {images}: {parts}."
 
 
@@ -72,7 +74,12 @@ class FileFacts:
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     skipped: Sequence[tuple[str, str]] = ()
     """(file, why it cannot be read), the first ones."""
-    skipped_count: int = 0
+    unreadable: frozenset[str] = frozenset()
+    """The paths of all files that cannot be read."""
+
+    @property
+    def skipped_count(self) -> int:
+        return len(self.unreadable)
 
     def describe_sizes(self) -> str:
         """`32 × 32`, or the range of the sizes."""
@@ -88,11 +95,21 @@ class FileFacts:
         )
 
 
-def understand(prepared: PreparedImages, cancelled: CancelFunction) -> Understood:
-    """Reads the names of all files, and splits them as planned. Raises DataError or Cancelled."""
-    listing = prepared.source.listing(cancelled)
+def understand(
+    prepared: PreparedImages, cancelled: CancelFunction, unreadable: frozenset[str] = frozenset()
+) -> Understood:
+    """Reads the names of all files, and splits them as planned. Raises DataError or Cancelled.
+
+    The files with the paths `unreadable` are not counted; they are left out after the split, as it is when
+    the images are read.
+    """
+    listing = prepared.listing(cancelled)
     labels = {
         part: np.array([label for _, label in files], np.int64) for part, files in listing.parts.items()
+    }
+    readable = {
+        part: np.array([path not in unreadable for path, _ in files], bool)
+        for part, files in listing.parts.items()
     }
     has_test, groups, problem = listing.test is not None, 0, ""
     if not has_test:
@@ -105,14 +122,16 @@ def understand(prepared: PreparedImages, cancelled: CancelFunction) -> Understoo
             problem = str(error)
         else:
             labels = {**labels, "train": labels["train"][train], "test": labels["train"][test]}
+            readable = {**readable, "train": readable["train"][train], "test": readable["train"][test]}
     counts = {
-        part: np.bincount(each, minlength=len(listing.classes)).tolist() for part, each in labels.items()
+        part: np.bincount(each[readable[part]], minlength=len(listing.classes)).tolist()
+        for part, each in labels.items()
     }
     by_class = tuple(
         (name, {part: each[number] for part, each in counts.items()})
         for number, name in enumerate(listing.classes)
     )
-    return Understood(prepared, listing, by_class, has_test, groups, problem, prepared.known_name)
+    return Understood(prepared, listing, by_class, has_test, groups, problem, prepared.known_name, unreadable)
 
 
 def look_into_files(found: Understood, progress: ProgressFunction, cancelled: CancelFunction) -> FileFacts:
@@ -126,7 +145,7 @@ def look_into_files(found: Understood, progress: ProgressFunction, cancelled: Ca
     skipped = [
         (source.relative(path), reason) for path, reason in list(check.problems.items())[:_MAX_SKIPPED]
     ]
-    return FileFacts(check.sizes, skipped, len(check.problems))
+    return FileFacts(check.sizes, skipped, frozenset(check.problems))
 
 
 def describe_plan(found: Understood, plan: SplitPlan) -> str:
