@@ -95,7 +95,7 @@ def _check_export(run: Path, folder: Path, output: Output) -> None:
     assert (
         "The network was pretrained on ImageNet; the weights are under Apache-2.0" in output.readouterr().out
     )
-    (weights,) = folder.glob("*.safetensors")
+    weights = folder / "model.safetensors"
     with safetensors.safe_open(weights, "np") as file:
         assert "Apache-2.0" in file.metadata()["notice"]
     assert "Apache-2.0" in (folder / "model.py").read_text()

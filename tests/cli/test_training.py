@@ -434,7 +434,8 @@ def test_a_failed_export_exits_with_1_and_the_others_are_written(
     printed, err = capsys.readouterr()
     assert err == "cnnstudio: PyTorch: the exported model gives other results\n"
     assert printed.startswith("Weights: ")
-    assert {path.name for path in out.iterdir()} == {"design.cnn.json", "model.safetensors"}
+    written = {"design.cnn.json", "model.safetensors", "training-features.safetensors"}
+    assert {path.name for path in out.iterdir()} == written
 
 
 @pytest.mark.parametrize(

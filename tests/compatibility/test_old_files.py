@@ -240,6 +240,7 @@ def test_an_own_recipe_has_all_its_values(old: Path, capsys: Output, tmp_path: P
         "unlock_after": 0,
         "unlock_groups": 1,
         "unlock_rate": 0.1,
+        "batch_norm_statistics": "batch",
         "test_time_flip": True,
     }
 

@@ -231,7 +231,7 @@ class Checkpoints(Target):
     )
     may_leave: ClassVar = (
         *("home/runs/fresh", "home/runs/fresh/*", "home/datasets/*", "home/readings", "home/readings/*"),
-        *("out", "out/*"),
+        *("home/features", "home/features/*", "out", "out/*"),
     )
 
     def prepare(self, folder: Path) -> None:

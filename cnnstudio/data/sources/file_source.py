@@ -44,7 +44,7 @@ from cnnstudio.data.versions.listed_files import MAX_FILES, ListedFile, record_f
 from cnnstudio.data.versions.split_plan import SplitPlan
 from cnnstudio.data.versions.version import record_version, version_id
 
-VERSION = 3
+VERSION = 2
 """Raised with every change to how images are read, so that older cached copies are not used."""
 _MAX_LISTED = 100
 
