@@ -89,20 +89,23 @@ def open_cached(count: int) -> float:
     return seconds(lambda: get_or_create("many", count, lambda writer: writer.write(dataset)))
 
 
-def peak_memory(folder: Path) -> float:
-    """MB above what a process has after its imports, while it decodes."""
+def peak_memory(folder: Path) -> float | None:
+    """MB above what a process has after its imports, while it decodes; None if the system does not say it."""
+    # Not the largest size that the system reports of a process: it begins with that of its parent.
     program = (
-        "import resource, sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
+        "import torch\n"
         "import cnnstudio.data.images.decoding, cnnstudio.data.images.repeated_images\n"
         "from cnnstudio.data.sources.image_folder import ImageFolder\n"
         "from cnnstudio.data.storage.decoded_cache import clear_cache\n"
-        "clear_cache(); before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "from cnnstudio.training.hardware.device_memory import PeakMemory\n"
+        "clear_cache(); peak = PeakMemory(torch.device('cpu'))\n"
         "ImageFolder(Path(sys.argv[1])).load()\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+        "used = peak.used(); print('' if used is None else used / 1e6)"
     )
     command = [sys.executable, "-c", program, str(folder), str(Path(__file__).parents[1])]
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / unit
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return float(printed) if printed else None
 
 
 def main() -> None:
@@ -135,8 +138,10 @@ def main() -> None:
             "seconds to decode all": ours,
             "cached images": options.cached,
             "seconds to open": open_cached(options.cached),
-            "memory in MB": peak_memory(folder),
         }
+        memory = peak_memory(folder)
+    if memory is not None:
+        results["memory in MB"] = memory
     for name, value in results.items():
         goal = f"  (goal: {GOALS[name]:g})" if name in GOALS else ""
         print(f"{name:36} {value:10,.3f}{goal}" if isinstance(value, float) else f"{name:36} {value:10,}")
