@@ -355,6 +355,9 @@ class MessageBar(QFrame):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         moved = (QEvent.Type.Resize, QEvent.Type.Move)
+        # When the interpreter ends, it destroys the parts of a window in any order.
+        if not shiboken6.isValid(self._text):
+            return False
         if event.type() in (*moved, QEvent.Type.Show, QEvent.Type.Hide) and not self.isHidden():
             self._place()
             # Again when the panels in the area have their places.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import shiboken6
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -332,3 +333,21 @@ def test_a_page_that_has_no_room_to_spare_keeps_its_height(qtbot: QtBot) -> None
     QApplication.processEvents()
     assert window.size() == before
     assert bar.isVisible()
+
+
+def test_a_bar_whose_text_was_destroyed_before_it_raises_nothing(qtbot: QtBot) -> None:
+    """When the interpreter ends, it destroys the parts of a window in any order."""
+    window, area, below, bar = QWidget(), QWidget(), QWidget(), MessageBar()
+    qtbot.addWidget(window)
+    column = QVBoxLayout(window)
+    column.addWidget(area, 1)
+    column.addWidget(below)
+    bar.float_over(area, window, below)
+    window.resize(800, 600)
+    with qtbot.waitExposed(window):
+        window.show()
+    bar.show_text("Overfitting.", button="Use dropout", action=lambda: None)
+    shiboken6.delete(bar.findChild(QLabel, "messageText"))
+    with qtbot.captureExceptions() as raised:
+        area.hide()
+    assert raised == []
