@@ -169,9 +169,15 @@ def keep_json(path: Path, value: Any, most: int) -> None:
 
     A folder that cannot be written is no error: what is missing is computed again.
     """
-    with contextlib.suppress(OSError, FileError):
+    with contextlib.suppress(FileError):
         write_json(path, value)
-        kept = sorted(path.parent.glob("*.json"), key=lambda each: each.stat().st_mtime, reverse=True)
+        keep_newest(path.parent, most)
+
+
+def keep_newest(folder: Path, most: int) -> None:
+    """Deletes the oldest JSON files in a folder that has more than that, as far as it can."""
+    with contextlib.suppress(OSError):
+        kept = sorted(folder.glob("*.json"), key=lambda each: each.stat().st_mtime, reverse=True)
         for each in kept[most:]:
             each.unlink(missing_ok=True)
 

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cnnstudio.core.errors import UserError
-from cnnstudio.core.files import FileError, exists, read_json, write_atomically
+from cnnstudio.core.files import FileError, exists, keep_newest, read_json, write_atomically
 from cnnstudio.core.paths import datasets_folder
 
 MAX_FILES = 200_000
 """Versions of larger sets are compared by their counts."""
 _FORMAT, _VERSION = "cnnstudio.version-files", 1
 _MAX_BYTES = 2**28
+_MAX_KEPT = 100
+"""Lists; the oldest ones go. Each time that the files of a large set change, there is one of some 15 MB."""
 _DIGITS = 16
 
 
@@ -47,6 +49,7 @@ def record_files(files: Mapping[str, ListedFile]) -> str:
     with suppress(FileError):
         if not exists(_path(key)):
             write_atomically(_path(key), content.encode("ascii"))
+            keep_newest(_path(key).parent, _MAX_KEPT)
         return key
     return ""
 

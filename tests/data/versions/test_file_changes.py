@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from PIL import Image
 from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.data.versions import listed_files
 from cnnstudio.data.versions.file_changes import FileChanges, compare_files
+from cnnstudio.data.versions.listed_files import ListedFile
 from cnnstudio.data.versions.relabeling import relabel
 from cnnstudio.data.versions.version import read_version, versions_folder
 
@@ -115,3 +117,12 @@ def test_long_lists_are_cut_and_counted(source: ImageFolder) -> None:
 def test_a_key_from_a_file_never_leaves_the_folder() -> None:
     assert listed_files.read_files("../../../../x") is None
     assert listed_files.read_files(7) is None
+
+
+def test_of_many_lists_the_oldest_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listed_files, "_MAX_KEPT", 2)
+    keys = []
+    for number in range(4):
+        keys.append(listed_files.record_files({f"{number}.png": ListedFile("train", "red", 1)}))
+        os.utime(listed_files._path(keys[-1]), (number, number))
+    assert [listed_files.read_files(key) is not None for key in keys] == [False, False, True, True]
