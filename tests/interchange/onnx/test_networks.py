@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from cnnstudio.design.templates import templates
+from cnnstudio.interchange.onnx.operators import arrangement
 from cnnstudio.interchange.onnx.reader import read_onnx
 from cnnstudio.training.model import build_model
 from tests.interchange.onnx.graphs import Graph, ints, layers, notes, same_scores
@@ -396,6 +397,24 @@ def test_the_end_of_convnext_as_pytorchs_newer_exporter_writes_it(
         imported = read_onnx(path)
         assert not imported.is_exact
         assert "mixes the values of different images, or drops the axis of the batch" in notes(imported)
+
+
+def test_a_few_values_gathered_from_very_many_take_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file has some hundred bytes, and the places of all values would take tens of gigabytes."""
+    graph = Graph((1, 3, 1024, 1024), opset=20)
+    x = graph.add("Reshape", graph.conv("image", 3, 512), ints(-1))
+    path = graph.save(tmp_path, graph.add("Gather", x, np.zeros((1, 4), np.int64), axis=0))
+    monkeypatch.setattr(arrangement, "range", _short_range, raising=False)
+    imported = read_onnx(path)
+    assert not imported.is_exact
+    assert "mixes the values of different images, or drops the axis of the batch" in notes(imported)
+
+
+def _short_range(count: int) -> range:
+    assert count < 10**6, "not a list of so many numbers"
+    return range(count)
 
 
 def test_the_newest_operators(tmp_path: Path) -> None:

@@ -55,7 +55,10 @@ def regathered(node: Node) -> Features | None:
         return None
     target = integers(Node(before, node.context).array(1))
     count = math.prod(_all_dims(node, features))
-    if target not in ([-1], [count]) or indices.small().reshape(-1).tolist() != list(range(count)):
+    # The sizes first: an image after a convolution may have more values than there is memory for places.
+    if target not in ([-1], [count]) or indices.size != count:
+        return None
+    if indices.small().reshape(-1).tolist() != list(range(count)):
         return None
     return _rearranged(node, features, indices.dims)
 
