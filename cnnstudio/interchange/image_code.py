@@ -9,13 +9,16 @@ from types import MappingProxyType
 TO_RGB = '''
 def to_rgb(image):
     """An image of any mode as 8-bit RGB: transparent areas become white, deeper grays are scaled."""
+    if image.mode == "RGB":
+        return image
     if image.mode.startswith("I") or image.mode == "F":
-        highest = image.getextrema()[1]
+        values = image.convert("F")
+        highest = values.getextrema()[1]
         if image.mode == "F" and highest <= 1:
             scale = 255
         else:
             scale = 1 / 257 if highest > 255 or image.mode.startswith("I;16") else 1
-        image = image.convert("F").point(lambda value: value * scale + 0.5).convert("L")
+        image = values.point(lambda value: value * scale + 0.5).convert("L")
     elif image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -40,6 +40,11 @@ def rotated(path: Path) -> None:
     image.save(path, exif=exif)
 
 
+def big_endian(path: Path) -> None:
+    values = noise(40, 30, high=65536, dtype=np.uint16).astype(">u2")
+    Image.frombytes("I;16B", (30, 40), values.tobytes()).save(path)
+
+
 KINDS: dict[str, Callable[[Path], None]] = {
     "large.jpg": lambda path: Image.fromarray(noise(900, 700, 3)).save(path),
     "rotated.jpg": rotated,
@@ -47,8 +52,13 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "transparent.png": lambda path: transparent("RGBA").save(path),
     "transparent-gray.png": lambda path: transparent("LA").save(path),
     "palette.png": palette,
+    # Of an RGB image, the program shows what is below a transparent color.
+    "transparent-color.png": lambda path: Image.new("RGB", (40, 30), "red").save(
+        path, transparency=(255, 0, 0)
+    ),
     "gray.png": lambda path: Image.fromarray(noise(40, 30)).save(path),
     "deep.png": lambda path: Image.fromarray(noise(40, 30, high=65536, dtype=np.uint16)).save(path),
+    "deep-big-endian.tif": big_endian,
     "deep-dark.tif": lambda path: Image.fromarray(noise(40, 30, high=200, dtype=np.uint16)).save(path),
     "integers.tif": lambda path: Image.fromarray(noise(40, 30, high=200, dtype=np.int32)).save(path),
     "float.tif": lambda path: Image.fromarray((noise(40, 30) / 255).astype(np.float32)).save(path),
