@@ -38,7 +38,7 @@ from cnnstudio.training.frozen.frozen_part import frozen_length
 from cnnstudio.training.hardware.torch_state import set_random_state
 from cnnstudio.training.metrics import NO_SUMS, Meter, Stopwatch
 from cnnstudio.training.optimization.schedule import learning_rates
-from cnnstudio.training.preflight.prepare import PreparedTraining, final_network, known_statistics
+from cnnstudio.training.preflight.prepare import PreparedTraining, final_network
 from cnnstudio.training.pretrained.random_locks import describe_random_locks
 from cnnstudio.training.recipe.live_changes import differences, resumed_recipe
 from cnnstudio.training.recipe.recipe import Recipe
@@ -186,7 +186,7 @@ class RunState:
             lambda: load_warm_start(parent, self.prepared, len(self.batches), self.warn)
         )
         self._set_position(found.position)
-        self.model.keep_statistics(known_statistics(self.recipe, found.weights))
+        self.model.keep_statistics(found.kept_statistics)
         if self._unlock(self.recipe):
             self.training_step.include_unlocked()
         # The parent's epochs are not this run's.

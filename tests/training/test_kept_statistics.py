@@ -136,3 +136,23 @@ def test_a_run_that_continues_another_keeps_what_that_one_knew(tmp_path: Path) -
     name = "batch_normalization_1"
     assert torch.equal(after[f"{name}.running_mean"], before[f"{name}.running_mean"])
     assert not torch.equal(after[f"{name}.weight"], before[f"{name}.weight"])
+
+
+def test_a_run_that_continues_another_has_the_same_bits_also_where_a_layer_started_afresh(
+    tmp_path: Path,
+) -> None:
+    network = tiny()
+    start = start_weights(network, edits.replace(network, "conv2d_1", layer=Conv2D(4, padding="same")))
+
+    def go(name: str, epochs: int, parent: ParentRun | None = None) -> dict[str, torch.Tensor]:
+        recipe = RECIPE.replace(epochs=epochs)
+        given = start if parent is None else None
+        training = prepare(
+            network, colors(), recipe, "cpu", start_weights=given, loads_weights=given is not None
+        )
+        train_prepared(training, threads=1, emit=Listener(), folder=tmp_path / name, parent=parent)
+        return last(tmp_path / name)
+
+    whole, _ = go("whole", 3), go("parent", 2)
+    child = go("child", 3, ParentRun(tmp_path / "parent", network))
+    assert all(torch.equal(whole[name], child[name]) for name in whole)

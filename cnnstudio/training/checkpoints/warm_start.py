@@ -16,7 +16,7 @@ from cnnstudio.training.checkpoints.position import Position, read_position
 from cnnstudio.training.checkpoints.store import CheckpointError, CheckpointStore
 from cnnstudio.training.checkpoints.weight_transfer import plan_transfer
 from cnnstudio.training.events import WeightsTransferred
-from cnnstudio.training.preflight.prepare import PreparedTraining, TrainingError
+from cnnstudio.training.preflight.prepare import PreparedTraining, TrainingError, known_statistics
 from cnnstudio.training.recipe.live_changes import resumed_recipe
 from cnnstudio.training.recipe.recipe import Recipe
 
@@ -43,6 +43,8 @@ class WarmStart:
     """For `TrainingStep.load_state_dict`."""
     random_state: dict[str, Tensor]
     event: WeightsTransferred
+    kept_statistics: frozenset[str]
+    """The batch normalizations of the new model that keep their statistics, by name."""
 
 
 def load_warm_start(
@@ -83,4 +85,10 @@ def load_warm_start(
         transfer.lines,
     )
     weights = transfer.apply(model_weights(checkpoint))
-    return WarmStart(position, recipe, weights, transfer.apply(state), checkpoint.state, event)
+    known = set(weights)
+    if position.recipe.batch_norm_statistics == "kept":
+        # As the parent goes on: those that started afresh there have never been kept.
+        sources = transfer.source_names.items()
+        known = {new for new, old in sources if old.rpartition(".")[0] in position.kept_statistics}
+    kept = known_statistics(recipe, known)
+    return WarmStart(position, recipe, weights, transfer.apply(state), checkpoint.state, event, kept)
