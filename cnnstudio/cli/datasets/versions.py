@@ -43,7 +43,7 @@ def run_versions(options: argparse.Namespace) -> None:
             }
             ids = {"before": before["id"], "after": after["id"]}
             print_json({**ids, **found, "changes": changes})
-        elif files.are_known:
+        elif files.are_known and files:
             echo("\n".join([*describe_sets(before, after, found, by_file=True), *files.lines(_MAX_NAMED)]))
         else:
             echo("\n".join(describe_difference(before, after)))

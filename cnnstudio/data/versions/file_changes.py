@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -11,7 +11,7 @@ from cnnstudio.core.formatting import format_count, pluralize
 from cnnstudio.core.parameters import shorten
 from cnnstudio.data.versions.listed_files import ListedFile, read_files
 
-Kind = Literal["added", "removed", "label", "excluded", "included", "split", "content"]
+Kind = Literal["added", "removed", "label", "excluded", "included", "split", "moved", "content"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _SPLITS = {"train": "training", "validation": "validation", "test": "test"}
@@ -26,6 +26,7 @@ _HEADINGS: Mapping[Kind, tuple[str, str]] = {
     "excluded": ("image is excluded now", "images are excluded now"),
     "included": ("image is no longer excluded", "images are no longer excluded"),
     "split": ("image is in another split", "images are in other splits"),
+    "moved": ("file is in another folder", "files are in other folders"),
     "content": ("file has another size", "files have other sizes"),
 }
 
@@ -83,9 +84,10 @@ def compare_files(before: Mapping[str, Any], after: Mapping[str, Any]) -> FileCh
         old = {renamed.get(name, name): each for name, each in first.items()}
         corrections = {renamed.get(name, name): label for name, label in before["corrections"].items()}
         origins = {new: name for name, new in renamed.items()}
-        changes += _presence_changes(old, second)
-        changes += _correction_changes(old, second, corrections, after["corrections"])
-        changes += _place_changes(old, second, origins)
+        changes += _presence_changes(old, second, corrections, after["corrections"])
+        labels = list(_correction_changes(old, second, corrections, after["corrections"]))
+        changes += labels
+        changes += _place_changes(old, second, origins, {change.file for change in labels})
     kinds: dict[Kind, list[FileChange]] = {kind: [] for kind in KINDS}
     for change in changes:
         kinds[change.kind].append(change)
@@ -119,12 +121,16 @@ def _by_base(
 
 
 def _presence_changes(
-    first: Mapping[str, ListedFile], second: Mapping[str, ListedFile]
+    first: Mapping[str, ListedFile],
+    second: Mapping[str, ListedFile],
+    old: Mapping[str, str | None],
+    new: Mapping[str, str | None],
 ) -> Iterator[FileChange]:
+    """Images that only one version has, where they belong with its corrections."""
     for name in second.keys() - first.keys():
-        yield FileChange("added", name, _place(second[name]))
+        yield FileChange("added", name, _place(second[name], new.get(name, second[name].label)))
     for name in first.keys() - second.keys():
-        yield FileChange("removed", name, _place(first[name]))
+        yield FileChange("removed", name, _place(first[name], old.get(name, first[name].label)))
 
 
 def _correction_changes(
@@ -148,19 +154,25 @@ def _correction_changes(
 
 
 def _place_changes(
-    first: Mapping[str, ListedFile], second: Mapping[str, ListedFile], origins: Mapping[str, str]
+    first: Mapping[str, ListedFile],
+    second: Mapping[str, ListedFile],
+    origins: Mapping[str, str],
+    relabeled: Set[str],
 ) -> Iterator[FileChange]:
     for name in first.keys() & second.keys():
         one, other = first[name], second[name]
         if one.split != other.split:
             came = f", was {shorten(origins[name], _MAX_NAME)}" if name in origins else ""
             yield FileChange("split", name, f"{_split(one)} → {_split(other)}{came}")
-        if one.size != other.size:
+        elif name in origins and name not in relabeled:  # whose other folder says nothing more
+            yield FileChange("moved", name, f"was {shorten(origins[name], _MAX_NAME)}")
+        # -1 of a file that was gone is no size.
+        if one.size != other.size and min(one.size, other.size) >= 0:
             yield FileChange("content", name, f"{one.size:,} → {other.size:,} bytes")
 
 
-def _place(file: ListedFile) -> str:
-    return f"{shorten(file.label, _MAX_NAME)}, {_split(file)}"
+def _place(file: ListedFile, label: str | None) -> str:
+    return f"{'excluded' if label is None else shorten(label, _MAX_NAME)}, {_split(file)}"
 
 
 def _split(file: ListedFile) -> str:

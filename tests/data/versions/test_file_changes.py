@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from cnnstudio.cli.main import main
 from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.data.versions import listed_files
 from cnnstudio.data.versions.file_changes import FileChanges, compare_files
@@ -60,6 +61,48 @@ def test_images_labels_splits_and_sizes_are_told_apart(source: ImageFolder) -> N
     back = texts(compare_files(after, before))
     assert back["included"] == ["train/dog/3.png: is dog"]
     assert back["label"] == ["train/cat/2.png: dog → cat", "train/dog/1.png: cat → dog"]
+
+
+def test_images_that_only_one_version_has_are_where_corrections_put_them(source: ImageFolder) -> None:
+    before = version(source)
+    for number, name in enumerate(("one", "two")):
+        Image.new("RGB", (6, 6), (70 + number, 50, 90)).save(source.folder / f"train/cat/{name}.png")
+    relabel(source, {"train/cat/one.png": "dog"}, exclude=["train/cat/two.png"])
+    after = version(source)
+    places = ["train/cat/one.png: dog, training", "train/cat/two.png: excluded, training"]
+    assert texts(compare_files(before, after)) == {"added": places}
+    assert texts(compare_files(after, before)) == {"removed": places}
+
+
+def test_a_file_in_another_folder_of_its_class_has_moved(
+    source: ImageFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = version(source)
+    # Last, and not between the others as before: the images come in another order.
+    (source.folder / "train/cat/more").mkdir()
+    shutil.move(source.folder / "train/cat/2.png", source.folder / "train/cat/more/2.png")
+    after = version(source)
+    assert texts(compare_files(before, after)) == {"moved": ["train/cat/more/2.png: was train/cat/2.png"]}
+    assert main(["data", "versions", "--compare", before["id"], after["id"]]) == 0
+    assert capsys.readouterr().out == (
+        "1 file is in another folder:\n  train/cat/more/2.png: was train/cat/2.png\n"
+    )
+
+
+def test_something_is_said_where_no_single_image_is_known_to_differ(
+    source: ImageFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One file that no split has is new, and another has as many bytes as before."""
+    before = version(source)
+    (source.folder / "train/cat/no image.png").write_bytes(b"")
+    path = source.folder / "train/cat/2.png"
+    size = path.stat().st_size
+    Image.new("RGB", (6, 8), (99, 50, 90)).save(path)
+    assert path.stat().st_size == size
+    after = version(source)
+    assert not compare_files(before, after)
+    assert main(["data", "versions", "--compare", before["id"], after["id"]]) == 0
+    assert capsys.readouterr().out == "The image files differ.\n"
 
 
 def test_versions_that_differ_in_corrections_alone_share_the_list_of_their_files(source: ImageFolder) -> None:
