@@ -298,7 +298,8 @@ _MAIN_WITH_DISTANCE = _MAIN_WITH_THRESHOLD.replace(
     "    if len(sys.argv) == 1:\n",
     """    features = training_features()
     if features is None:
-        print(f"{FEATURES} is missing: images are not compared with the training images.", file=sys.stderr)
+        why = "is of another network" if Path(__file__).with_name(FEATURES).exists() else "is missing"
+        print(f"{FEATURES} {why}: images are not compared with the training images.", file=sys.stderr)
     if len(sys.argv) == 1:
 """,
 ).replace(
