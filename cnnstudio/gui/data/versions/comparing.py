@@ -30,8 +30,8 @@ _MAX_COPIED = 10_000
 _MAX_VERSIONS = 500
 _DIGITS = 8
 _UNKNOWN_FILES = (
-    "An earlier program noted one of these versions without its files, so that only the numbers of images "
-    "and the corrections are compared."
+    "Which files one of these versions had is not kept, so that only the numbers of images and the "
+    "corrections are compared."
 )
 _TOO_MANY = (
     f"Sets of more than {MAX_FILES:,} images are compared by the numbers of images and the corrections."
