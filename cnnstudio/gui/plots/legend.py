@@ -199,10 +199,10 @@ class Legend(QWidget):
         """Gives each entry the longest name for which there is room, by the value that it may get."""
         if not self.entries:
             return
-        peers = [each for each in self.peers if each.entries.keys() == self.entries.keys()] or [self]
+        peers = self._aligned
         room = min(each.width() for each in peers)
         for level in range(max(len(each.entry.names) for each in self.entries.values())):
-            widths = [max(column) for column in zip(*(each.widths_at(level) for each in peers), strict=True)]
+            widths = self._columns_at(level)
             if (max(widths) if self.is_list else sum(widths) + _SPACING * len(widths)) <= room:
                 break
         for peer in peers:
@@ -212,11 +212,22 @@ class Legend(QWidget):
                 entry.update()
 
     @property
+    def _aligned(self) -> list[Legend]:
+        """Those of the peers that have the same lines, itself included."""
+        return [each for each in self.peers if each.entries.keys() == self.entries.keys()] or [self]
+
+    def _columns_at(self, level: int) -> list[int]:
+        """What the widest entry of each column needs with its name of that level."""
+        return [
+            max(column) for column in zip(*(each.widths_at(level) for each in self._aligned), strict=True)
+        ]
+
+    @property
     def named_width(self) -> int:
-        """What all lines need with the shortest names that are not empty."""
+        """What all lines need with the shortest names that are not empty, in the columns of all peers."""
         levels = range(max((len(each.entry.names) for each in self.entries.values()), default=0))
         named = [each for each in levels if all(_name_at(e.entry, each) for e in self.entries.values())]
-        widths = self.widths_at(named[-1]) if named else []
+        widths = self._columns_at(named[-1]) if named else []
         return sum(widths) + _SPACING * len(widths)
 
     def widths_at(self, level: int) -> list[int]:

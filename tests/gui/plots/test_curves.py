@@ -651,6 +651,24 @@ def test_legends_of_all_plots_have_the_same_columns_and_cut_no_value(
     assert view.accuracy.legend.text == "training 100.0%, validation 100.0%"
 
 
+@pytest.mark.parametrize("loss", [0.00812, 1_234_567.0])
+def test_lines_have_names_in_every_width(view: LearningView, qtbot: QtBot, loss: float) -> None:
+    """The plot with the longer title may not be the one with the wider values."""
+    history = RunHistory()
+    scores = Scores(loss, 1.0)
+    history.feed([started(), progress(1, 10), EpochEnded(1, scores, scores, 2410.0, 0.05, 10.0, True)])
+    view.set_options(CurveOptions(per_epoch=True))
+    view.resize(420, 420)
+    view.show_history(history, 8, live=False)
+    qtbot.wait(1)
+    for width in range(400, 300, -5 if loss > 1 else -3):
+        view.resize(width, 420)
+        for _ in range(3):
+            QApplication.processEvents()
+        for plot in view.shown_plots:
+            assert all(entry.name for entry in plot.legend.entries.values()), width
+
+
 def test_large_values_in_the_legend_have_separated_thousands() -> None:
     assert [METRIC["loss"].format(value) for value in (0.5912, 999.9, 1234.4)] == ["0.591", "1,000", "1,234"]
     assert METRIC["gradient_norm"].format(54_321.0) == "54,321"
