@@ -96,7 +96,7 @@ class ConfusionView(View):
         # What the matrix has no use for is for what stands below it.
         self.matrix.largest_height_changed.connect(self._stack.setMaximumHeight)
         self.long_list = ConfusionList("confusionLongList")
-        self.long_list.setFixedWidth(_LIST_WIDTHS[0])
+        self._fit_list()
         self.long_list.hide()
         row = QHBoxLayout()
         row.setContentsMargins(_MARGIN, 0, _MARGIN, 0)
@@ -136,8 +136,11 @@ class ConfusionView(View):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if self._is_built:
-            least, most = _LIST_WIDTHS
-            self.long_list.setFixedWidth(min(max(round(_LIST_SHARE * self.width()), least), most))
+            self._fit_list()
+
+    def _fit_list(self) -> None:
+        least, most = _LIST_WIDTHS
+        self.long_list.setFixedWidth(min(max(round(_LIST_SHARE * self.width()), least), most))
 
     # Drawing
 

@@ -365,3 +365,12 @@ def test_the_list_of_confusions_grows_with_the_view(harness: Harness) -> None:
         widths.append(view.long_list.width())
     assert widths[0] < widths[1] < widths[2] <= 340
     assert view.long_list.item(0).toolTip()
+
+
+def test_the_list_of_confusions_has_its_width_when_it_is_first_shown(harness: Harness) -> None:
+    reading = confusion(names(200))
+    harness.answers.respond = lambda question: Answer(reading, 3)
+    view = harness.panel("viewConfusion", width=1_000).view
+    harness.settle()
+    assert isinstance(view, ConfusionView)
+    assert view.long_list.width() == 340
