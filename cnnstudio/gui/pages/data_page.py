@@ -342,6 +342,9 @@ class DataPage(Page):
         source = viewed.source
 
         def compare() -> None:
+            # Meanwhile, another set may have been opened, or the button pressed again.
+            if viewed is not self._viewed or self.findChild(VersionsDialog) is not None:
+                return
             dialog = VersionsDialog(source, viewed.image, self)
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             dialog.open()

@@ -23,7 +23,10 @@ from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 _TEXTS = Qt.ItemDataRole.UserRole
 _IMAGE = Qt.ItemDataRole.UserRole + 1
 _LEFT, _GAP = 14, 10
-_LINE_HEIGHT, _IMAGE_HEIGHT = 30, THUMBNAIL + 8
+_PITCH, _MAX_LINES = 18, 4
+"""Of the lines of a sentence."""
+_AROUND, _IMAGE_HEIGHT = 12, THUMBNAIL + 8
+"""What a sentence has above and below, and the height of an image's row."""
 
 
 class ChangeList(QListWidget):
@@ -34,6 +37,8 @@ class ChangeList(QListWidget):
         self.setObjectName("versionChanges")
         self.setAccessibleName("What differs between the two versions")
         self.setItemDelegate(_Delegate(self))
+        # With it, the list asks again how high its rows are when its width changes.
+        self.setWordWrap(True)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         theme().changed.connect(self._on_theme_changed)
@@ -47,11 +52,9 @@ class ChangeList(QListWidget):
                 name, text = plain_line(row.file), plain_line(row.text)
                 spoken, tooltip = f"{name}: {text}", f"{row.file}: {row.text}"
                 item.setData(_IMAGE, found.thumbnails.get(row.file) if found is not None else None)
-                item.setSizeHint(QSize(0, _IMAGE_HEIGHT))
             else:
                 name, text = plain_line(row, 2_000), ""
                 spoken = tooltip = row
-                item.setSizeHint(QSize(0, _LINE_HEIGHT))
             is_heading = found is not None and number in found.headings
             item.setData(_TEXTS, (name, text, is_heading))
             item.setData(Qt.ItemDataRole.AccessibleTextRole, screen_reader_text(plain_line(spoken)))
@@ -82,16 +85,29 @@ class _Delegate(QStyledItemDelegate):
         rect = option.rect
         self._paint_background(painter, option)
         name, text, is_heading = index.data(_TEXTS)
-        if rect.height() == _IMAGE_HEIGHT:
+        if text:
             self._paint_image(painter, rect, name, text, index.data(_IMAGE))
         else:
             font = self._strong if is_heading else self._content
             painter.setFont(font.font)
             painter.setPen(theme().color("text"))
-            left = rect.left() + _LEFT
-            shown = font.elided(name, rect.right() - _LEFT - left)
-            painter.drawText(left, font.baseline(rect.center().y()), shown)
+            for number, line in enumerate(self._lines(font, name, rect.width())):
+                middle = rect.top() + _AROUND // 2 + (number + 0.5) * _PITCH
+                painter.drawText(rect.left() + _LEFT, font.baseline(middle), line)
         painter.restore()
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        name, text, is_heading = index.data(_TEXTS)
+        if text:
+            return QSize(0, _IMAGE_HEIGHT)
+        view = self.parent()
+        assert isinstance(view, ChangeList)
+        lines = self._lines(self._strong if is_heading else self._content, name, view.viewport().width())
+        return QSize(0, len(lines) * _PITCH + _AROUND)
+
+    def _lines(self, font: TextMetrics, text: str, width: int) -> list[str]:
+        """Of a sentence in a row of that width, whose end may say most."""
+        return font.wrapped(text, width - 2 * _LEFT, _MAX_LINES)
 
     def _paint_image(self, painter: QPainter, rect: QRect, name: str, text: str, image: object) -> None:
         left = rect.left() + _LEFT

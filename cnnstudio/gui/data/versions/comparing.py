@@ -110,13 +110,17 @@ def compare(
         images += [each.file for each in changes[:MAX_SHOWN] if kind != "removed"]
         if len(changes) > MAX_SHOWN:
             rows.append(f"and {pluralize(len(changes) - MAX_SHOWN, 'more image')}")
-    summary = sentences[0] if found["same"] else "No image and no label differs."
-    if files:
-        summary = f"{join_words([files.heading(kind) for kind in KINDS if kind in files.by_kind])}."
-    elif not files.are_known and not found["same"]:
-        summary = "The two versions differ."
     if found["same"]:
-        rows = []
+        summary, rows = sentences[0], []
+    elif files:
+        summary = f"{join_words([files.heading(kind) for kind in KINDS if kind in files.by_kind])}."
+    elif not files.are_known:
+        summary = "The two versions differ."
+    elif found["pixels"] and not (found["split"] or found["resize"] or found["size"]):
+        # Without the content of the files, which is not kept, it is not known which.
+        summary = "Some of the images differ."
+    else:
+        summary = "The files have the same names, sizes and labels."
     lines = [*(sentences if not found["same"] else [summary]), *files.lines(_MAX_COPIED)]
     return Difference(
         summary, rows, frozenset(headings), "\n".join(lines), _thumbnails(images, find_image, cancelled)

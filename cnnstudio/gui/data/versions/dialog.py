@@ -113,7 +113,7 @@ class VersionsDialog(QDialog):
             return compare(before, after, find_image, cancelled)
 
         self._show(None)
-        self.summary.setText("Comparing…")
+        self._say("Comparing…")
         self._start(find, self._on_compared)
 
     def _on_compared(self, found: object) -> None:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PIL import Image
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.core.progress import never_cancelled
 from cnnstudio.data.sources import find_source
 from cnnstudio.data.sources.file_source import FileSource
+from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.data.versions.relabeling import relabel
+from cnnstudio.data.versions.version import read_version
 from cnnstudio.gui.data.versions import comparing
+from cnnstudio.gui.data.versions.change_list import ChangeList
 from cnnstudio.gui.data.versions.dialog import VersionsDialog
 from cnnstudio.gui.pages.data_page import DataPage
 from cnnstudio.gui.shell.main_window import MainWindow
 from tests.gui.pages.data_set.adding import add, click
+from tests.gui.shown_texts import Painted
 
 _PATIENCE_MS = 60_000
 
@@ -103,4 +111,58 @@ def test_a_folder_that_is_gone_still_has_versions(
     assert dialog.summary.text().startswith("1 label is another one. What the images are now is not known: ")
     assert rows(dialog)[-1] == "and 1 more image"
     assert not dialog.after.currentText().startswith("Now")
+    dialog.close()
+
+
+def test_images_that_differ_without_other_names_or_sizes_are_not_called_the_same(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+
+    def write(name: str) -> None:
+        path = tmp_path / "noise" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Without compression, each file has the same size.
+        Image.fromarray(rng.integers(0, 255, (16, 16, 3), np.uint8)).save(path)
+
+    def version() -> dict[str, object]:
+        return read_version(ImageFolder(tmp_path / "noise", "noise").load().version)
+
+    for name in ("train/a/0.bmp", "train/b/0.bmp", "test/a/0.bmp", "test/b/0.bmp"):
+        write(name)
+    before = version()
+    write("train/a/0.bmp")
+    found = comparing.compare(before, version(), lambda _: None, never_cancelled)
+    assert found.summary == "Some of the images differ."
+    assert found.rows == ["The files have the same names and sizes, but some of the images differ."]
+
+
+@pytest.mark.parametrize("width", [690, 420])
+def test_sentences_of_the_list_are_whole(width: int, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    painted, changes = Painted(monkeypatch), ChangeList()
+    qtbot.addWidget(changes)
+    changes.resize(900, 300)
+    changes.show()
+    changes.show_difference(comparing.Difference("", [comparing._UNKNOWN_FILES, comparing._TOO_MANY]))
+    changes.resize(width, 300)
+
+    def row(number: int) -> QRect:
+        return changes.visualItemRect(changes.item(number))
+
+    qtbot.waitUntil(lambda: row(0).height() > 30 and row(0).bottom() < row(1).top())
+    changes.grab()
+    shown = {word for text in painted.texts for word in text.split()}
+    assert shown >= {*comparing._UNKNOWN_FILES.split(), *comparing._TOO_MANY.split()}
+
+
+def test_a_second_click_while_a_correction_is_kept_opens_no_second_dialog(
+    window: MainWindow, balls: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = add(qtbot, window, balls)
+    waiting: list[Callable[[], object]] = []
+    monkeypatch.setattr(page.overlay, "when_kept", waiting.append)
+    for _ in range(2):
+        click(qtbot, page, "compareVersions")
+    for act in waiting:
+        act()
+    (dialog,) = page.findChildren(VersionsDialog)
+    assert len(waiting) == 2
     dialog.close()
