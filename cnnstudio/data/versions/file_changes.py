@@ -22,7 +22,7 @@ _HEADINGS: Mapping[Kind, tuple[str, str]] = {
     # For one image, and for more.
     "added": ("image was added", "images were added"),
     "removed": ("image was removed", "images were removed"),
-    "label": ("label is another one", "labels are other ones"),
+    "label": ("label changed", "labels changed"),
     "excluded": ("image is excluded now", "images are excluded now"),
     "included": ("image is no longer excluded", "images are no longer excluded"),
     "split": ("image is in another split", "images are in other splits"),

@@ -68,11 +68,11 @@ def test_what_was_corrected_a_moment_ago_is_compared_with_what_was_used(
     overlay.exclude(["test/red/red0.png"])
     dialog = compare(qtbot, page)
     assert dialog.after.currentText().startswith("Now · 43 images · 2 corrections")
-    assert dialog.summary.text() == "1 label is another one and 1 image is excluded now."
+    assert dialog.summary.text() == "1 label changed and 1 image is excluded now."
     assert rows(dialog) == [
         "Images in train: green +1, red -1.",
         "Images in test: red -1.",
-        "1 label is another one",
+        "1 label changed",
         "train/red/zgreen.png: red → green",
         "1 image is excluded now",
         "test/red/red0.png: was red",
@@ -108,7 +108,7 @@ def test_a_folder_that_is_gone_still_has_versions(
     page = add(qtbot, window, balls)
     shutil.rmtree(balls)
     dialog = compare(qtbot, page)
-    assert dialog.summary.text().startswith("1 label is another one. What the images are now is not known: ")
+    assert dialog.summary.text().startswith("1 label changed. What the images are now is not known: ")
     assert rows(dialog)[-1] == "and 1 more image"
     assert not dialog.after.currentText().startswith("Now")
     dialog.close()
