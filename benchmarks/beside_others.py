@@ -34,7 +34,7 @@ from cnnstudio.design.templates import templates
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import Event, Progress, ThreadsChanged
-from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.recipe.built_in import LESSON
 
 ALONE, BESIDE, JOINED = "alone", "beside a busy process", "joined by a busy process"
 CASES = (ALONE, BESIDE, JOINED)

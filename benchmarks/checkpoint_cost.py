@@ -30,7 +30,7 @@ from cnnstudio.training.checkpoints.manager import CheckpointManager
 from cnnstudio.training.checkpoints.position import Position
 from cnnstudio.training.checkpoints.save_schedule import DEFAULT_INTERVAL
 from cnnstudio.training.model import build_model
-from cnnstudio.training.recipe.recipe import STUDIO
+from cnnstudio.training.recipe.built_in import STUDIO
 from cnnstudio.training.train_step import TrainingStep
 
 TEMPLATES = ("lesson-32", "resnet-9", "vgg-11-small", "airbench94")

@@ -34,7 +34,7 @@ from cnnstudio.data.sources import find_source
 from cnnstudio.design.templates import templates
 from cnnstudio.runs.recorder import RunRecorder
 from cnnstudio.training.preflight.prepare import PreparedTraining, prepare
-from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.recipe.built_in import LESSON
 from cnnstudio.training.trainer import train_prepared
 
 CASES = (("lenet-5", 32), ("lesson-32", 32), ("lesson-32", 128))

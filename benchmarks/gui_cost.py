@@ -31,7 +31,8 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cnnstudio.training.events import EpochEnded, Event, Progress
-from cnnstudio.training.recipe.recipe import LESSON, Recipe
+from cnnstudio.training.recipe.built_in import LESSON
+from cnnstudio.training.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication

@@ -58,7 +58,7 @@ def studio(images: int, batch_size: int, recipe: str) -> None:
     """The program itself, with run folder, snapshots and checkpoints."""
     from benchmarks.rivals import lesson, noise
     from cnnstudio.runs.start import RunOptions, start_run
-    from cnnstudio.training.recipe.recipe import RECIPES
+    from cnnstudio.training.recipe.built_in import RECIPES
 
     chosen = RECIPES[recipe].replace(epochs=1, batch_size=batch_size)
     with tempfile.TemporaryDirectory() as folder:

@@ -37,7 +37,8 @@ from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.events import EpochEnded, Event
 from cnnstudio.training.frozen.pretrained_features import pretrained_network
 from cnnstudio.training.preflight.prepare import prepare
-from cnnstudio.training.recipe.recipe import FEW_IMAGES, PRETRAINED, TWO_STAGES, Recipe
+from cnnstudio.training.recipe.built_in import FEW_IMAGES, PRETRAINED, TWO_STAGES
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train_prepared
 
 GROUPS = ("head", "blocks", "time", "offer", "folder")

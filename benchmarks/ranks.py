@@ -35,7 +35,7 @@ def work(template: str, batch_size: int, steps: int, threads: int) -> None:
     from cnnstudio.training.distributed.process_group import process_group
     from cnnstudio.training.events import EpochEnded, Event
     from cnnstudio.training.preflight.prepare import prepare
-    from cnnstudio.training.recipe.recipe import STUDIO
+    from cnnstudio.training.recipe.built_in import STUDIO
     from cnnstudio.training.trainer import train_prepared
 
     rates: list[float] = []

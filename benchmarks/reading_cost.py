@@ -35,7 +35,7 @@ from cnnstudio.runs.run import Run
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import Event, Progress
-from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.recipe.built_in import LESSON
 
 BATCH_SIZES = (32, 128)
 GOAL = 0.93

@@ -29,7 +29,7 @@ from cnnstudio.runs.library.columns import differing
 from cnnstudio.runs.library.finding import list_runs, runs_folder
 from cnnstudio.runs.library.listing import list_summaries
 from cnnstudio.training.events import EpochEnded, Event, Progress, Scores
-from cnnstudio.training.recipe.recipe import STUDIO
+from cnnstudio.training.recipe.built_in import STUDIO
 
 GOALS = {1_000: 0.3, 10_000: 2.0}
 """Seconds for that many runs, each time but the first."""

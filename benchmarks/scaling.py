@@ -128,7 +128,7 @@ def run_case(case: Case, threads: int, result: Connection) -> None:
     from cnnstudio.training.events import EpochEnded
     from cnnstudio.training.hardware.device_memory import PeakMemory
     from cnnstudio.training.preflight.prepare import prepare
-    from cnnstudio.training.recipe.recipe import LESSON
+    from cnnstudio.training.recipe.built_in import LESSON
     from cnnstudio.training.trainer import train_prepared
 
     # Lets torch allocate what it needs before the peak is measured.

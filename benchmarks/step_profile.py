@@ -26,7 +26,7 @@ from cnnstudio.design.network import Network
 from cnnstudio.design.templates import templates
 from cnnstudio.training.hardware.device_memory import retain_freed_memory
 from cnnstudio.training.preflight.prepare import prepare
-from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.recipe.built_in import LESSON
 from cnnstudio.training.train_step import TrainingStep
 
 LOOPS = ("plain PyTorch", "CNN Studio", "CNN Studio, bfloat16")

@@ -35,7 +35,7 @@ from cnnstudio.data.sources import find_source
 from cnnstudio.design.templates import templates
 from cnnstudio.runs.epochs import snapshot_budget
 from cnnstudio.runs.start import RunOptions, start_run
-from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.recipe.built_in import LESSON
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication

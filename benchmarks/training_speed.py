@@ -77,7 +77,7 @@ def _studio(
 ) -> None:
     from benchmarks.rivals import noise
     from cnnstudio.training.events import EpochEnded, Event
-    from cnnstudio.training.recipe.recipe import LESSON
+    from cnnstudio.training.recipe.built_in import LESSON
     from cnnstudio.training.trainer import train
 
     def record(event: Event) -> None:
@@ -105,7 +105,7 @@ def _limit(
     from benchmarks.rivals import noise
     from cnnstudio.training.hardware.device_memory import retain_freed_memory
     from cnnstudio.training.preflight.prepare import prepare
-    from cnnstudio.training.recipe.recipe import LESSON
+    from cnnstudio.training.recipe.built_in import LESSON
     from cnnstudio.training.train_step import TrainingStep
 
     recipe = LESSON.replace(batch_size=batch_size, precision=precision)

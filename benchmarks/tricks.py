@@ -38,7 +38,8 @@ from cnnstudio.training.hardware.device_memory import retain_freed_memory
 from cnnstudio.training.model import build_model
 from cnnstudio.training.optimization import optimizers
 from cnnstudio.training.preflight.prepare import PreparedTraining, prepare
-from cnnstudio.training.recipe.recipe import LESSON, STUDIO, Recipe
+from cnnstudio.training.recipe.built_in import LESSON, STUDIO
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import TrainingStep
 
 Act = Callable[[], object]

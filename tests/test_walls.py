@@ -22,7 +22,7 @@ TORCHLESS = [
     "cnnstudio.data",
     "cnnstudio.data.sources.*",
     "cnnstudio.interchange.*",
-    "cnnstudio.training.recipe.recipe",
+    "cnnstudio.training.recipe.*",
     "cnnstudio.training.events",
     "cnnstudio.training.control",
     "cnnstudio.training.sample_images",

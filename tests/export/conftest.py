@@ -19,7 +19,7 @@ from cnnstudio.layers.pooling.max_pooling2d import MaxPooling2D
 from cnnstudio.layers.regularization.dropout import Dropout
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.start import RunOptions, start_run
-from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.recipe.built_in import LESSON
 from tests.shapes_once import draw_once
 
 

@@ -113,7 +113,7 @@ class Recipes(Target):
 
     def prepare(self, folder: Path) -> None:
         from cnnstudio.core.files import write_json
-        from cnnstudio.training.recipe.recipe import RECIPES
+        from cnnstudio.training.recipe.built_in import RECIPES
 
         put_home(folder)
         for name in ("lesson", "fast-cpu"):

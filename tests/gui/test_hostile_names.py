@@ -82,8 +82,8 @@ from cnnstudio.training.events import (
     Started,
     Warned,
 )
+from cnnstudio.training.recipe.built_in import LESSON
 from cnnstudio.training.recipe.files import read_recipe, recipes_folder, user_recipes
-from cnnstudio.training.recipe.recipe import LESSON
 from tests.gui.canned import feature_maps, run_events
 from tests.gui.shown_texts import FILE_NAME, LONG, LONG_FILE_NAME, MARKUP, Painted, faults
 from tests.interchange.onnx.graphs import Graph

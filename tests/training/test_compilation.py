@@ -14,7 +14,8 @@ from cnnstudio.training import compilation, run_state
 from cnnstudio.training.compilation import ForwardFunction, compile_if_faster, compile_model
 from cnnstudio.training.hardware.torch_state import fast_kernels
 from cnnstudio.training.model import Model, build_model
-from cnnstudio.training.recipe.recipe import LESSON, Recipe
+from cnnstudio.training.recipe.built_in import LESSON
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import TrainingStep
 from cnnstudio.training.trainer import train
 from tests.training.images import colors

@@ -17,7 +17,8 @@ from cnnstudio.training.events import Finished
 from cnnstudio.training.model import build_model
 from cnnstudio.training.preflight.prepare import PreparedTraining, prepare
 from cnnstudio.training.pretrained.start_weights import StartWeights, from_network
-from cnnstudio.training.recipe.recipe import LESSON, Recipe
+from cnnstudio.training.recipe.built_in import LESSON
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train_prepared
 from tests.training.images import colors
 from tests.training.listeners import Listener

@@ -13,7 +13,8 @@ from cnnstudio.design.network import Network
 from cnnstudio.training.checkpoints.store import CheckpointStore
 from cnnstudio.training.model import build_model
 from cnnstudio.training.preflight.prepare import TrainingError, prepare
-from cnnstudio.training.recipe.recipe import LESSON, Recipe
+from cnnstudio.training.recipe.built_in import LESSON
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import TrainingStep
 from cnnstudio.training.trainer import train
 from tests.training.images import colors

@@ -16,7 +16,7 @@ from cnnstudio.training.hardware.device_memory import PeakMemory
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight import prepare as preflight
 from cnnstudio.training.preflight.prepare import prepare
-from cnnstudio.training.recipe.recipe import STUDIO
+from cnnstudio.training.recipe.built_in import STUDIO
 from cnnstudio.training.trainer import train_prepared
 from tests.training.images import colors
 from tests.training.networks import tiny

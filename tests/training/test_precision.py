@@ -12,7 +12,8 @@ from cnnstudio.training.events import EpochEnded, Event, Scores
 from cnnstudio.training.hardware.device import fastest_precision
 from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.preflight.prepare import prepare
-from cnnstudio.training.recipe.recipe import LESSON, STUDIO, Recipe
+from cnnstudio.training.recipe.built_in import LESSON, STUDIO
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import TrainingStep
 from cnnstudio.training.trainer import train_prepared
 from tests.training.images import colors

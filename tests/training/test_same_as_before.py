@@ -12,7 +12,8 @@ from torch.optim import SGD, Adam
 
 from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.preflight.prepare import PreparedTraining, prepare
-from cnnstudio.training.recipe.recipe import LESSON, STUDIO, Recipe
+from cnnstudio.training.recipe.built_in import LESSON, STUDIO
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train_prepared
 from tests.training.images import colors
 from tests.training.networks import tiny

@@ -18,7 +18,8 @@ from cnnstudio.training.evaluation import mean_scores
 from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.optimization import optimizers
 from cnnstudio.training.preflight.prepare import prepare
-from cnnstudio.training.recipe.recipe import FAST_GPU, LESSON, OPTIMIZERS, STUDIO, Recipe
+from cnnstudio.training.recipe.built_in import FAST_GPU, LESSON, STUDIO
+from cnnstudio.training.recipe.recipe import OPTIMIZERS, Recipe
 from cnnstudio.training.train_step import TrainingStep
 from tests.training.images import colors
 from tests.training.networks import tiny

@@ -18,7 +18,8 @@ from cnnstudio.training.frozen.store import features_folder
 from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.optimization.schedule import learning_rates
 from cnnstudio.training.preflight.prepare import prepare
-from cnnstudio.training.recipe.recipe import LESSON, Recipe
+from cnnstudio.training.recipe.built_in import LESSON
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train_prepared
 from tests.training.images import colors
 from tests.training.listeners import Listener

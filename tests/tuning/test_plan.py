@@ -11,7 +11,8 @@ import pytest
 
 from cnnstudio.core.files import write_json
 from cnnstudio.core.parameters import parameters
-from cnnstudio.training.recipe.recipe import FAST_GPU, LESSON, STUDIO, Recipe
+from cnnstudio.training.recipe.built_in import FAST_GPU, LESSON, STUDIO
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.tuning.errors import SearchError
 from cnnstudio.tuning.plan import Plan, plan_from_json, read_plan
 from cnnstudio.tuning.search_syntax import parse_vary

@@ -7,7 +7,8 @@ from cnnstudio.design.network import Network
 from cnnstudio.gui.designer import commands
 from cnnstudio.gui.document.project import Project
 from cnnstudio.interchange.reading import CodeError, ImportedDesign, read_code
-from cnnstudio.training.recipe.recipe import LESSON, Recipe, split_valid_fields
+from cnnstudio.training.recipe.built_in import LESSON
+from cnnstudio.training.recipe.recipe import Recipe, split_valid_fields
 
 _MAX_PASTE_LENGTH = 200_000
 """Characters. Parsing more would block the window; the import dialog parses in the background."""

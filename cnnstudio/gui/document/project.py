@@ -14,7 +14,8 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.design.analysis.analysis import Analysis, LayerReport, analyze
 from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import Network
-from cnnstudio.training.recipe.recipe import RECIPES, Recipe
+from cnnstudio.training.recipe.built_in import RECIPES
+from cnnstudio.training.recipe.recipe import Recipe
 
 UNDO_STEPS = 500
 """The number of edits that can be undone. Each keeps its network with its index, so it must be limited."""

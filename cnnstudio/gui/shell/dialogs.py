@@ -18,7 +18,7 @@ from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.widgets.actions import ActionSet
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.message_box import Answer, MessageBox
-from cnnstudio.training.recipe.recipe import RECIPES
+from cnnstudio.training.recipe.built_in import RECIPES
 
 if TYPE_CHECKING:
     from cnnstudio.design.templates import Template

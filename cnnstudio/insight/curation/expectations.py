@@ -32,7 +32,7 @@ from cnnstudio.training.events import EpochEnded, Event
 from cnnstudio.training.frozen.pretrained_features import pretrained_features
 from cnnstudio.training.hardware.adaptive_threads import ThreadRecord
 from cnnstudio.training.preflight.prepare import prepare
-from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.recipe.built_in import LESSON
 from cnnstudio.training.trainer import train_prepared
 
 MAX_IMAGES = 1_000

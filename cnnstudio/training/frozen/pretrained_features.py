@@ -13,7 +13,7 @@ from cnnstudio.training.frozen.features import FrozenFeatures
 from cnnstudio.training.frozen.store import Features
 from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.pretrained.catalog import EFFICIENTNET_LITE0
-from cnnstudio.training.recipe.recipe import PRETRAINED as RECIPE
+from cnnstudio.training.recipe.built_in import PRETRAINED as RECIPE
 from cnnstudio.training.recipe.recipe import Recipe
 
 

@@ -10,7 +10,8 @@ from cnnstudio.core.files import FileError, read_json, write_json
 from cnnstudio.core.formatting import list_names
 from cnnstudio.core.parameters import shorten, values_to_json
 from cnnstudio.core.paths import home
-from cnnstudio.training.recipe.recipe import RECIPES, UNNAMED, Recipe, RecipeError
+from cnnstudio.training.recipe.built_in import RECIPES
+from cnnstudio.training.recipe.recipe import UNNAMED, Recipe, RecipeError
 
 _NAME = re.compile(r"\w[\w .-]{0,39}")
 _SUFFIX = ".json"

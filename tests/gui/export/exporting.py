@@ -16,7 +16,7 @@ from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.runs.start import RunOptions, start_run
-from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.recipe.built_in import LESSON
 
 
 def train_tiny(folder: Path) -> Path:

@@ -25,7 +25,7 @@ from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.runs.predicting import Prediction, SkippedFiles, predict_files
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.start import RunOptions, start_run
-from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.recipe.built_in import LESSON
 from tests.gui.export.exporting import button, field, press
 
 CLASSES = ("cat’s", 'a "dog"', "frog")

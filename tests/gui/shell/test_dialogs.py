@@ -26,7 +26,7 @@ from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.templates.cards import Cards
 from cnnstudio.gui.templates.dialog import TemplateDialog
 from cnnstudio.gui.widgets.message_box import MessageBox
-from cnnstudio.training.recipe.recipe import RECIPES
+from cnnstudio.training.recipe.built_in import RECIPES
 from tests.gui.user_input import UserInput, drag_and_drop
 from tests.interchange.onnx.graphs import Graph
 

@@ -34,7 +34,7 @@ from cnnstudio.gui.runs.follower import read_run
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.layers.base import Family
-from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.recipe.built_in import LESSON
 from tests.gui.canned import run_events
 from tests.gui.data.test_data_dialog import image_folder
 from tests.gui.user_input import Keyboard

@@ -29,7 +29,7 @@ from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.layers.base import Shape
 from cnnstudio.runs.run import Run
 from cnnstudio.training.model import build_model
-from cnnstudio.training.recipe.recipe import RECIPES
+from cnnstudio.training.recipe.built_in import RECIPES
 from tests.gui.user_input import drag_and_drop
 
 PATIENCE_MS = 60_000

@@ -16,7 +16,7 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.training.class_weights_offer import ClassWeightsOffer
 from cnnstudio.gui.widgets.message_bar import MessageBar
-from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.recipe.built_in import LESSON
 from tests.gui.fakes import TINY
 from tests.gui.user_input import UserInput
 

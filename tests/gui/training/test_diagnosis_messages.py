@@ -16,7 +16,7 @@ from cnnstudio.gui.widgets.message_bar import MessageBar
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.training.diagnosis.remedies import split_batches
 from cnnstudio.training.events import Diagnosed, DiagnosisKind, Event, FailureCause, Finished, Recovered
-from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.recipe.built_in import LESSON
 from tests.gui import canned
 from tests.gui.fakes import TINY, FakeSession
 from tests.gui.user_input import UserInput

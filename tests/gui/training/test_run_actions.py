@@ -19,7 +19,7 @@ from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.regularization.dropout import Dropout
 from cnnstudio.training.events import RecipeChanged, WeightsTransferred
-from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.recipe.built_in import LESSON
 from tests.gui.canned import progress, run_events
 from tests.gui.fakes import TINY, FakeSession
 

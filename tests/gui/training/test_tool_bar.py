@@ -26,8 +26,8 @@ from cnnstudio.gui.training.tool_bar import TrainingToolBar
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.training.events import SnapshotTaken, Warned
+from cnnstudio.training.recipe.built_in import LESSON, STUDIO
 from cnnstudio.training.recipe.files import save_recipe
-from cnnstudio.training.recipe.recipe import LESSON, STUDIO
 from tests.gui.canned import finished, progress, run_events
 from tests.gui.fakes import TINY, FakeSession, image_folder
 

@@ -19,7 +19,8 @@ from cnnstudio.runs.library.summary import SummaryReader, design_values
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.events import Started
-from cnnstudio.training.recipe.recipe import STUDIO, Recipe
+from cnnstudio.training.recipe.built_in import STUDIO
+from cnnstudio.training.recipe.recipe import Recipe
 from tests.runs.library.listed import ended, progress
 from tests.runs.written import WrittenRun
 from tests.training.images import colors

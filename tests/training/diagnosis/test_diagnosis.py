@@ -24,7 +24,8 @@ from cnnstudio.training.events import (
     UnitsChecked,
     event_from_json,
 )
-from cnnstudio.training.recipe.recipe import LESSON, Recipe
+from cnnstudio.training.recipe.built_in import LESSON
+from cnnstudio.training.recipe.recipe import Recipe
 from tests.training.networks import lesson
 
 CHANCE = math.log(10)

@@ -22,7 +22,8 @@ from cnnstudio.training.events import (
     Started,
     ValidationSource,
 )
-from cnnstudio.training.recipe.recipe import LESSON, STUDIO, Recipe
+from cnnstudio.training.recipe.built_in import LESSON, STUDIO
+from cnnstudio.training.recipe.recipe import Recipe
 from tests.training.networks import network, tiny
 
 Accuracies = Sequence[tuple[float, float]]

@@ -33,7 +33,8 @@ from cnnstudio.training.distributed.ranks import Ranks
 from cnnstudio.training.events import EpochEnded, Event, Progress, Started
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import prepare
-from cnnstudio.training.recipe.recipe import LESSON, STUDIO, Recipe
+from cnnstudio.training.recipe.built_in import LESSON, STUDIO
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train_prepared
 from tests.training.float64_muon import float64_muon
 from tests.training.images import colors

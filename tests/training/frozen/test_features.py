@@ -25,7 +25,8 @@ from cnnstudio.training.frozen import features, store
 from cnnstudio.training.frozen.features import FrozenFeatures
 from cnnstudio.training.frozen.store import features_folder, load_or_compute
 from cnnstudio.training.preflight.prepare import prepare
-from cnnstudio.training.recipe.recipe import LESSON, Recipe
+from cnnstudio.training.recipe.built_in import LESSON
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.run_state import RunState
 from cnnstudio.training.train_step import TrainingStep
 from cnnstudio.training.trainer import train_prepared

@@ -12,7 +12,7 @@ from cnnstudio.training.hardware.adaptive_threads import ThreadRecord
 from cnnstudio.training.hardware.processor_load import ProcessorLoad
 from cnnstudio.training.hardware.spare_threads import SpareThreads
 from cnnstudio.training.preflight.prepare import prepare
-from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.recipe.built_in import LESSON
 from cnnstudio.training.trainer import train_prepared
 from tests.training.images import colors
 from tests.training.networks import tiny

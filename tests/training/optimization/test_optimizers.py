@@ -12,7 +12,8 @@ from cnnstudio.layers.basic.scale import Scale
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.training.model import build_model
 from cnnstudio.training.optimization.optimizers import make_optimizer, set_learning_rate
-from cnnstudio.training.recipe.recipe import LESSON, Recipe
+from cnnstudio.training.recipe.built_in import LESSON
+from cnnstudio.training.recipe.recipe import Recipe
 from tests.training.networks import network, tiny
 
 

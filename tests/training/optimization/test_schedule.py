@@ -19,7 +19,8 @@ from torch.optim.lr_scheduler import (
 )
 
 from cnnstudio.training.optimization.schedule import learning_rates
-from cnnstudio.training.recipe.recipe import FAST_GPU, SCHEDULES, Recipe
+from cnnstudio.training.recipe.built_in import FAST_GPU
+from cnnstudio.training.recipe.recipe import SCHEDULES, Recipe
 
 
 @pytest.mark.parametrize("steps", [4, 10, 37])

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.optimization.weight_averaging import Lookahead, WeightEma, make_ema
-from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.recipe.built_in import LESSON
 from tests.training.networks import tiny
 
 STEPS = 12

@@ -31,7 +31,8 @@ from cnnstudio.training.preflight.prepare import (
     prepare,
     required_memory,
 )
-from cnnstudio.training.recipe.recipe import LESSON, Recipe
+from cnnstudio.training.recipe.built_in import LESSON
+from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train
 from tests.training.images import colors
 from tests.training.listeners import Listener, stop_at

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cnnstudio.core.files import FileError
+from cnnstudio.training.recipe.built_in import LESSON, RECIPES, STUDIO
 from cnnstudio.training.recipe.files import (
     delete_recipe,
     known_recipes,
@@ -16,7 +17,7 @@ from cnnstudio.training.recipe.files import (
     user_recipes,
     with_known_name,
 )
-from cnnstudio.training.recipe.recipe import LESSON, RECIPES, STUDIO, RecipeError
+from cnnstudio.training.recipe.recipe import RecipeError
 
 MINE = STUDIO.replace(epochs=3, mixup=0.2)
 

@@ -8,21 +8,10 @@ from pathlib import Path
 import pytest
 
 from cnnstudio.core.parameters import parameters
-from cnnstudio.data.augmentation.augmentation import NO_AUGMENTATION, Augmentation
-from cnnstudio.design.templates import templates
+from cnnstudio.data.augmentation.augmentation import Augmentation
+from cnnstudio.training.recipe.built_in import LESSON, RECIPES, STUDIO
 from cnnstudio.training.recipe.files import read_recipe
-from cnnstudio.training.recipe.recipe import FIELD_GROUPS, LESSON, RECIPES, STUDIO, Recipe, RecipeError
-
-
-def test_the_lesson_recipe_is_exactly_the_lesson() -> None:
-    assert (LESSON.optimizer, LESSON.learning_rate, LESSON.schedule) == ("adam", 0.001, "constant")
-    assert (LESSON.batch_size, LESSON.epochs, LESSON.validation_share) == (32, 10, 0.0)
-    assert (LESSON.label_smoothing, LESSON.weight_decay, LESSON.average_decay) == (0.0, 0.0, 0.0)
-    assert LESSON.augmentation == NO_AUGMENTATION
-
-
-def test_the_default_recipe_comes_first() -> None:
-    assert next(iter(RECIPES)) == "studio"
+from cnnstudio.training.recipe.recipe import FIELD_GROUPS, Recipe, RecipeError
 
 
 @pytest.mark.parametrize(
@@ -84,12 +73,6 @@ def test_a_weight_average_adds_an_optimizer_slot() -> None:
     assert LESSON.replace(average_decay=0.99).optimizer_slots == LESSON.optimizer_slots + 1
 
 
-def test_the_recipes_that_templates_name_exist() -> None:
-    made = {each.recipe for each in templates().values()} - {None}
-    assert made
-    assert made <= set(RECIPES)
-
-
 def test_a_recipe_is_found_by_name() -> None:
     assert read_recipe("studio") is STUDIO
 
@@ -133,10 +116,3 @@ def test_a_missing_recipe_is_refused_in_one_line(name: str) -> None:
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="Cannot read"):
         read_recipe(tmp_path)
-
-
-def test_recipes_for_pretrained_networks_keep_statistics_and_others_do_not() -> None:
-    for name, recipe in RECIPES.items():
-        kept = name in ("pretrained", "few-images", "two-stages", "fine-tune")
-        assert (recipe.batch_norm_statistics == "kept") == kept, name
-    assert RECIPES["few-images"].unlocks

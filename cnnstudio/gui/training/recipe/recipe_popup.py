@@ -11,8 +11,9 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.recipe.recipe_form import RecipeForm
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
 from cnnstudio.gui.widgets.plain_text import plain_tooltip
+from cnnstudio.training.recipe.built_in import RECIPES
 from cnnstudio.training.recipe.files import delete_recipe, save_recipe, user_recipes
-from cnnstudio.training.recipe.recipe import RECIPES, UNNAMED, RecipeError
+from cnnstudio.training.recipe.recipe import UNNAMED, RecipeError
 
 _WIDTH = 600
 

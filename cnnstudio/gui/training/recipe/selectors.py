@@ -15,8 +15,9 @@ from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.controls import TitledComboBox
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
+from cnnstudio.training.recipe.built_in import PURPOSES, RECIPES
 from cnnstudio.training.recipe.files import known_recipes, read_recipe, user_recipes, with_known_name
-from cnnstudio.training.recipe.recipe import PURPOSES, RECIPES, UNNAMED, Recipe, RecipeError
+from cnnstudio.training.recipe.recipe import UNNAMED, Recipe, RecipeError
 
 _MAX_CHARACTERS = 60
 """Of an entry, which would otherwise make the list as wide as the longest name."""

@@ -22,7 +22,7 @@ from cnnstudio.gui.pages.data_page import DataPage
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.insight.curation import expectations, pretrained_doubts
 from cnnstudio.insight.curation.expected_accuracy import Expectation, ExpectedAccuracy
-from cnnstudio.training.recipe.recipe import PRETRAINED
+from cnnstudio.training.recipe.built_in import PRETRAINED
 from tests.gui.pages.data_set.adding import add, click
 
 _PATIENCE_MS = 30_000

@@ -20,7 +20,7 @@ from cnnstudio.gui.training.preflight.base_dialog import ComputeDialog
 from cnnstudio.gui.training.preflight.lr_range_dialog import LrRangeDialog
 from cnnstudio.gui.training.preflight.preflight_dialog import PreflightDialog
 from cnnstudio.training.preflight.lr_range import LrRangeTest
-from cnnstudio.training.recipe.recipe import LESSON
+from cnnstudio.training.recipe.built_in import LESSON
 from tests.gui.fakes import TINY, image_folder
 from tests.gui.user_input import UserInput
 

@@ -9,7 +9,8 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.training.recipe.rate_curve import RateCurve
 from cnnstudio.gui.training.recipe.recipe_form import RecipeForm
-from cnnstudio.training.recipe.recipe import FAST_GPU, LESSON, STUDIO, Recipe
+from cnnstudio.training.recipe.built_in import FAST_GPU, LESSON, STUDIO
+from cnnstudio.training.recipe.recipe import Recipe
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,9 @@ from cnnstudio.core.parameters import parameters
 from cnnstudio.design.network import Network
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.recipe.recipe_popup import RecipePopup
+from cnnstudio.training.recipe.built_in import LESSON, STUDIO
 from cnnstudio.training.recipe.files import save_recipe, user_recipes
-from cnnstudio.training.recipe.recipe import FIELD_GROUPS, LESSON, STUDIO, Recipe
+from cnnstudio.training.recipe.recipe import FIELD_GROUPS, Recipe
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from cnnstudio.insight.curation.expected_accuracy import (
 )
 from cnnstudio.training.pretrained.catalog import EFFICIENTNET_LITE0
 from cnnstudio.training.pretrained.installed import is_installed
-from cnnstudio.training.recipe.recipe import PRETRAINED
+from cnnstudio.training.recipe.built_in import PRETRAINED
 
 _DISMISSED = "data/pretrainedOfferDismissed"
 _MAX_REMEMBERED = 200
