@@ -38,6 +38,13 @@ def format_value(value: float) -> str:
     return f"{value:,.0f}" if 999.5 <= abs(value) < 1e7 else f"{value:.3g}"
 
 
+def format_change(difference: float, how: str = ",") -> str:
+    """With its sign, as people write it: `+1,200`, `−3`. `how` is what stands behind the sign in a format."""
+    text = f"{difference:+{how}}"
+    # What is rounded to nothing has no direction.
+    return text.replace("-", "\N{MINUS SIGN}") if re.search("[1-9]|[a-z]", text) else text.lstrip("+-")
+
+
 def pluralize(number: int, noun: str) -> str:
     """`1 layer`, `1,200 layers`."""
     return f"{format_count(number)} {noun}" if number == 1 else f"{format_count(number)} {noun}s"

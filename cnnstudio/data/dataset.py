@@ -24,6 +24,9 @@ ResizeMode = Literal["fill", "fit", "stretch"]
 distorted."""
 RESIZE_MODES: tuple[ResizeMode, ...] = get_args(ResizeMode)
 
+SPLIT_WORDS: Mapping[str, str] = {"train": "training", "validation": "validation", "test": "test"}
+"""The splits in the order in which they are shown, as they are called: training images, test accuracy."""
+
 _MODES = {1: "L", 3: "RGB"}
 """Channels -> Pillow's name."""
 _CHUNK = 256  # images at a time, which bounds the memory of a pass over a whole split

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from cnnstudio.core.formatting import at_least, format_compact, format_count, pluralize
+from cnnstudio.core.formatting import at_least, format_change, format_compact, format_count, pluralize
 from cnnstudio.core.parameters import parameters
 from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.matching import Pairs, match_by_id, match_by_order, moved_layers
@@ -204,7 +204,7 @@ def _changes(old: Node, new: Node) -> Iterator[ParameterChange]:
 def _change(before: int, after: int, exact: tuple[bool, bool]) -> str:
     if before == after and all(exact):
         return f"{format_compact(after)}, unchanged"
-    percentage = f" ({(after - before) / before:+.1%})" if before and all(exact) else ""
+    percentage = f" ({format_change((after - before) / before, '.1%')})" if before and all(exact) else ""
     # Compact numbers only if the difference is still visible in them.
     is_compact = min(before, after) >= 10**6 and format_compact(before) != format_compact(after)
     format_number = format_compact if is_compact else format_count

@@ -6,6 +6,7 @@ import pytest
 
 from cnnstudio.core.formatting import (
     format_bytes,
+    format_change,
     format_compact,
     format_duration,
     format_percent,
@@ -52,6 +53,12 @@ def test_one_is_singular() -> None:
 
 def test_screen_readers_get_words_for_symbols() -> None:
     assert screen_reader_text("64 × 13 × 13 · sees 8 × 8") == "64 by 13 by 13, sees 8 by 8"
+
+
+def test_changes_have_a_sign_unless_they_are_rounded_to_nothing() -> None:
+    found = [format_change(1200), format_change(-3), format_change(0.04, ".1f"), format_change(-0.04, ".1f")]
+    assert found == ["+1,200", "−3", "0.0", "0.0"]
+    assert [format_change(-0.123, ".1%"), format_change(float("-inf"))] == ["−12.3%", "−inf"]
 
 
 def test_percentages_have_one_decimal() -> None:

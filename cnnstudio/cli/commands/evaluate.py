@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from cnnstudio.runs.run import Run
 
 
-_SPLIT_WORDS = {"test": "test", "validation": "validation", "train": "training"}
-
-
 class Evaluate(Command):
     name = "evaluate"
     help = "report loss, accuracy and calibration of a run, with precision and recall of each class"
@@ -116,6 +113,8 @@ def _json(run: Run, dataset: Dataset, evaluation: Evaluation, options: argparse.
 
 
 def _text(run: Run, dataset: Dataset, evaluation: Evaluation, options: argparse.Namespace) -> str:
+    from cnnstudio.data.dataset import SPLIT_WORDS
+
     confusion = evaluation.confusion
     rows = []
     for number, name in enumerate(run.classes):
@@ -126,7 +125,7 @@ def _text(run: Run, dataset: Dataset, evaluation: Evaluation, options: argparse.
         figures = (confusion.recall, confusion.precision, confusion.f1)
         rows.append([name, *(_percent(values[number]) for values in figures), confused_with])
     headings = ["Class", "Accuracy", "Precision", "F1", "Most confused with"]
-    count = f"{confusion.total:,} {_SPLIT_WORDS[options.split]} images"
+    count = f"{confusion.total:,} {SPLIT_WORDS[options.split]} images"
     return (
         f"{clean_line(run.name)}, epoch {options.epoch:,}, on {count} of {dataset.title}\n\n"
         f"{table(headings, rows, right=(1, 2, 3))}\n\n"

@@ -23,7 +23,7 @@ from cnnstudio.data.checks.duplicates import Pair, digests, equal_images, simila
 from cnnstudio.data.checks.leaks import binned, find_leaks, numbered
 from cnnstudio.data.checks.quality import Size, flaws, odd_sizes
 from cnnstudio.data.checks.thumbnails import SmallImages, small_images
-from cnnstudio.data.dataset import DataError, Dataset
+from cnnstudio.data.dataset import SPLIT_WORDS, DataError, Dataset
 from cnnstudio.data.images.image_files import image_size, silence_pillow_warnings
 from cnnstudio.data.images.parallel import ordered_map
 from cnnstudio.data.sources.base import Source
@@ -160,7 +160,7 @@ class _Search:
         """Within each split."""
         found = []
         for part, images in self._small.items():
-            text = f"Comparing {part} images with each other"
+            text = f"Comparing {SPLIT_WORDS[part]} images with each other"
             for pair in similar_images(images, images, text, self._progress, self._cancelled):
                 if self._digests[part][pair.row] != self._digests[part][pair.other]:
                     files = [self._files[part][row] for row in sorted((pair.row, pair.other))]
@@ -180,7 +180,7 @@ class _Search:
                 for row, digest in enumerate(self._digests[part])
                 if digest in known
             }
-            text = f"Comparing {part} images with training images"
+            text = f"Comparing {SPLIT_WORDS[part]} images with training images"
             images, others = self._small[part], self._small["train"]
             for pair in similar_images(images, others, text, self._progress, self._cancelled):
                 best.setdefault(pair.row, pair)

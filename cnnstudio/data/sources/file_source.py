@@ -317,19 +317,26 @@ class FileSource(Source):
         return named
 
     def _describe_files(self, decoded: Dataset, listing: Listing) -> dict[str, str]:
-        """Hashes (hex) of all files' names and sizes, and of their labels, the same wherever they are.
+        """Hashes (hex) of all files' names and sizes, of their labels, and of when they were written.
 
-        Also keeps the list of the files that are in the splits, for comparing versions file by file.
+        But for the last one, they are the same wherever the files are. Also keeps the list of the files that
+        are in the splits, for comparing versions file by file.
         """
-        files, labels = hashlib.sha256(), hashlib.sha256()
+        files, times, labels = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
         sizes: dict[str, int] = {}
         for path, label in sorted(listing.files):
-            size = os.path.getsize(path) if os.path.exists(path) else -1
+            try:
+                state = os.stat(path)
+                size, written = state.st_size, state.st_mtime_ns
+            except OSError:
+                size, written = -1, -1
             name = self.relative(path)
             sizes[name] = size
             files.update(os.fsencode(f"{name}\0{size}\0"))
+            times.update(f"{written}\0".encode())
             labels.update(f"{listing.classes[label]}\0".encode("utf-8", "surrogateescape"))
-        about = {"files": files.hexdigest(), "labels": labels.hexdigest()}
+        hashes = {"files": files, "times": times, "labels": labels}
+        about = {name: each.hexdigest() for name, each in hashes.items()}
         if len(sizes) > MAX_FILES:
             return about
         listed = {

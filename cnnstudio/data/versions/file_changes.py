@@ -9,12 +9,12 @@ from typing import Any, Literal, get_args
 
 from cnnstudio.core.formatting import format_count, pluralize
 from cnnstudio.core.parameters import shorten
+from cnnstudio.data.dataset import SPLIT_WORDS
 from cnnstudio.data.versions.listed_files import ListedFile, read_files
 
 Kind = Literal["added", "removed", "label", "excluded", "included", "split", "moved", "content"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-_SPLITS = {"train": "training", "validation": "validation", "test": "test"}
 _AS_IN_FILES = "as in the files"
 _MAX_NAME = 200
 
@@ -176,4 +176,4 @@ def _place(file: ListedFile, label: str | None) -> str:
 
 
 def _split(file: ListedFile) -> str:
-    return _SPLITS.get(file.split, shorten(file.split, _MAX_NAME))
+    return SPLIT_WORDS.get(file.split, shorten(file.split, _MAX_NAME))

@@ -56,7 +56,7 @@ def record_files(files: Mapping[str, ListedFile]) -> str:
 
 def read_files(key: object) -> dict[str, ListedFile] | None:
     """The files that were kept under that key; None if there are none, or not as they were written."""
-    if not isinstance(key, str) or len(key) != _DIGITS or not key.isalnum():
+    if not isinstance(key, str) or not has_files(key):
         return None
     with suppress(UserError, TypeError, KeyError, ValueError):
         content: Any = read_json(_path(key), _MAX_BYTES)
@@ -66,6 +66,11 @@ def read_files(key: object) -> dict[str, ListedFile] | None:
                 for name, split, label, size in content["files"]
             }
     return None
+
+
+def has_files(key: object) -> bool:
+    """Whether there is a list under that key, which `read_files` checks."""
+    return isinstance(key, str) and len(key) == _DIGITS and key.isalnum() and exists(_path(key))
 
 
 def _path(key: str) -> Path:

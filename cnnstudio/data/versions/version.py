@@ -18,16 +18,21 @@ from typing import Any
 import numpy as np
 
 from cnnstudio.core.files import FileError, exists, read_json, write_json
-from cnnstudio.core.formatting import pluralize
+from cnnstudio.core.formatting import format_change, pluralize
 from cnnstudio.core.parameters import shorten
 from cnnstudio.core.paths import datasets_folder
-from cnnstudio.data.dataset import DataError, Dataset, Labels
+from cnnstudio.data.dataset import SPLIT_WORDS, DataError, Dataset, Labels
 from cnnstudio.data.images.sizes import order_of
+from cnnstudio.data.versions.listed_files import MAX_FILES, has_files
 
 _FORMAT, _VERSION = "cnnstudio.data-version", 1
 _MAX_BYTES = 2**28
 _DIGITS = 16
 _MAX_NAMED = 20
+_CONTENT = {
+    "other": "The files have the same names and sizes, but some of the images differ.",
+    "unknown": "The files have the same names and sizes; whether some have other content is not known.",
+}
 
 
 def version_id(fingerprint: str, corrections: Mapping[str, str | None]) -> str:
@@ -61,15 +66,18 @@ def record_version(
 ) -> None:
     """Describes the data set's version, unless that was done. A home that cannot be written is no error.
 
-    `images` is the fingerprint of the images and labels as they are in the files. `files` computes two more:
-    one of the names and sizes (`files`), and one of the labels that the files have (`labels`), and keeps the
-    list of the files (`listing`). `split` is how test images were held out, None where the data set has its
-    own. `labels`, int64 (N,) by split, are those with the corrections, if `dataset` does not have them.
+    `images` is the fingerprint of the images and labels as they are in the files. `files` computes more: of
+    the names and sizes (`files`), of the times when they were written (`times`) and of the labels that the
+    files have (`labels`); and it keeps the list of the files (`listing`), which a version that was described
+    before gets if it has none. `split` is how test images were held out, None where the data set has its own.
+    `labels`, int64 (N,) by split, are those with the corrections, if `dataset` does not have them.
     """
     if labels is None:
         labels = {part: each.labels for part, each in dataset.splits.items()}
     path = versions_folder() / f"{dataset.version}.json"
     if exists(path):
+        if dataset.image_count <= MAX_FILES:
+            _complete(path, files)
         return
     content = {
         "format": _FORMAT,
@@ -88,6 +96,21 @@ def record_version(
         "split": split,
         "corrections": dict(corrections),
     }
+    _write(path, content)
+
+
+def _complete(path: Path, files: Callable[[], Mapping[str, str]]) -> None:
+    """Gives a version the list of its files: earlier ones had none, and of many lists the oldest go."""
+    with suppress(DataError, FileError):
+        content = _read(path)
+        if not has_files(content.get("listing")):
+            about = files()
+            # Equal images may be in other files by now, of which nothing was noted.
+            if about["files"] == content.get("files") and "listing" in about:
+                _write(path, {**content, **about})
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
     with suppress(FileError):
         write_json(path, {**content, "sha256": _digest(content)})
 
@@ -131,7 +154,8 @@ def _digest(content: Mapping[str, Any]) -> str:
 def compare_versions(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """What differs between two versions.
 
-    `same`, `files`, `labels`, `resize`, `size`, `pixels`, `split`, `counts` and `corrections`.
+    `same`, `files`, `labels`, `resize`, `size`, `pixels`, `split`, `counts` and `corrections`. `content` is
+    whether the images in files of the same names and sizes are the "same", "other" ones or "unknown".
     """
     old, new = before["corrections"], after["corrections"]
     changed = {
@@ -144,7 +168,7 @@ def compare_versions(before: Mapping[str, Any], after: Mapping[str, Any]) -> dic
         one, other = (_by_class(version, part) for version in (before, after))
         differences = {name: other.get(name, 0) - one.get(name, 0) for name in {**one, **other}}
         counts[part] = {name: change for name, change in differences.items() if change}
-    return {
+    found = {
         "same": before["id"] == after["id"],
         "files": before["files"] != after["files"],
         # Earlier versions did not note the labels: then they may be what differs.
@@ -157,6 +181,17 @@ def compare_versions(before: Mapping[str, Any], after: Mapping[str, Any]) -> dic
         "counts": {part: changes for part, changes in counts.items() if changes},
         "corrections": changed,
     }
+    return {**found, "content": _compare_content(before, after, found)}
+
+
+def _compare_content(before: Mapping[str, Any], after: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    if before["images"] == after["images"]:
+        return "same"
+    # The images are known as they were split, labeled and resized: if that differs, so do they.
+    if not any(found[each] for each in ("files", "labels", "split", "resize", "size")):
+        return "other"
+    times = before.get("times"), after.get("times")
+    return "same" if times[0] == times[1] and None not in times else "unknown"
 
 
 def _by_class(version: Mapping[str, Any], part: str) -> dict[str, int]:
@@ -189,8 +224,8 @@ def describe_sets(
     if found["files"] or found["labels"]:
         what = "The image files differ." if found["files"] else "The same files have other labels or classes."
         lines += [] if by_file else [what]
-    elif found["pixels"] and not (found["split"] or found["resize"] or found["size"]):
-        lines.append("The files have the same names and sizes, but some of the images differ.")
+    elif found["pixels"] and found["content"] in _CONTENT:
+        lines.append(_CONTENT[found["content"]])
     if found["resize"]:
         how = [str(each.get("resize", "fill")) for each in (before, after)]
         lines.append(f"Images are resized in another way: {how[0]} → {how[1]}.")
@@ -201,8 +236,10 @@ def describe_sets(
     if found["split"]:
         lines.append("The test images were chosen in another way.")
     for part, changes in found["counts"].items():
-        named = [f"{shorten(name, 50)} {change:+,}" for name, change in list(changes.items())[:_MAX_NAMED]]
-        lines.append(f"Images in {part}: {', '.join(named)}{_more(len(changes))}.")
+        shown = list(changes.items())[:_MAX_NAMED]
+        named = [f"{shorten(name, 50)} {format_change(change)}" for name, change in shown]
+        split = SPLIT_WORDS.get(part, shorten(part, 50)).capitalize()
+        lines.append(f"{split} images: {', '.join(named)}{_more(len(changes))}.")
     return lines
 
 

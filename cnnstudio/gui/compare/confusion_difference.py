@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QHelpEvent, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
+from cnnstudio.core.formatting import format_change
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import STRONGEST, ramp
@@ -137,7 +138,7 @@ class _Matrix(QWidget):
         painter.setFont(text.font)
         for (actual, predicted), value in np.ndenumerate(self._change):
             points = round(100 * float(value))
-            label = f"{points:+}".replace("-", "\N{MINUS SIGN}") if points else "·"
+            label = format_change(points, "") if points else "·"
             painter.setPen(theme().color("text" if points else "secondary"))
             left = _LEFT + (predicted + 0.5) * width - text.width(label) / 2
             painter.drawText(QPointF(left, text.baseline(self._top + (actual + 0.5) * height)), label)
@@ -166,8 +167,8 @@ class _Matrix(QWidget):
             width, height = self._cell()
             predicted, actual = int((event.x() - _LEFT) // width), int((event.y() - self._top) // height)
             if 0 <= actual < len(self._classes) and 0 <= predicted < len(self._classes):
-                value = 100 * float(self._change[actual, predicted])
-                text = f"{self._classes[actual]} → {self._classes[predicted]}: {value:+.1f} points"
+                change = format_change(100 * float(self._change[actual, predicted]), ".1f")
+                text = f"{self._classes[actual]} → {self._classes[predicted]}: {change} points"
                 QToolTip.showText(event.globalPos(), plain_tooltip(text), self)
                 return True
         return super().event(event)

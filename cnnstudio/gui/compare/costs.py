@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout
 
-from cnnstudio.core.formatting import at_least, format_compact, format_count
+from cnnstudio.core.formatting import at_least, format_change, format_compact, format_count
 from cnnstudio.design.diff import Diff
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.labels import Label, Panel
@@ -55,8 +55,8 @@ class ComparedCosts(Panel):
         """Shows the test accuracies of the two designs, if they were trained, and whether they differ."""
         one, other = comparison.statistics
         result = comparison.result
-        change = f"{100 * result.difference:+.1f} points" if result is not None else ""
-        self._show(_ACCURACY, _result(one), _result(other), change.replace("-", "\N{MINUS SIGN}"))
+        change = f"{format_change(100 * result.difference, '.1f')} points" if result is not None else ""
+        self._show(_ACCURACY, _result(one), _result(other), change)
         text = comparison.text
         if result is not None and not same_recipe(before, now):
             text += " They were trained with different recipes."
@@ -88,12 +88,13 @@ def _result(statistics: SeedStatistics | None) -> str:
 
 
 def _amounts(before: int, now: int, exact: tuple[bool, bool]) -> tuple[str, str, str]:
-    change = "" if before == now or not before or not all(exact) else f"{(now - before) / before:+,.1%}"
+    is_known = before and all(exact)
+    change = format_change((now - before) / before, ",.1%") if is_known and before != now else ""
     # The short form is only used if the difference is still visible in it.
     is_compact = min(before, now) >= 10**6 and format_compact(before) != format_compact(now)
     formatted = format_compact if is_compact else format_count
     return (
         at_least(formatted(before), is_exact=exact[0]),
         at_least(formatted(now), is_exact=exact[1]),
-        change.replace("-", "\N{MINUS SIGN}"),
+        change,
     )

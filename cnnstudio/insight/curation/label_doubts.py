@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from cnnstudio.core.parameters import shorten
 from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress, never_cancelled
-from cnnstudio.data.dataset import Dataset, Labels
+from cnnstudio.data.dataset import SPLIT_WORDS, Dataset, Labels
 from cnnstudio.data.versions.review import REVIEW_NEIGHBORS, Neighbor, ReviewItem
 from cnnstudio.insight.curation.features import (
     Described,
@@ -102,7 +102,9 @@ def suspected_label_errors(
     `test_time_flip`. Raises Cancelled.
     """
     described = {
-        part: describe_images(model, split, flip, f"Looking at {part} images", progress, cancelled)
+        part: describe_images(
+            model, split, flip, f"Looking at {SPLIT_WORDS[part]} images", progress, cancelled
+        )
         for part, split in dataset.splits.items()
         if len(split)
     }
@@ -119,7 +121,7 @@ def suspected_label_errors(
             len(dataset.classes),
             count,
             are_references=part == "train",
-            text=f"Comparing {part} images with training images",
+            text=f"Comparing {SPLIT_WORDS[part]} images with training images",
             progress=progress,
             cancelled=cancelled,
         )

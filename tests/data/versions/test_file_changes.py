@@ -11,12 +11,20 @@ import pytest
 from PIL import Image
 
 from cnnstudio.cli.main import main
+from cnnstudio.core.files import write_json
 from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.data.versions import listed_files
+from cnnstudio.data.versions import version as version_module
 from cnnstudio.data.versions.file_changes import FileChanges, compare_files
-from cnnstudio.data.versions.listed_files import ListedFile
+from cnnstudio.data.versions.listed_files import ListedFile, read_files
 from cnnstudio.data.versions.relabeling import relabel
-from cnnstudio.data.versions.version import read_version, versions_folder
+from cnnstudio.data.versions.split_plan import SplitPlan
+from cnnstudio.data.versions.version import (
+    compare_versions,
+    describe_difference,
+    read_version,
+    versions_folder,
+)
 
 
 @pytest.fixture
@@ -112,6 +120,70 @@ def test_versions_that_differ_in_corrections_alone_share_the_list_of_their_files
     assert len(list((versions_folder() / "files").iterdir())) == 1
     assert texts(compare_files(before, after)) == {"label": ["train/dog/1.png: dog → cat"]}
     assert not compare_files(after, after)
+
+
+@pytest.mark.parametrize("chosen", [{"size": (4, 4)}, {"resize": "fit"}, {"plan": SplitPlan(seed=3)}])
+def test_that_other_content_is_possible_is_said_where_images_are_split_or_resized_in_another_way(
+    source: ImageFolder, chosen: dict[str, Any]
+) -> None:
+    if "plan" in chosen:
+        shutil.rmtree(source.folder / "test")
+        source = ImageFolder(source.folder / "train")
+    before, doubt = version(source), "whether some have other content is not known"
+    after = version(source.changed(**chosen))
+    assert compare_versions(before, after)["content"] == "same"
+    assert doubt not in " ".join(describe_difference(before, after))
+    path = next(source.folder.rglob("2.png"))
+    size = path.stat().st_size
+    Image.new("RGB", (6, 8), (99, 50, 90)).save(path)
+    assert path.stat().st_size == size
+    after = version(source.changed(**chosen))
+    assert compare_versions(before, after)["content"] == "unknown"
+    assert doubt in " ".join(describe_difference(before, after))
+    # Of versions that were noted before times were, this is not known either.
+    del before["times"], after["times"]
+    assert compare_versions(before, after)["content"] == "unknown"
+
+
+def test_numbers_of_images_are_written_as_people_write_them(source: ImageFolder) -> None:
+    before = version(source)
+    for name in ("train/cat/0.png", "test/dog/9.png"):
+        (source.folder / name).unlink()
+    Image.new("RGB", (6, 6), (77, 50, 90)).save(source.folder / "train/dog/new.png")
+    assert describe_difference(before, version(source)) == [
+        "The image files differ.",
+        "Training images: cat −1, dog +1.",
+        "Test images: dog −1.",
+    ]
+
+
+@pytest.mark.parametrize("lack", ["never noted", "gone"])
+def test_a_version_without_the_list_of_its_files_gets_it_when_it_is_used(
+    source: ImageFolder, lack: str
+) -> None:
+    noted = version(source)
+    (path,) = (versions_folder() / "files").iterdir()
+    listed = path.read_text()
+    path.unlink()
+    if lack == "never noted":
+        # As earlier versions of the program wrote it.
+        content = {name: each for name, each in noted.items() if name not in ("listing", "times")}
+        description = versions_folder() / f"{noted['id']}.json"
+        write_json(description, {**content, "sha256": version_module._digest(content)})
+    assert read_version(noted["id"]).get("listing") == (None if lack == "never noted" else path.stem)
+    assert version(source) == noted
+    assert path.read_text() == listed
+
+
+def test_a_version_gets_no_list_of_files_that_were_not_its_own(source: ImageFolder) -> None:
+    """Equal pixels in files of other sizes are the same version."""
+    noted = version(source)
+    (path,) = (versions_folder() / "files").iterdir()
+    path.unlink()
+    with Image.open(source.folder / "train/cat/0.png") as image:
+        image.save(source.folder / "train/cat/0.png", compress_level=0)
+    assert version(source) == noted
+    assert read_files(noted["listing"]) is None
 
 
 @pytest.mark.parametrize("damage", ["gone", "changed", "cut", "large"])

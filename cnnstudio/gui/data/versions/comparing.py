@@ -116,7 +116,7 @@ def compare(
         summary = f"{join_words([files.heading(kind) for kind in KINDS if kind in files.by_kind])}."
     elif not files.are_known:
         summary = "The two versions differ."
-    elif found["pixels"] and not (found["split"] or found["resize"] or found["size"]):
+    elif found["content"] == "other":
         # Without the content of the files, which is not kept, it is not known which.
         summary = "Some of the images differ."
     else:

@@ -24,7 +24,7 @@ from cnnstudio.gui.widgets.plain_text import plain_line
 
 _HELP = (
     "A version is the images of a data set with your corrections and the split. Each run names the version "
-    "that it was trained on."
+    "that it was trained on. Files are compared by their names and sizes."
 )
 _ONE = (
     "There is one version so far. Another one is noted when images, corrections or the split have changed "
@@ -58,6 +58,11 @@ class VersionsDialog(QDialog):
         self.finished.connect(self._on_finished)
         self._show(None)
         self._start(partial(find_versions, source), self._on_versions)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether versions are being read or compared."""
+        return self._task is not None
 
     def _compose(self) -> None:
         self._choices = QWidget()
@@ -151,7 +156,12 @@ class VersionsDialog(QDialog):
         task.progressed.connect(lambda progress: self._say(progress.text))
         task.done.connect(on_done)
         task.failed.connect(lambda reason: self._say(str(reason), is_error=True))
+        task.ended.connect(lambda: self._on_ended(task))
         task.start()
+
+    def _on_ended(self, task: IoTask) -> None:
+        if self._task is task:
+            self._task = None
 
     def _on_finished(self, _: int) -> None:
         if self._task is not None:

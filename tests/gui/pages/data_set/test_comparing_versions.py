@@ -37,7 +37,7 @@ def compare(qtbot: QtBot, page: DataPage) -> VersionsDialog:
     qtbot.waitUntil(lambda: page.findChild(VersionsDialog) is not None)
     dialog = page.findChild(VersionsDialog)
     assert isinstance(dialog, VersionsDialog)
-    qtbot.waitUntil(lambda: not dialog.summary.text().endswith("…"), timeout=_PATIENCE_MS)
+    qtbot.waitUntil(lambda: not dialog.is_busy, timeout=_PATIENCE_MS)
     return dialog
 
 
@@ -70,8 +70,8 @@ def test_what_was_corrected_a_moment_ago_is_compared_with_what_was_used(
     assert dialog.after.currentText().startswith("Now · 43 images · 2 corrections")
     assert dialog.summary.text() == "1 label changed and 1 image is excluded now."
     assert rows(dialog) == [
-        "Images in train: green +1, red -1.",
-        "Images in test: red -1.",
+        "Training images: green +1, red −1.",
+        "Test images: red −1.",
         "1 label changed",
         "train/red/zgreen.png: red → green",
         "1 image is excluded now",
@@ -111,6 +111,11 @@ def test_a_folder_that_is_gone_still_has_versions(
     assert dialog.summary.text().startswith("1 label changed. What the images are now is not known: ")
     assert rows(dialog)[-1] == "and 1 more image"
     assert not dialog.after.currentText().startswith("Now")
+    # Nothing of it is cut in the smallest window, whose list has the room that is left.
+    dialog.resize(1, 1)
+    summary = dialog.summary
+    qtbot.waitUntil(lambda: summary.height() >= summary.heightForWidth(summary.width()) > 40)
+    assert dialog.changes.height() > 60
     dialog.close()
 
 
