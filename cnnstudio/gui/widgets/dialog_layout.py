@@ -9,10 +9,17 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLayout, QPushButton, QVBoxL
 from cnnstudio.gui.widgets.labels import Label
 
 _MARGIN, _SPACING, _BUTTON_SPACING = 16, 12, 8
+_LEAST_WIDTH = 480
 
 
 def dialog_column(dialog: QWidget, title: str = "", help: str = "") -> QVBoxLayout:
-    """The layout of a dialog, or of one of its pages: below the title and the help comes what is added."""
+    """The layout of a dialog, or of one of its pages: below the title and the help comes what is added.
+
+    A dialog cannot be made so narrow that sentences are cut: for the smallest size of a window, Qt does not
+    ask how many lines a text takes in it.
+    """
+    if isinstance(dialog, QDialog):
+        dialog.setMinimumWidth(max(dialog.minimumWidth(), _LEAST_WIDTH))
     column = QVBoxLayout(dialog)
     column.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
     column.setSpacing(_SPACING)
