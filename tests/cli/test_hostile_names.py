@@ -21,7 +21,10 @@ from cnnstudio.cli.main import build_parser, main
 from cnnstudio.core.files import read_json, write_json
 from cnnstudio.core.formatting import clean_line, clean_text
 from cnnstudio.core.logs import configure_logging
+from cnnstudio.data.sources import find_source
+from cnnstudio.data.sources.file_source import FileSource
 from cnnstudio.data.sources.folder_list import RegisteredSet, register_set
+from cnnstudio.data.versions.relabeling import relabel
 from tests.interchange.onnx.graphs import Graph
 
 Output = pytest.CaptureFixture[str]
@@ -110,6 +113,20 @@ def _write_run(trained: Path, run: Path, found: Stranger) -> None:
         file.write(f"{json.dumps({'event': 'Warned', 'message': HOSTILE})}\n")
 
 
+def _two_versions(found: Stranger) -> tuple[str, str]:
+    """The ids of two versions of the images, between which all kinds of things have changed."""
+    source = find_source(f"registered{HOSTILE}")
+    assert isinstance(source, FileSource)
+    before = source.load().version
+    first, second, *others = sorted(
+        source.relative(path) for path, _ in source.listing().train if HOSTILE not in Path(path).name
+    )
+    (source.folder / first).rename(source.folder / Path(first).parent / f"renamed{HOSTILE}.png")
+    (source.folder / second).rename(source.folder / others[-1].replace(".png", f"{HOSTILE}.png"))
+    relabel(source, {others[0]: source.listing().classes[-1]}, exclude=[others[1]])
+    return before, source.load().version
+
+
 TRAIN = ["DESIGN", "--data", "IMAGES", "--recipe", "RECIPE", "--epochs", "1", "--batch-size", "8"]
 ON_CPU = ["--device", "cpu", "--threads", "1"]
 
@@ -123,7 +140,7 @@ CASES: dict[tuple[str, ...], list[list[str]]] = {
     ("data", "label"): [[f"registered{HOSTILE}"], [f"registered{HOSTILE}", "--exclude", f"no file{HOSTILE}"]],
     ("data", "list"): [[]],
     ("data", "remove"): [[f"registered{HOSTILE}"], ["IMAGES"]],
-    ("data", "versions"): [[f"registered{HOSTILE}"], []],
+    ("data", "versions"): [[f"registered{HOSTILE}"], [], ["--compare", "BEFORE", "AFTER"]],
     ("evaluate",): [["RUN", *ON_CPU], ["RUN", "--data", "IMAGES", "--split", "train", *ON_CPU]],
     ("export",): [
         ["RUN", "--format", "safetensors,pytorch", "--out", "OUT"],
@@ -236,6 +253,8 @@ def test_no_command_prints_what_a_terminal_acts_on(
     if command == ("search",):
         pytest.importorskip("optuna")
     places = {name.upper(): str(path) for name, path in vars(stranger).items()}
+    if "BEFORE" in CASES[command][number]:
+        places["BEFORE"], places["AFTER"] = _two_versions(stranger)
     arguments = [*command, *(places.get(each, each) for each in CASES[command][number])]
     check(arguments, as_json and "--print-launch" not in arguments, capfd)
 
