@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from cnnstudio.core.progress import Cancelled
+from cnnstudio.design.edits import set_trainable
 from cnnstudio.layers.base import Shape
 from cnnstudio.training.preflight import profiling, quick_estimate
 from cnnstudio.training.preflight.quick_estimate import QuickEstimate
@@ -45,3 +46,25 @@ def test_images_that_are_too_large_are_not_tried_by_the_way(monkeypatch: pytest.
     monkeypatch.setattr(quick_estimate, "measure_speed", lambda *_: pytest.fail("measured"))
     large = dataclasses.replace(tiny(), input=Shape.of(3, 2048, 2048))
     assert quick_estimate.quick_estimate(large, 500, 3, RECIPE, "cpu") is None
+
+
+def test_locked_layers_are_computed_once_and_count_again_with_each_copy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(quick_estimate, "measure_speed", lambda *_: 100.0)
+    network = set_trainable(tiny(), [tiny().nodes[0].id], False)
+    once = RECIPE.replace(validation_share=0.0, epochs=100)
+    copies = once.replace(flip="random", feature_copies=4)
+    each_step = once.replace(flip="random", feature_copies=0)
+    halves = once.replace(unlock_after=50, unlock_groups=1)
+    found = quick_estimate.quick_estimates(
+        network, 1_000, 3, [once, copies, each_step, halves, each_step.replace(epochs=200)], "cpu"
+    )
+    assert found is not None
+    kept, copied, computed, staged, twice = (each.seconds for each in found)
+    # A step takes what was measured; without the locked layer, whatever the rest takes.
+    assert computed == pytest.approx(100 * 1_000 / 100)
+    assert twice == pytest.approx(2 * computed)
+    assert kept < copied < computed
+    # A second stage in which everything learns has nothing that could be kept, and a backward pass of it.
+    assert staged > computed / 2
