@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -54,6 +55,33 @@ def small(tmp_path: Path) -> Path:
     path = tmp_path / "small.cnn.json"
     write_design(path, edits.set_trainable(network, [node.id for node in network.nodes], True))
     return path
+
+
+def test_with_few_images_the_recipe_for_them_is_mentioned_once(
+    photos: Path, small: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "cnnstudio.runs.start.start_run", lambda *_, **__: SimpleNamespace(outcome="completed")
+    )
+
+    def note(*arguments: str) -> str:
+        capsys.readouterr()
+        assert main(["train", *arguments, *CPU, "--data", str(photos)]) == 0
+        return "".join(line for line in capsys.readouterr().out.splitlines() if "few-images" in line)
+
+    # Six of each class: there the last groups gain nothing.
+    assert note("efficientnet-lite0") == ""
+    for name in ("bright", "dark"):
+        source = photos / "train" / name / "0.png"
+        for number in range(14):
+            shutil.copy(source, photos / "train" / name / f"copy{number}.png")
+    assert note("efficientnet-lite0") == (
+        "Note: 20 images per class are few. --recipe few-images trains the last groups as well: it takes "
+        "longer, and is more accurate as a rule."
+    )
+    assert note("efficientnet-lite0", "--recipe", "pretrained") == ""
+    assert note("efficientnet-lite0", "--json") == ""
+    assert note(str(small)) == ""
 
 
 def _train(output: Output, *arguments: str) -> list[dict[str, object]]:

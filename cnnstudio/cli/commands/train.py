@@ -266,6 +266,8 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
                 recipe = fit_batch_size(options, prepared, control.stop.is_set)
         except Cancelled:
             raise KeyboardInterrupt from None
+    if ranks.is_first:
+        _mention_few_images(options, network, dataset)
 
     def train(recipe: Recipe, folder: Path | None, resume: bool) -> Finished:
         # Restarted by torchrun: continue the run that the processes created before one of them was lost.
@@ -306,6 +308,21 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
         return train_and_report(recipes, options.run, train, options.resume, options.json)
     finished = train(recipe, options.run, options.resume)
     return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[finished.outcome]
+
+
+def _mention_few_images(options: argparse.Namespace, network: Network, dataset: Dataset) -> None:
+    """Says which recipe is better for few images, where the recipe was not chosen."""
+    from cnnstudio.insight.curation.expected_accuracy import MIN_FOR_GROUPS, SMALL_CLASS
+    from cnnstudio.training.recipe.built_in import FEW_IMAGES
+
+    is_chosen = options.recipe is not None or options.resume or options.continue_from is not None
+    per_class = len(dataset.train) // len(dataset.classes)
+    if options.json or is_chosen or not network.locked_ids or not MIN_FOR_GROUPS <= per_class < SMALL_CLASS:
+        return
+    echo(
+        f"Note: {per_class} images per class are few. --recipe {FEW_IMAGES.name} trains the last groups as "
+        "well: it takes longer, and is more accurate as a rule."
+    )
 
 
 def _prepare(

@@ -16,6 +16,8 @@ from cnnstudio.data.versions.version import is_version_id
 
 SMALL_CLASS = 200
 """Images per class; with fewer, a network that starts from nothing seldom gets far."""
+MIN_FOR_GROUPS = 20
+"""Images per class; with fewer, training the last groups of a pretrained network gains next to nothing."""
 _FORMAT, _VERSION = "cnnstudio.expected-accuracy", 1
 _MAX_BYTES = 2**16
 _MAX_KEPT = 200
@@ -53,8 +55,8 @@ class ExpectedAccuracy:
             f"your {images}" if self.images >= self.all_images else f"{images} of your {self.all_images:,}"
         )
         return (
-            f"About {self.pretrained} from the pretrained network, about {self.empty} from an empty one "
-            f"({self.folds}-fold cross-validation on {which}, ± standard error)."
+            f"About {self.pretrained} from a new last layer of the pretrained network, about {self.empty} "
+            f"from an empty one ({self.folds}-fold cross-validation on {which}, ± standard error)."
         )
 
 

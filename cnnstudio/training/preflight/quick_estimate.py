@@ -5,7 +5,7 @@ Unlike `profiling` it loads no data set: the time of a step does not depend on w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from cnnstudio.training.frozen.frozen_part import frozen_length
 from cnnstudio.training.hardware.device_memory import is_out_of_memory, release_memory, retain_freed_memory
 from cnnstudio.training.hardware.torch_state import torch_settings
 from cnnstudio.training.model import Model
-from cnnstudio.training.preflight.prepare import PreparedTraining, prepare
+from cnnstudio.training.preflight.prepare import PreparedTraining, final_network, prepare
 from cnnstudio.training.preflight.profiling import measure_speed
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import micro_batch_size
@@ -29,8 +29,8 @@ _MAX_MACS = 10**10
 """Multiply-adds in the forward pass of a measured batch: a step must not keep others waiting for long."""
 _MAX_BYTES = 64 * 2**20
 """Of the random images."""
-_MACS_OF_A_STEP = 3
-"""In times those of the forward pass, which is all that a validation or a locked layer needs."""
+_FORWARD_SHARE = 1 / 3
+"""Of a training step's time, that of the forward pass, which is all that a validation needs."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def quick_estimates(
     device: str = "auto",
     cancelled: CancelFunction = never_cancelled,
 ) -> list[QuickEstimate] | None:
-    """As `quick_estimate`, for several recipes by one measurement: of the first one's steps."""
+    """As `quick_estimate`, for several recipes, of which the first one's batches are measured."""
     recipe = recipes[0]
     macs = max(analyze(network, classes=classes).macs, 1)
     size = min(micro_batch_size(recipe.batch_size, recipe.accumulate), max(_MAX_MACS // macs, 1), images)
@@ -80,54 +80,67 @@ def quick_estimates(
     labels = np.arange(count, dtype=np.int64) % classes
     split = Split(random.integers(0, 256, (count, *network.input.dims), dtype=np.uint8), labels)
     dataset = Dataset("random", "Random", tuple(map(str, range(classes))), split, split)
-    prepared = prepare(network, dataset, recipe.replace(batch_size=size, accumulate=1), device)
-    with torch_settings(prepared.device, None, recipe.seed), retain_freed_memory(prepared.device):
-        speed = _measure(prepared, size, cancelled)
-        if speed is None:
-            return None
-        is_split = prepared.validation_source == "share"
-        found = [_seconds(prepared.fresh_model(), each, images, speed, is_split) for each in recipes]
-    return [QuickEstimate(_rounded(seconds)) for seconds in found]
+    stages: dict[Network, _Stage] = {}
+    for each in dict.fromkeys(stage for recipe in recipes for stage, _ in _stages(network, recipe)):
+        prepared = prepare(each, dataset, recipe.replace(batch_size=size, accumulate=1), device)
+        with torch_settings(prepared.device, None, recipe.seed), retain_freed_memory(prepared.device):
+            speed = _measure(prepared, size, cancelled)
+            if speed is None:
+                return None
+            stages[each] = _Stage.of(prepared.fresh_model(), 1 / speed)
+    is_split = prepared.validation_source == "share"
+    return [
+        QuickEstimate(_rounded(_seconds(network, recipe, images, is_split, stages))) for recipe in recipes
+    ]
 
 
-def _seconds(model: Model, recipe: Recipe, images: int, speed: float, is_split: bool) -> float:
-    """For all epochs, if a step with the model's locks takes so many images per second.
+@dataclass(frozen=True)
+class _Stage:
+    """What an image costs while certain layers are locked."""
 
-    A locked layer needs no backward pass, which costs about twice the forward pass.
-    """
-    analysis = analyze(model.network)
-    per_image = _MACS_OF_A_STEP * analysis.macs - (_MACS_OF_A_STEP - 1) * _locked_macs(model)
-    pass_seconds = analysis.macs / (speed * max(per_image, 1))
+    seconds: float
+    """For a training step with the image itself."""
+    locked: float
+    """The share of the multiply-adds that is in layers before the first one that learns, 0 to 1."""
+
+    @classmethod
+    def of(cls, model: Model, seconds: float) -> _Stage:
+        analysis, names = analyze(model.network), set(model.run_order[: frozen_length(model)])
+        nodes = [node for node, modules in model.modules_by_node.items() if names.issuperset(modules)]
+        return cls(seconds, sum(analysis[node].macs for node in nodes) / max(analysis.macs, 1))
+
+    @property
+    def forward_seconds(self) -> float:
+        """For the forward pass alone. A locked layer needs no backward pass."""
+        return self.seconds / (self.locked + (1 - self.locked) / _FORWARD_SHARE)
+
+
+def _stages(network: Network, recipe: Recipe) -> Iterator[tuple[Network, int]]:
+    """The network with the locks of each stage, and the epochs of that stage."""
+    if recipe.unlocks and network.locked_ids:
+        yield network, recipe.unlock_after
+        yield final_network(network, recipe), recipe.epochs - recipe.unlock_after
+    else:
+        yield network, recipe.epochs
+
+
+def _seconds(
+    network: Network, recipe: Recipe, images: int, is_split: bool, stages: Mapping[Network, _Stage]
+) -> float:
+    """For all epochs. What a locked beginning gives is computed once for each copy of an image."""
     trained = images * (1 - recipe.validation_share) if is_split else float(images)
-    keeps, copies = can_use_features(recipe), max(recipe.feature_copies, 1)
+    # Where most is locked, what was measured is mostly a forward pass.
+    forward = stages[network].forward_seconds
     total = 0.0
-    for epochs in _stages(model, recipe):
-        locked = _locked_macs(model) / max(analysis.macs, 1)
-        free = 1 - locked
-        in_each = locked
-        if keeps and frozen_length(model):
-            # Computed once for each copy of an image.
-            total, in_each = total + copies * images * locked * pass_seconds, 0.0
-        total += epochs * trained * (in_each + _MACS_OF_A_STEP * free) * pass_seconds
-        total += epochs * (images - trained) * (in_each + free) * pass_seconds
+    for each, epochs in _stages(network, recipe):
+        stage = stages[each]
+        step, validation = stage.seconds, forward
+        if stage.locked and can_use_features(recipe):
+            total += max(recipe.feature_copies, 1) * images * stage.locked * forward
+            validation = (1 - stage.locked) * forward
+            step = max(step - stage.locked * forward, validation)
+        total += epochs * (trained * step + (images - trained) * validation)
     return total
-
-
-def _stages(model: Model, recipe: Recipe) -> Iterator[int]:
-    """The epochs of each stage, while the model has its locks."""
-    if not (recipe.unlocks and model.network.locked_ids):
-        yield recipe.epochs
-        return
-    yield recipe.unlock_after
-    model.unlock([node.id for node in model.last_locked(recipe.unlock_groups)])
-    yield recipe.epochs - recipe.unlock_after
-
-
-def _locked_macs(model: Model) -> int:
-    """Multiply-adds in the layers before the first one that learns."""
-    reports, names = analyze(model.network), set(model.run_order[: frozen_length(model)])
-    nodes = (node for node, modules in model.modules_by_node.items() if names.issuperset(modules))
-    return sum(reports[node].macs for node in nodes)
 
 
 def _rounded(seconds: float) -> float:

@@ -76,8 +76,8 @@ def test_of_many_images_a_part_is_measured_and_a_class_without_two_is_refused(
 
 def test_the_sentence_says_how_sure_and_of_how_many_images() -> None:
     assert EXPECTED.sentence == (
-        "About 72% ± 1 from the pretrained network, about 43% ± 2 from an empty one (5-fold cross-validation "
-        "on 1,000 images of your 2,400, ± standard error)."
+        "About 72% ± 1 from a new last layer of the pretrained network, about 43% ± 2 from an empty one "
+        "(5-fold cross-validation on 1,000 images of your 2,400, ± standard error)."
     )
 
 

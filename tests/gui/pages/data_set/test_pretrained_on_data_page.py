@@ -22,7 +22,10 @@ from cnnstudio.gui.pages.data_page import DataPage
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.insight.curation import expectations, pretrained_doubts
 from cnnstudio.insight.curation.expected_accuracy import Expectation, ExpectedAccuracy
-from cnnstudio.training.recipe.built_in import PRETRAINED
+from cnnstudio.training.preflight import quick_estimate
+from cnnstudio.training.preflight.quick_estimate import QuickEstimate
+from cnnstudio.training.recipe.built_in import FEW_IMAGES, PRETRAINED
+from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.pages.data_set.adding import add, click
 
 _PATIENCE_MS = 30_000
@@ -166,8 +169,8 @@ def test_the_offer_measures_both_starts_and_is_one_undo_step(
     click(qtbot, page, "measureExpectations")
     qtbot.waitUntil(lambda: page.pretrained.expected is not None, timeout=_PATIENCE_MS)
     assert card.text.text() == (
-        "About 57% ± 9 from the pretrained network, about 29% ± 8 from an empty one (5-fold cross-validation "
-        "on your 30 images, ± standard error)."
+        "About 57% ± 9 from a new last layer of the pretrained network, about 29% ± 8 from an empty one "
+        "(5-fold cross-validation on your 30 images, ± standard error)."
     )
     assert not card.measure.isVisible()
 
@@ -201,6 +204,40 @@ def test_the_offer_measures_both_starts_and_is_one_undo_step(
     overlay.undo()
     assert not card.isVisible()
     assert len(network.measured) == 1
+
+
+def test_the_offer_leads_to_the_recipe_for_few_images_and_says_what_each_takes(
+    window: MainWindow, network: FakeNetwork, balls: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int, list[str]]] = []
+
+    def measure(design: object, images: int, classes: int, recipes: Sequence[Recipe], *_: object) -> object:
+        asked.append((images, classes, [each.name for each in recipes]))
+        return [QuickEstimate(19.0), QuickEstimate(330.0)]
+
+    monkeypatch.setattr(quick_estimate, "quick_estimates", measure)
+    page = add(qtbot, window, balls)
+    card, project = page.images.card, window.project
+    # Before torch is there, nothing is measured for it.
+    assert asked == []
+    assert card.about.text() == "Quick."
+    assert card.about_more.text() == "Takes minutes. With so few images of each class seldom more accurate."
+    window.session.devices = {"cpu": "CPU"}
+    window.session.devices_changed.emit()
+    qtbot.waitUntil(lambda: card.about.text() == "About 19 s on this machine.", timeout=_PATIENCE_MS)
+    assert card.about_more.text().startswith("About 5 m 30 s on this machine. ")
+    assert asked == [(33, 3, ["pretrained", "few-images"])]
+
+    before = project.recipe
+    click(qtbot, page, "startWithLastGroups")
+    assert project.network.weights == "efficientnet-lite0"
+    assert (project.recipe, project.dataset_name) == (FEW_IMAGES, "balls")
+    assert window.message_bar.text.endswith("then the last groups as well: about 5 m 30 s.")
+    assert not card.isVisible()
+    project.undo_stack.undo()
+    assert project.recipe == before
+    assert card.isVisible()
+    assert len(asked) == 1
 
 
 def test_a_class_of_one_image_needs_the_offer_most_but_cannot_be_measured(

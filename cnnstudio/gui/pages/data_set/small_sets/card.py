@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
@@ -19,6 +22,11 @@ from cnnstudio.gui.pages.data_set.small_sets.offer import PretrainedOffer
 from cnnstudio.gui.pages.panel_parts import SIDE
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.progress import show_done
+from cnnstudio.insight.curation.expected_accuracy import MIN_FOR_GROUPS
+from cnnstudio.training.recipe.built_in import FEW_IMAGES, PRETRAINED
+from cnnstudio.training.recipe.recipe import Recipe
+
+_MEASURE = "Measure what to expect"
 
 
 class PretrainedCard(QWidget):
@@ -35,16 +43,16 @@ class PretrainedCard(QWidget):
         self._bar.setTextVisible(False)
         self._bar.setFixedSize(96, 6)
         self._bar.setAccessibleName("Progress of the measurement")
-        self.measure = QPushButton("Measure both")
+        self.measure = QPushButton(_MEASURE)
         self.measure.setObjectName("measureExpectations")
         self.measure.setProperty("role", "small")
-        self.measure.setToolTip("Find out what to expect of each on these images, in about a minute")
+        self.measure.setToolTip(
+            "Find out how accurate a new last layer and an empty network are here, in about a minute"
+        )
         self.measure.clicked.connect(self._on_measure)
-        self.accept = QPushButton("Start from a pretrained network")
-        self.accept.setObjectName("startFromPretrained")
-        self.accept.setProperty("role", "small")
-        self.accept.setToolTip("Use EfficientNet-Lite0 and its recipe for these images; can be undone")
-        self.accept.clicked.connect(offer.accept)
+        self.accept = self._way("startFromPretrained", "Train its last layer", PRETRAINED)
+        self.accept_more = self._way("startWithLastGroups", "Train its last groups as well", FEW_IMAGES)
+        self.about, self.about_more = Label(role="help", wrap=True), Label(role="help", wrap=True)
         self._close = QToolButton()
         self._close.setObjectName("dismissPretrained")
         self._close.setProperty("role", "quiet")
@@ -57,15 +65,32 @@ class PretrainedCard(QWidget):
         offer.progressed.connect(self._on_progressed)
         self.refresh()
 
+    def _way(self, name: str, title: str, recipe: Recipe) -> QPushButton:
+        button = QPushButton(title)
+        button.setObjectName(name)
+        button.setProperty("role", "small")
+        button.setToolTip(
+            f"Use EfficientNet-Lite0 and the recipe {recipe.name} for these images; can be undone"
+        )
+        button.clicked.connect(partial(self._offer.accept, recipe))
+        return button
+
     def _arrange(self) -> None:
         frame = QFrame()
         frame.setProperty("role", "advice_card")
-        above, below = QHBoxLayout(), QHBoxLayout()
+        above, ways, below = QHBoxLayout(), QGridLayout(), QHBoxLayout()
         above.setSpacing(8)
         above.addWidget(self.text, 1)
         above.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
+        ways.setHorizontalSpacing(8)
+        ways.setVerticalSpacing(4)
+        ways.setColumnStretch(1, 1)
+        for row, (button, about) in enumerate(
+            ((self.accept, self.about), (self.accept_more, self.about_more))
+        ):
+            ways.addWidget(button, row, 0)
+            ways.addWidget(about, row, 1)
         below.setSpacing(8)
-        below.addWidget(self.accept)
         below.addWidget(self.measure)
         below.addWidget(self._bar)
         below.addStretch(1)
@@ -73,6 +98,7 @@ class PretrainedCard(QWidget):
         rows.setContentsMargins(12, 6, 6, 8)
         rows.setSpacing(4)
         rows.addLayout(above)
+        rows.addLayout(ways)
         rows.addLayout(below)
         column = QVBoxLayout(self)
         column.setContentsMargins(SIDE, 0, SIDE, 8)
@@ -89,8 +115,13 @@ class PretrainedCard(QWidget):
         self._bar.setVisible(is_computing)
         is_open = offer.can_measure and offer.expected is None
         self.measure.setVisible(not obstacle and (task.is_running or is_open))
-        self.measure.setText("Cancel" if task.is_running else "Measure both")
-        self.accept.setVisible(not obstacle)
+        self.measure.setText("Cancel" if task.is_running else _MEASURE)
+        for each in (self.accept, self.about, self.accept_more, self.about_more):
+            each.setVisible(not obstacle)
+        self.about.setText(f"{_sentence(offer.durations.get(PRETRAINED.name), 'Quick')}.")
+        self.about_more.setText(
+            f"{_sentence(offer.durations.get(FEW_IMAGES.name), 'Takes minutes')}. {_gain(offer.per_class)}"
+        )
         if task.is_resting:
             self.text.setText("The measurement goes on when the training has ended.")
         elif is_computing:
@@ -115,6 +146,16 @@ class PretrainedCard(QWidget):
             self._offer.task.cancel()
         else:
             self._offer.measure()
+
+
+def _sentence(duration: str | None, otherwise: str) -> str:
+    return f"{duration[:1].upper()}{duration[1:]} on this machine" if duration else otherwise
+
+
+def _gain(per_class: int) -> str:
+    if per_class < MIN_FOR_GROUPS:
+        return "With so few images of each class seldom more accurate."
+    return "As a rule some points more accurate."
 
 
 def _are(count: int) -> str:

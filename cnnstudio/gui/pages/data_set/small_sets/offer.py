@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from cnnstudio.core.progress import CancelFunction, throttled
 from cnnstudio.data.dataset import Labels
 from cnnstudio.design.adaptation import adapt_to_classes
+from cnnstudio.design.network import Network
 from cnnstudio.design.templates import template
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.compute.yielding_task import YieldingTask
@@ -26,9 +27,14 @@ from cnnstudio.insight.curation.expected_accuracy import (
 )
 from cnnstudio.training.pretrained.catalog import EFFICIENTNET_LITE0
 from cnnstudio.training.pretrained.installed import is_installed
-from cnnstudio.training.recipe.built_in import PRETRAINED
+from cnnstudio.training.recipe.built_in import FEW_IMAGES, PRETRAINED
+from cnnstudio.training.recipe.recipe import Recipe
 
 _DISMISSED = "data/pretrainedOfferDismissed"
+WAYS = {PRETRAINED.name: PRETRAINED, FEW_IMAGES.name: FEW_IMAGES}
+"""The recipes among which the user chooses, the quicker one first."""
+_MEASURED_BATCH = 16
+"""Images of a step that is measured to say how long both take: a few are enough for that."""
 _MAX_REMEMBERED = 200
 """The most data sets whose offer was closed; the oldest ones are forgotten."""
 
@@ -68,6 +74,13 @@ class PretrainedOffer(QObject):
         self.task.progressed.connect(self.progressed)
         self.task.failed.connect(lambda text: self.message.emit(Message(str(text), is_error=True)))
         self.task.done.connect(self._on_measured)
+        self.durations: dict[str, str] = {}
+        """About how long a training takes on this machine, by recipe, as "about 20 s"; empty until known."""
+        self._timed: object = None
+        """What the durations are of."""
+        self._timing = YieldingTask(session, self, is_last=True)
+        self._timing.done.connect(self._on_timed)
+        session.devices_changed.connect(self._find_durations)
         project.network_changed.connect(self.changed)
         project.dataset_changed.connect(self.changed)
 
@@ -105,7 +118,38 @@ class PretrainedOffer(QObject):
             self.version = version
             # A small file: reading it takes no time.
             self.expected = read_expected(version) if self.is_open else None
+        self._find_durations()
         self.changed.emit()
+
+    def _find_durations(self) -> None:
+        """Measures a few steps for it, if that is to be said and torch is loaded anyway."""
+        viewed, session = self._viewed, self._session
+        if viewed is None or not self.is_open or self.obstacle or not session.devices:
+            self._timing.cancel()
+            return
+        classes, device = len(viewed.classes), session.device
+        images = self.per_class * classes
+        if self._timed == (images, classes, device):
+            return
+        self._timed, self.durations = (images, classes, device), {}
+        network, recipes = self._network(classes), list(WAYS.values())
+
+        def measure(progress: object, cancelled: CancelFunction) -> list[str]:
+            from cnnstudio.training.preflight.quick_estimate import quick_estimates
+
+            small = [each.replace(batch_size=_MEASURED_BATCH) for each in recipes]
+            found = quick_estimates(network, images, classes, small, device, cancelled)
+            return [each.summary for each in found or ()]
+
+        self._timing.start(measure)
+
+    def _on_timed(self, result: object) -> None:
+        assert isinstance(result, list)
+        self.durations = dict(zip(WAYS, result, strict=False))
+        self.changed.emit()
+
+    def _network(self, classes: int) -> Network:
+        return adapt_to_classes(template(EFFICIENTNET_LITE0.name).network, classes)
 
     def measure(self) -> None:
         """Measures both on the compute thread, while no training runs."""
@@ -131,7 +175,7 @@ class PretrainedOffer(QObject):
         if result[0] == self.version:
             self.expected = result[1]
 
-    def accept(self) -> None:
+    def accept(self, recipe: Recipe = PRETRAINED) -> None:
         """Sets design, recipe and data set, as one undo step."""
         viewed, project = self._viewed, self._project
         if viewed is None:
@@ -139,19 +183,20 @@ class PretrainedOffer(QObject):
 
         def start() -> None:
             before = project.path
-            network = adapt_to_classes(template(EFFICIENTNET_LITE0.name).network, len(viewed.classes))
+            network = self._network(len(viewed.classes))
             project.edit(
                 "start from a pretrained network",
                 network,
                 select=(),
-                recipe=PRETRAINED,
+                recipe=recipe,
                 dataset=viewed.name,
                 is_another=True,
             )
+            duration = self.durations.get(recipe.name)
             text = (
-                f"The design is now {network.name} with a last layer for {len(viewed.classes):,} classes, "
-                "and the recipe is made for it. Press Train (F5) to train that layer; "
-                "the recipe few-images trains the last groups as well, in minutes."
+                f"The design is now {network.name} with a last layer for {len(viewed.classes):,} classes. "
+                f"Press Train (F5) to train that layer{', then the last groups as well' * recipe.unlocks}"
+                f"{f': {duration}' if duration else ''}."
             )
             if before is not None:
                 text += f" {before.name} stays as it was: Save asks for a new name."
