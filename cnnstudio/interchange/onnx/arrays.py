@@ -14,6 +14,8 @@ MAXIMUM_RANK = 8
 SMALL = 65_536
 """Elements of what is read at once, such as the numbers that shapes are computed from."""
 MAXIMUM_ELEMENTS = 2**33
+MAXIMUM_MADE = 2**27
+"""Elements of a constant that is one number again and again: a few bytes of a file can ask for any size."""
 _MAXIMUM_WORK = 200
 """Operations for one constant."""
 
@@ -55,6 +57,11 @@ class Array:
 def constant(value: np.ndarray) -> Array:
     """An array whose values are known."""
     return Array(value.shape, value.dtype, lambda: value)
+
+
+def repeated(value: np.generic, dims: Sequence[int]) -> Array:
+    """An array of this number alone, which takes no memory."""
+    return Array(tuple(dims), value.dtype, lambda: np.broadcast_to(value, tuple(dims)))
 
 
 def computed(

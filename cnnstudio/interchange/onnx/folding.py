@@ -7,7 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from cnnstudio.interchange.onnx.arrays import SMALL, Array, computed, constant
+from cnnstudio.interchange.onnx.arrays import (
+    MAXIMUM_MADE,
+    MAXIMUM_RANK,
+    SMALL,
+    Array,
+    computed,
+    constant,
+    repeated,
+)
 from cnnstudio.interchange.onnx.errors import NotExpressibleError
 from cnnstudio.interchange.onnx.file.model import Operation
 
@@ -279,11 +287,13 @@ def slices(
 
 def _constant_of_shape(operation: Operation, inputs: Sequence[Array | None]) -> Array:
     dims = integers(_first(inputs))
-    if min(dims, default=1) < 0 or math.prod(dims) > SMALL:
+    if len(dims) > MAXIMUM_RANK or min(dims, default=1) < 0 or math.prod(dims) > MAXIMUM_MADE:
         raise NotExpressibleError("makes a very large constant")
     given = operation.attributes.get("value")
     value = given.small().reshape(-1)[:1] if isinstance(given, Array) else np.zeros(1, np.float32)
-    return constant(np.full(dims, value[0]))
+    if not value.size:
+        raise NotExpressibleError("has no value")
+    return repeated(value[0], dims)
 
 
 def _expand(operation: Operation, inputs: Sequence[Array | None]) -> Array:

@@ -28,6 +28,8 @@ class Context:
     """What is computed from other values one by one, as functions of these."""
     joined: dict[tuple[int, ...], SymbolicTensor] = field(default_factory=dict)
     """Concatenations by the ids of their parts."""
+    made: int = 0
+    """Elements of constants that the file does not hold, but makes of one number."""
     is_log: bool = False
     """Whether the output is the logarithm of probabilities."""
 

@@ -49,6 +49,8 @@ _REASONS: Mapping[str, str] = {
     **dict.fromkeys(("ArgMax", "TopK"), "chooses among the scores, which no layer here does"),
 }
 _MAXIMUM_CAUSES = 50
+_MAXIMUM_MADE = 2**28
+"""Elements of all weights that a file does not hold, but makes of one number: 1 GB."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,10 @@ def _outputs(node: Node) -> Sequence[Value]:
         folded = fold(operation, node.arrays())
         if folded is None:
             raise NotExpressibleError(_REASONS.get(operation.kind, "computes something without the image"))
+        if operation.kind == "ConstantOfShape":
+            context.made += folded.size
+            if context.made > _MAXIMUM_MADE:
+                raise NotExpressibleError("makes more weights of one number than networks have")
         return [folded]
     inexpressible = [value for value in values if isinstance(value, Inexpressible)]
     handler = _HANDLERS.get(operation.kind)

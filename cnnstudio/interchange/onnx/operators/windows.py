@@ -115,10 +115,26 @@ def _pooling(node: Node, image: Features) -> tuple[Sizes, Sizes, Sides, bool]:
     return size, strides, sides, reaches
 
 
+def _within_image(shape: Shape, size: Sizes, strides: Sizes, sides: Sides) -> tuple[Sizes, Sizes, Sides]:
+    """(window, strides, padding) of the same pooling, without the padding where one window takes in all pixels.
+
+    Only where what is padded counts for nothing.
+    """
+    axes = []
+    for length, window, stride, (before, after) in zip(shape.dims[1:], size, strides, sides, strict=True):
+        is_whole = window >= before + length and (length + before + after - window) // stride == 0
+        within = (length, 1, (0, 0)) if is_whole and before + after else (window, stride, (before, after))
+        axes.append(within)
+    (height, down, rows), (width, across, columns) = axes
+    return (height, width), (down, across), (rows, columns)
+
+
 def max_pooling(node: Node) -> Features:
     image = as_image(node.features(0))
     size, strides, sides, _ = _pooling(node, image)
     same = sides != _NONE and _is_same(image.shape, size, strides, sides)
+    if not same:
+        size, strides, sides = _within_image(image.shape, size, strides, sides)
     if sides != _NONE and not same:
         if not image.is_nonnegative:
             raise NotExpressibleError(
@@ -134,6 +150,8 @@ def average_pooling(node: Node) -> Features:
     size, strides, sides, reaches = _pooling(node, image)
     counts_padding = bool(node.integer("count_include_pad", 0))
     same = sides != _NONE and _is_same(image.shape, size, strides, sides)
+    if not counts_padding and not same:
+        size, strides, sides = _within_image(image.shape, size, strides, sides)
     if counts_padding and reaches:
         raise NotExpressibleError("counts a part of its padding only")
     if sides != _NONE and not counts_padding and not same:
