@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 from safetensors.numpy import load_file
 
 from cnnstudio.cli.main import main
@@ -59,6 +60,16 @@ def test_training_starts_from_these_weights(
     assert "Starts afresh" not in capsys.readouterr().out
     metadata = json.loads((run / "run.json").read_text())
     assert (metadata["mean"], metadata["std"]) == ([0.5] * 3, [0.25] * 3)
+
+
+def test_inputs_that_the_scores_do_not_depend_on_are_given_something(tmp_path: Path, capsys: Output) -> None:
+    """tf2onnx leaves over constants of a normalization that it has computed, as inputs."""
+    graph = Graph()
+    graph.inputs.append(helper.make_tensor_value_info("Sqrt/x:0", TensorProto.FLOAT, [1, 1, 1, 3]))
+    graph.inputs.append(helper.make_tensor_value_info("steps", TensorProto.INT64, ["N"]))
+    path = graph.save(tmp_path, graph.head(graph.conv("image", 3, 4), 4, 2))
+    assert main(["import", str(path), "--out", str(tmp_path / "out.cnn.json")]) == 0
+    assert "The scores agree with the file" in capsys.readouterr().out
 
 
 def test_json_says_what_was_found(net: Path, tmp_path: Path, capsys: Output) -> None:

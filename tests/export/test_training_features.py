@@ -29,6 +29,7 @@ from cnnstudio.export.verification import Verification
 from cnnstudio.insight.confidence.judging import UNLIKE
 from cnnstudio.insight.confidence.reference_images import NEIGHBORS, References
 from cnnstudio.insight.confidence.references import last_features
+from cnnstudio.interchange.onnx.reader import read_onnx
 from cnnstudio.interchange.pytorch.writer import write_module
 from cnnstudio.interchange.reading import read_code
 from cnnstudio.layers.base import Shape
@@ -197,6 +198,14 @@ def test_every_format_says_how_images_are_compared(trained: Run, tmp_path: Path)
         torch.testing.assert_close(file.get_tensor("features").norm(dim=1).mean(), torch.tensor(1.0))
     imported = read_code((tmp_path / "pytorch" / "model.py").read_text())
     assert (imported.network.nodes, list(imported.notes)) == (trained.network.nodes, [])
+
+
+def test_importing_the_onnx_file_offers_the_scores_alone(trained: Run, tmp_path: Path) -> None:
+    exporters()["onnx"].export(trained, tmp_path, verify=False)
+    imported = read_onnx(tmp_path / "model.onnx")
+    assert imported.is_exact
+    assert (list(imported.design.notes), list(imported.design.networks)) == ([], [])
+    assert read_onnx(tmp_path / "model.onnx", output="features").source.output == "features"
 
 
 def wide() -> Network:

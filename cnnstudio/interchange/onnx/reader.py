@@ -53,6 +53,8 @@ _QUANTIZED = (
     "ConvInteger",
     "MatMulInteger",
 )
+OWN_PRODUCER, OWN_FEATURES = "CNN Studio", "features"
+"""What the program's own exports say that they are written by, and their output that is no scores."""
 _LISTED = 8
 _MAX_NAME = 100
 _BYTE = 255
@@ -133,6 +135,9 @@ def _read(
     _require_readable(graph)
     names = [each.name for each in graph.outputs if each.name]
     chosen = _chosen(names, output)
+    if graph.producer == OWN_PRODUCER and chosen != OWN_FEATURES:
+        # Each export computes them anew, for “not sure”.
+        names = [name for name in names if name != OWN_FEATURES]
     if chosen is None:
         listed = ", ".join(shorten(name) for name in names[:_LISTED])
         raise OnnxError(f"there is no output “{shorten(output)}” in the file; there is {listed}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import logging
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,6 +20,9 @@ from cnnstudio.interchange.onnx.reader import ImportedOnnx
 from cnnstudio.interchange.onnx.weights import values_of
 from cnnstudio.training.model import build_model
 
+if TYPE_CHECKING:
+    import onnxruntime
+
 _log = logging.getLogger(__name__)
 
 MAXIMUM_BYTES = 2**30
@@ -27,6 +32,16 @@ TOLERANCE = 1e-4
 _IMAGES = 2
 _MAXIMUM_VALUES = 2**28
 """Of the largest layer, for all images at once: 1 GB."""
+
+_NUMPY_TYPES: Mapping[str, type] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(bool)": np.bool_,
+}
+"""Of ONNX Runtime's names."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +115,29 @@ def _scores_of_file(imported: ImportedOnnx, images: np.ndarray) -> np.ndarray | 
     options.intra_op_num_threads = 1
     try:
         session = onnxruntime.InferenceSession(str(source.path), options, providers=["CPUExecutionProvider"])
-        feed = {source.input.name: arranged.astype(source.input.numpy_type)}
+        feed = _unused_inputs(session, source.input.name)
+        feed[source.input.name] = arranged.astype(source.input.numpy_type)
         (scores,) = session.run([source.output], feed)
         return np.asarray(scores, np.float32)
     except Exception as error:
         # ONNX Runtime raises many types of errors, with messages of several lines.
         _log.info("ONNX Runtime cannot run %s: %s", source.path, error)
         return "ONNX Runtime cannot run it"
+
+
+def _unused_inputs(session: onnxruntime.InferenceSession, used: str) -> dict[str, np.ndarray]:
+    """Zeros for inputs that the scores do not depend on: tf2onnx leaves over what it has computed already.
+
+    Raises KeyError for other types of values, MemoryError if they are large.
+    """
+    found: dict[str, np.ndarray] = {}
+    for each in session.get_inputs():
+        if each.name != used:
+            dims = [size if isinstance(size, int) else 1 for size in each.shape]
+            if math.prod(dims) > _MAXIMUM_VALUES:
+                raise MemoryError
+            found[each.name] = np.zeros(dims, _NUMPY_TYPES[each.type])
+    return found
 
 
 def _scores_of_design(imported: ImportedOnnx, images: np.ndarray) -> np.ndarray:

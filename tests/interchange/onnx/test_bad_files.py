@@ -344,6 +344,15 @@ def test_huge_constants_are_not_made(tmp_path: Path) -> None:
         assert "very large constant" in notes(imported)
 
 
+def test_weights_of_one_number_have_a_limit_together(tmp_path: Path) -> None:
+    """A few bytes of a file for 2 GB of weights."""
+    graph = Graph(("N", 3, 200, 200))
+    x = graph.add("Flatten", "image")
+    for inputs, units in ((120_000, 1_000), (1_000, 100_000), (100_000, 1_000)):
+        x = graph.add("MatMul", x, graph.add("ConstantOfShape", ints(inputs, units)))
+    assert "makes more weights of one number than networks have" in refusal(graph.save(tmp_path, x))
+
+
 def test_long_chains_neither_recurse_nor_take_long(tmp_path: Path) -> None:
     graph = Graph()
     x, y = graph.conv("image", 3, 4), graph.constant(np.zeros(4, np.float32))

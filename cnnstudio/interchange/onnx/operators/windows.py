@@ -116,7 +116,7 @@ def _pooling(node: Node, image: Features) -> tuple[Sizes, Sizes, Sides, bool]:
 
 
 def _within_image(shape: Shape, size: Sizes, strides: Sizes, sides: Sides) -> tuple[Sizes, Sizes, Sides]:
-    """(window, strides, padding) of the same pooling, without the padding where one window takes in all pixels.
+    """(window, strides, padding) of the same pooling, without padding where one window takes in all pixels.
 
     Only where what is padded counts for nothing.
     """
