@@ -103,8 +103,8 @@ class Recipe:
     precision: str = choice(
         "float32",
         PRECISIONS,
-        help="bfloat16: mixed precision with float32 weights, faster on recent CPUs and GPUs; auto: bfloat16 "
-        "if the hardware supports it",
+        help="bfloat16: mixed precision with float32 weights, faster on recent GPUs and CPUs with AMX; auto: "
+        "bfloat16 on these",
     )
     validation_share: float = number(
         0.0,
