@@ -8,6 +8,7 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QHBoxLayout,
     QListWidgetItem,
     QStackedWidget,
@@ -25,6 +26,7 @@ from cnnstudio.gui.dashboard.views.parts.matrix.content import Cell, MatrixConte
 from cnnstudio.gui.dashboard.views.parts.matrix.layout import MAX_LABELED
 from cnnstudio.gui.dashboard.views.parts.matrix.widget import Matrix
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
+from cnnstudio.gui.theme.sizes import NO_LIMIT
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, PartsLabel
 from cnnstudio.gui.widgets.plain_text import plain_line
 from cnnstudio.gui.widgets.segments import Choice
@@ -36,8 +38,10 @@ _MAX_NAME = 40
 _TOP = 20
 _LONG_LIST = 100
 _MARGIN = 16
-_LIST_WIDTHS, _LIST_SHARE = (232, 340), 0.42
+_LIST_WIDTHS, _LIST_SHARE = (200, 340), 0.36
 """Of the list beside the matrix of many classes, at least and at most, and its share of the width."""
+_LIST_HEIGHT = 160
+"""Of the list below the matrix, at least."""
 
 
 class ConfusionView(View):
@@ -60,10 +64,13 @@ class ConfusionView(View):
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 8)
         column.setSpacing(8)
-        column.addLayout(self._build_controls())
-        column.addLayout(self._build_middle(), 1)
+        controls, self._middle, foot = self._build_controls(), self._build_middle(), self._build_foot()
+        column.addLayout(controls)
+        column.addLayout(self._middle, 1)
         column.addWidget(Line())
-        column.addLayout(self._build_foot())
+        column.addLayout(foot)
+        self._around_middle = controls, foot
+        self._fit_list()
         return content
 
     def _build_controls(self) -> QHBoxLayout:
@@ -84,7 +91,7 @@ class ConfusionView(View):
         row.addWidget(self._axes, 1)
         return row
 
-    def _build_middle(self) -> QHBoxLayout:
+    def _build_middle(self) -> QBoxLayout:
         self.matrix = Matrix()
         self.matrix.chosen.connect(self._on_cell_chosen)
         self.matrix.entered.connect(self._on_entered)
@@ -96,9 +103,8 @@ class ConfusionView(View):
         # What the matrix has no use for is for what stands below it.
         self.matrix.largest_height_changed.connect(self._stack.setMaximumHeight)
         self.long_list = ConfusionList("confusionLongList")
-        self._fit_list()
         self.long_list.hide()
-        row = QHBoxLayout()
+        row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         row.setContentsMargins(_MARGIN, 0, _MARGIN, 0)
         row.setSpacing(16)
         row.addWidget(self.long_list)
@@ -139,8 +145,19 @@ class ConfusionView(View):
             self._fit_list()
 
     def _fit_list(self) -> None:
+        """Beside the matrix or below it: where the matrix, which is a square, gets larger."""
         least, most = _LIST_WIDTHS
-        self.long_list.setFixedWidth(min(max(round(_LIST_SHARE * self.width()), least), most))
+        beside = min(max(round(_LIST_SHARE * self.width()), least), most)
+        room = self.height() - sum(each.sizeHint().height() for each in self._around_middle)
+        is_below = room - _LIST_HEIGHT > self.width() - beside
+        directions = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.BottomToTop
+        self._middle.setDirection(directions[is_below])
+        # What the square has no use for is for the list.
+        least_matrix = min(self.width(), room - _LIST_HEIGHT)
+        self._middle.setStretch(0, max(room - least_matrix, 1) if is_below else 0)
+        self._middle.setStretch(1, max(least_matrix, 1))
+        self.long_list.setMinimumWidth(0 if is_below else beside)
+        self.long_list.setMaximumWidth(NO_LIMIT if is_below else beside)
 
     # Drawing
 

@@ -374,3 +374,49 @@ def test_the_list_of_confusions_has_its_width_when_it_is_first_shown(harness: Ha
     harness.settle()
     assert isinstance(view, ConfusionView)
     assert view.long_list.width() == 340
+
+
+def test_a_matrix_of_many_classes_fills_its_room_until_there_are_names(harness: Harness) -> None:
+    reading = confusion(names(100))
+    harness.answers.respond = lambda question: Answer(reading, 3)
+    view = shown(harness)
+    harness.window.activateWindow()
+    cells = view.matrix._cells
+    room = min(view.matrix.width(), view.matrix.height())
+    assert cells.area().width() > 0.85 * room
+    assert cells.area().width() == pytest.approx(cells.area().height())
+    assert not cells.has_names
+    # The cell in the middle stays where it is when names take their room.
+    view.matrix.setFocus()
+    harness.qtbot.keyClick(view.matrix, Qt.Key.Key_Down)
+    while not cells.has_names:
+        cell, before = view.matrix.cell, cells.pitch()[0]
+        harness.qtbot.keyClick(view.matrix, "+")
+        assert cells.pitch()[0] > before
+    assert cell is not None
+    assert view.matrix.cell_at(view.matrix.center_of(cell)) == cell
+    assert cells.area().left() > cells.labels
+    # To the last class, and not past it.
+    for _ in range(100):
+        harness.qtbot.keyClick(view.matrix, Qt.Key.Key_Right)
+        harness.qtbot.keyClick(view.matrix, Qt.Key.Key_Down)
+    assert view.matrix.cell == (99, 99)
+    corner = view.matrix.center_of((99, 99))
+    assert cells.area().contains(corner)
+    assert view.matrix.cell_at(corner) == (99, 99)
+
+
+def test_the_matrix_of_many_classes_is_above_the_list_where_the_view_is_tall(harness: Harness) -> None:
+    reading = confusion(names(100))
+    harness.answers.respond = lambda question: Answer(reading, 3)
+    panel = harness.panel("viewConfusion")
+    view, sides = panel.view, list[float]()
+    assert isinstance(view, ConfusionView)
+    for height in (588, 980):
+        panel.resize(584, height)
+        harness.settle()
+        sides.append(view.matrix._cells.area().width())
+        assert view.long_list.height() >= 120
+    assert view.matrix.mapTo(panel, QPoint()).y() < view.long_list.mapTo(panel, QPoint()).y()
+    assert sides[0] > 250
+    assert sides[1] > 480

@@ -17,6 +17,7 @@ from cnnstudio.gui.dashboard.views.image_map import ImageMapView
 from cnnstudio.gui.dashboard.views.mistakes import MistakesView
 from cnnstudio.gui.dashboard.views.parts.image_map import widget as widget_module
 from cnnstudio.gui.dashboard.views.parts.image_map.groups import Groups
+from cnnstudio.gui.dashboard.views.parts.image_map.legend import GroupLegend
 from cnnstudio.gui.dashboard.views.parts.image_map.picking import nearest, next_in_direction, within
 from cnnstudio.gui.dashboard.views.parts.image_map.viewport import MAX_ZOOM, MapViewport
 from cnnstudio.gui.dashboard.views.parts.image_map.widget import ImageMap
@@ -411,6 +412,25 @@ def test_a_wide_map_is_turned_where_there_is_more_height_than_width() -> None:
     viewport.resize(400, 300)
     viewport.resize(300, 800)
     np.testing.assert_allclose(viewport.to_pixels(corners), seen)
+
+
+def test_a_long_legend_below_the_map_scrolls_down_and_not_sideways(qtbot: QtBot) -> None:
+    legend = GroupLegend()
+    qtbot.addWidget(legend)
+    legend.resize(560, 110)
+    legend.show_in_columns(True)
+    long = [f"a {'rather ' * (number % 5)}long name {number}" for number in range(100)]
+    legend.show_groups(Groups("class", tuple(long), np.arange(100)))
+    legend.show()
+    assert legend.horizontalScrollBar().maximum() == 0
+    assert legend.verticalScrollBar().maximum() > 0
+    rects = [legend.visualItemRect(legend.item(row)) for row in range(100)]
+    assert len({rect.width() for rect in rects}) == 1
+    assert max(rect.right() for rect in rects) <= legend.viewport().width()
+    # In the order of the list, from left to right.
+    assert rects[0].y() == rects[1].y()
+    legend.resize(1_200, 110)
+    assert legend.visualItemRect(legend.item(3)).y() == legend.visualItemRect(legend.item(0)).y()
 
 
 def test_the_legend_is_beside_the_map_or_below_it_where_the_view_is_tall(harness: Harness) -> None:

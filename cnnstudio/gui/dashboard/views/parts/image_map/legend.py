@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QKeyEvent, QPixmap
-from PySide6.QtWidgets import QListWidget, QListWidgetItem
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QKeyEvent, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QListWidget, QListWidgetItem, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from cnnstudio.gui.dashboard.views.parts.image_map.groups import Groups, Style
 from cnnstudio.gui.theme.theme import theme
@@ -16,6 +16,8 @@ from cnnstudio.insight.scatter import paint_points
 
 _SWATCH = 16
 _MAX_NAME = 60
+_MEASURED, _WIDEST = 200, 240
+"""Of so many names the longest decides how wide columns are, up to so many pixels: longer ones are elided."""
 _HINT = "Click to show or hide; double-click to show only this one"
 
 
@@ -36,6 +38,8 @@ class GroupLegend(QListWidget):
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.hidden = frozenset[int]()
+        self._sizes = _OneSize(self)
+        self.setItemDelegate(self._sizes)
         self._groups: Groups | None = None
         self._listed: tuple[int, ...] = ()
         self.itemClicked.connect(lambda item: self._toggle(self._number(item)))
@@ -43,13 +47,36 @@ class GroupLegend(QListWidget):
         theme().changed.connect(self._show_items)
 
     def show_in_columns(self, in_columns: bool) -> None:
-        """Lists the groups in columns below each other, as many as there are, or in a single one."""
+        """Lists the groups in rows of as many as fit, or in a single column. Either scrolls down only."""
         self.setWrapping(in_columns)
-        # Else the first one decides how wide the columns are.
-        self.setUniformItemSizes(not in_columns)
+        self.setFlow(QListWidget.Flow.LeftToRight if in_columns else QListWidget.Flow.TopToBottom)
         self.setResizeMode(QListWidget.ResizeMode.Adjust if in_columns else QListWidget.ResizeMode.Fixed)
-        policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded
-        self.setHorizontalScrollBarPolicy(policy if in_columns else Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        """Columns of one width, as wide as the longest name."""
+        size = None
+        if self.isWrapping() and self.count():
+            options = QStyleOptionViewItem()
+            self.initViewItemOption(options)
+            self._sizes.size = None
+            hints = [
+                self._sizes.sizeHint(options, self.indexFromItem(self.item(row)))
+                for row in range(min(self.count(), _MEASURED))
+            ]
+            widest = min(max(each.width() for each in hints), _WIDEST)
+            # The list lays out its rows as if the scroll bar were there, and ends them before its last pixel.
+            bar = self.verticalScrollBar()
+            extent = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent, None, bar)
+            room = self.maximumViewportSize().width() - extent - 1
+            columns = max(room // max(widest, 1), 1)
+            size = QSize(room // columns, hints[0].height())
+        self._sizes.size = size
+        self.scheduleDelayedItemsLayout()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_columns()
 
     def show_groups(self, groups: Groups) -> None:
         """Shows the groups that have points; hidden ones stay so while the groups are of the same kind."""
@@ -90,6 +117,7 @@ class GroupLegend(QListWidget):
             item.setForeground(theme().color("secondary" if is_hidden else "text"))
             state = "hidden" if is_hidden else "shown"
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{name}: {count:,}, {state}")
+        self._fit_columns()
 
     def _number(self, item: QListWidgetItem) -> int:
         return self._listed[self.row(item)]
@@ -116,6 +144,15 @@ class GroupLegend(QListWidget):
             self._isolate(self._number(item))
         else:
             super().keyPressEvent(event)
+
+
+class _OneSize(QStyledItemDelegate):
+    """Items of `size`, or of their own where it is None."""
+
+    size: QSize | None = None
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return self.size or super().sizeHint(option, index)
 
 
 def _swatch(style: Style, is_hidden: bool) -> QIcon:

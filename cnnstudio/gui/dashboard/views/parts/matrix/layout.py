@@ -15,6 +15,10 @@ SECOND_HEAD = 15
 """What a second row of names adds."""
 SCORE_WIDTH = 56
 CELL_HEIGHT, GAP = 28, 2
+_SMALLEST_ROW = 14
+"""Rows of this height in pixels have names and scores."""
+_EDGE = 2
+"""Around the cells where nothing else stands beside them, for the mark of the focus."""
 _LARGEST_CELL = 76, 44
 """Width and height in a large window."""
 
@@ -45,6 +49,11 @@ class MatrixLayout:
         return self.count > MAX_LABELED
 
     @property
+    def has_names(self) -> bool:
+        """Whether there is something beside the rows; if not, the cells get that room as well."""
+        return not self.is_large or self.pitch()[1] >= _SMALLEST_ROW
+
+    @property
     def head(self) -> int:
         """The height of the names above."""
         return HEAD + (SECOND_HEAD if self.has_two_heads else 0)
@@ -65,19 +74,28 @@ class MatrixLayout:
 
     def area(self) -> QRectF:
         """The area of the cells."""
-        left, count = self.labels + 8, max(self.count, 1)
-        width = max(self.width - left - SCORE_WIDTH, 10)
+        has_names, count = self.has_names, max(self.count, 1)
+        left, right = (self.labels + 8, SCORE_WIDTH) if has_names else (_EDGE, _EDGE)
+        width = max(self.width - left - right, 10)
         height = max(self.height - self.head - HEAD, 10)
         if self.is_large:
-            width = height = min(width, height)
-        else:
-            width = min(width, count * _LARGEST_CELL[0])
-            height = min(height, count * (_LARGEST_CELL[1] + GAP))
+            most = count * self.pitch()[0]
+            return QRectF(left, self.head, min(width, most), min(height, most))
+        width = min(width, count * _LARGEST_CELL[0])
+        height = min(height, count * (_LARGEST_CELL[1] + GAP))
         return QRectF(left, self.head, width, height)
+
+    def _side(self) -> float:
+        """Of the square that is a whole large matrix."""
+        return max(min(self.width - 2 * _EDGE, self.height - self.head - HEAD), 10)
 
     def pitch(self) -> tuple[float, float]:
         """The distance from one cell to the next, across and down."""
-        area, count = self.area(), max(self.count, 1)
+        count = max(self.count, 1)
+        if self.is_large:
+            across = self._side() / count * self.zoom
+            return across, across
+        area = self.area()
         return area.width() / count * self.zoom, area.height() / count * self.zoom
 
     def rect(self, row: int, column: int) -> QRectF:
@@ -118,23 +136,33 @@ class MatrixLayout:
     # Zoom
 
     def zoom_by(self, factor: float, around: QPointF) -> None:
-        """Zooms so that what is under the point stays there."""
-        area, (x, y) = self.area(), self._place(around)
-        most = max(self.count * CELL_HEIGHT / max(area.height(), 1.0), 1.0)
+        """Zooms so that what is under the point stays there, or at the next place that is seen."""
+        x, y = self._place(around)
+        most = max(self.count * CELL_HEIGHT / self._side(), 1.0)
         self.zoom = min(max(self.zoom * factor, 1.0), most)
-        across, down = self.pitch()
-        self.scroll_to(x - (around.x() - area.left()) / across, y - (around.y() - area.top()) / down)
+        # Names may stand beside the cells now, or no longer.
+        area, (across, down) = self.area(), self.pitch()
+        inner = area.adjusted(across / 2, down / 2, -across / 2, -down / 2)
+        at_x = min(max(around.x(), inner.left()), inner.right()) - area.left()
+        at_y = min(max(around.y(), inner.top()), inner.bottom()) - area.top()
+        self.scroll_to(x - at_x / across, y - at_y / down)
 
     def scroll_to(self, left: float, top: float) -> None:
         """Puts a place into the top left corner, as far as there is something to see."""
-        hidden = self.count * (1 - 1 / self.zoom)
-        self._left, self._top = min(max(left, 0.0), hidden), min(max(top, 0.0), hidden)
+        across, down = self._shown()
+        self._left = min(max(left, 0.0), max(self.count - across, 0.0))
+        self._top = min(max(top, 0.0), max(self.count - down, 0.0))
+
+    def _shown(self) -> tuple[float, float]:
+        """How many columns and rows are seen, with fractions."""
+        area, (across, down) = self.area(), self.pitch()
+        return area.width() / across, area.height() / down
 
     def scroll_into_view(self, row: int, column: int) -> None:
         """Scrolls as little as possible."""
-        shown = self.count / self.zoom
-        left = min(max(self._left, column + 1 - shown), float(column))
-        self.scroll_to(left, min(max(self._top, row + 1 - shown), float(row)))
+        across, down = self._shown()
+        left = min(max(self._left, column + 1 - across), float(column))
+        self.scroll_to(left, min(max(self._top, row + 1 - down), float(row)))
 
     def reset(self) -> None:
         """Shows the whole matrix."""

@@ -23,8 +23,6 @@ from cnnstudio.gui.widgets.qimage import color_image
 
 _SMALLEST_NUMBERED = (26, 16)
 """Cells of this size in pixels have numbers."""
-_SMALLEST_ROW = 14
-"""Rows of this height in pixels have names."""
 _MEASURED = 200
 """Of so many names the longest decides how wide the labels are."""
 _SMALLEST_CHOICE = 8
@@ -90,7 +88,7 @@ class MatrixPainter:
             self._paint_image(painter, content)
         self._paint_chosen(painter)
         painter.restore()
-        if down >= _SMALLEST_ROW:
+        if layout.has_names:
             self._paint_rows(painter, content)
         if across >= _SMALLEST_NUMBERED[0]:
             self._paint_columns(painter, content)
@@ -180,10 +178,8 @@ class MatrixPainter:
         label, area = _font("help"), self._layout.area()
         painter.setFont(label.font)
         painter.setPen(theme().color("secondary"))
-        painter.drawText(QPointF(area.left(), label.baseline(area.top() - HEAD / 2)), "predicted →")
-        if self._layout.pitch()[1] < _SMALLEST_ROW:
-            left = max(area.left() - label.width("actual ↓") - 6, 0)
-            painter.drawText(QPointF(left, area.top() + 12), "actual ↓")
+        text = "predicted →" if self._layout.has_names else "actual ↓  predicted →"
+        painter.drawText(QPointF(area.left(), label.baseline(area.top() - HEAD / 2)), text)
 
 
 def _font(name: str) -> TextMetrics:
