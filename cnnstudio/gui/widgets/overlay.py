@@ -7,7 +7,7 @@ position and it does not take the focus from the window.
 from __future__ import annotations
 
 import shiboken6
-from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer
 from PySide6.QtGui import QColor, QHideEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QFrame, QGraphicsDropShadowEffect, QWidget
 
@@ -31,6 +31,11 @@ class Overlay(QFrame):
         self.holds_focus = False
         self._anchor: tuple[QWidget, QRect] | None = None
         self._restore_focus_to: QWidget | None = None
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.timeout.connect(self._follow)
+        self._watched: list[QWidget] = []
+        """What the place of the anchor depends on."""
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._on_focus_changed)
@@ -64,6 +69,8 @@ class Overlay(QFrame):
 
     def show_at(self, widget: QWidget, rect: QRect) -> None:
         """Shows the card below `rect` of `widget`, or above it if there is more space, within the window."""
+        if self._anchor is None or self._anchor[0] is not widget or not self._watched:
+            self._watch(widget)
         self._anchor = (widget, rect)
         # The window is the parent of the card.
         window = self.window()
@@ -91,10 +98,36 @@ class Overlay(QFrame):
         if self._anchor is not None:
             self.show_at(*self._anchor)
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        # When the interpreter ends, it destroys the parts of a window in any order.
+        moved = (QEvent.Type.Resize, QEvent.Type.Move)
+        if event.type() in moved and shiboken6.isValid(self._settle) and not self.isHidden():
+            # When all of them have their new places.
+            self._settle.start()
+        return False
+
+    def _watch(self, widget: QWidget | None) -> None:
+        """Follows this widget from now on, or none."""
+        for each in filter(shiboken6.isValid, self._watched):
+            each.removeEventFilter(self)
+        self._watched = []
+        while widget is not None:
+            widget.installEventFilter(self)
+            self._watched.append(widget)
+            widget = None if widget.isWindow() else widget.parentWidget()
+
+    def _follow(self) -> None:
+        """Stays beside what it is about after the window was resized."""
+        anchor = self._anchor[0] if self._anchor else None
+        if anchor is not None and shiboken6.isValid(anchor) and anchor.isVisible() and self.isVisible():
+            self.reposition()
+
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._restore_focus_to = None
         self.holds_focus = False
+        if not event.spontaneous():
+            self._watch(None)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

@@ -190,3 +190,21 @@ def test_long_names_do_not_widen_the_queue(opened: Opened, qtbot: QtBot) -> None
 def test_the_classes_of_the_search_look_like_every_list(searched: Chosen) -> None:
     theme().apply(QApplication.instance())  # type: ignore[arg-type]  # the QApplication of pytest-qt
     assert search_of(searched).list.sizeHintForRow(0) >= 22
+
+
+def test_the_card_follows_its_button_when_the_window_is_resized(searched: Chosen, qtbot: QtBot) -> None:
+    search, queue = search_of(searched), searched.queue
+    place = search.pos()
+    search.field.setText("ze")
+    queue.resize(480, 800)
+    qtbot.waitUntil(lambda: search.pos() != place)
+    qtbot.wait(1)
+    moved = search.pos()
+    search.reposition()
+    assert search.pos() == moved
+    assert search.isVisible()
+    assert names_in(search) == ["zebra"]
+    search.dismiss()
+    queue.resize(320, 700)
+    qtbot.wait(1)
+    assert not search.isVisible()
