@@ -59,7 +59,7 @@ def part(dataset: Dataset, per_class: int, seed: int) -> Dataset:
 
 def train(dataset: Dataset, recipe: Recipe, threads: int | None) -> tuple[float, float, float]:
     """The test accuracy, the seconds that passed and those of the processor."""
-    prepared = prepare(pretrained_network(len(dataset.classes)), dataset, recipe)
+    prepared = prepare(pretrained_network(dataset), dataset, recipe)
     ended = list[EpochEnded]()
 
     def note(event: Event) -> None:
@@ -131,7 +131,7 @@ def folder(dataset: Dataset, options: Any) -> list[Figure]:
     some = Dataset(some.name, some.title, some.classes, some.train, Split(*_few(some.test)))
     start, processor = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory() as place:
-        network = pretrained_network(len(some.classes))
+        network = pretrained_network(some)
         run_options = RunOptions(folder=Path(place) / "run", adapt_threads=True)
         start_run(network, some, PRETRAINED, run_options, emit=lambda event: None)
         run = Run.open(Path(place) / "run")

@@ -45,6 +45,14 @@ def read_design_argument(text: str) -> Network:
     return read_design(path)
 
 
+def is_pretrained_template(text: str) -> bool:
+    """Whether `read_design_argument` takes it for the name of a template with pretrained weights."""
+    from cnnstudio.design.templates import templates
+
+    known = None if exists(Path(text)) else templates().get(text)
+    return known is not None and known.network.weights is not None
+
+
 def require_trainable(network: Network) -> None:
     """Raises UsageError if the design has problems, before any image is read."""
     from cnnstudio.design.analysis.analysis import analyze

@@ -11,6 +11,7 @@ from cnnstudio.design.analysis.inference import InferenceCache, ShapeInference
 from cnnstudio.design.analysis.problems import output_problem
 from cnnstudio.design.network import Network, Node
 from cnnstudio.design.quick_fixes import apply_fix
+from cnnstudio.design.small_images import fit_input
 from cnnstudio.layers.base import Shape
 
 _MAX_COST = 4
@@ -37,6 +38,15 @@ def adapt_to_classes(network: Network, classes: int) -> Network:
     return network
 
 
+def fit_to_data(network: Network, classes: int, shape: Shape | None) -> Network:
+    """A template as it begins on data with so many classes and images of that shape, C × H × W.
+
+    With one score per class at its end and, if it names pretrained weights, with an input for these images;
+    None if they are not known. Raises AdaptationError.
+    """
+    return adapt_to_classes(fit_input(network, shape), classes)
+
+
 @dataclass(frozen=True)
 class Adaptation:
     """A network that does not suit the data, and the one that does."""
@@ -53,14 +63,16 @@ def adapt_to_data(
 
     `classes` and `shape`, C × H × W, are those of the data, None where they are unknown. Images of another
     size are resized for training anyway. Their size becomes that of the input only where all layers fit and
-    the network does not become several times as slow. Pretrained weights keep their input.
+    the network does not become several times as slow. Pretrained weights keep the channels and the size of
+    their input, unless its first layer can enlarge the images to about that size (`fit_input`).
     """
     before = analyze(network)
     if not network.nodes or before.output is None or before.problems:
         return None
     found, of_data, of_network = network, list[str](), list[str]()
-    if shape is not None and shape.is_image and network.weights is None:
-        found = _with_input(network, shape, before)
+    if shape is not None and shape.is_image:
+        is_pretrained = network.weights is not None
+        found = fit_input(network, shape) if is_pretrained else _with_input(network, shape, before)
         parts = _describe_images(shape, network.input, found.input)
         if parts is not None:
             of_data.append(f"has {parts[0]}")

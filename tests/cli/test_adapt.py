@@ -11,6 +11,7 @@ from PIL import Image
 from cnnstudio.cli.main import main
 from cnnstudio.design.file import read_design
 from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.up_sampling2d import UpSampling2D
 
 Output = pytest.CaptureFixture[str]
 
@@ -48,6 +49,30 @@ def test_the_input_is_changed_where_asked(tmp_path: Path, capsys: Output) -> Non
     assert json.loads(capsys.readouterr().out)["inputs"] == [[3, 32, 32], [1, 48, 40]]
     assert main([*arguments, "--input", "data"]) == 0
     assert read_design(out).input.dims == (3, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("design", "options", "dims", "factor"),
+    [
+        ("efficientnet-lite0", [], (3, 32, 32), 5),
+        ("efficientnet-lite0", ["--input", "data"], (3, 32, 32), 5),
+        ("efficientnet-lite0", ["--input", "3x96x96"], (3, 96, 96), None),
+        ("mine.cnn.json", [], (3, 160, 160), None),
+        ("mine.cnn.json", ["--input", "data"], (3, 32, 32), 5),
+    ],
+)
+def test_the_pretrained_template_gets_a_layer_that_enlarges_small_images(
+    design: str, options: list[str], dims: tuple[int, ...], factor: int | None, tmp_path: Path
+) -> None:
+    if design.endswith(".json"):
+        design = str(tmp_path / design)
+        assert main(["template", "write", "efficientnet-lite0", "--out", design]) == 0
+    out = tmp_path / "out.cnn.json"
+    assert main(["adapt", design, "--data", "shapes", "--out", str(out), *options]) == 0
+    found = read_design(out)
+    assert found.input.dims == dims
+    first = found.nodes[0].layer
+    assert (first.size[0] if isinstance(first, UpSampling2D) else None) == factor
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,15 @@ from PIL import Image
 from cnnstudio.cli.main import main
 from cnnstudio.design import edits
 from cnnstudio.design.adaptation import adapt_to_classes
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.file import write_design
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import template
 from cnnstudio.layers.base import Shape
+from cnnstudio.layers.basic.up_sampling2d import UpSampling2D
 from cnnstudio.runs.run import Run
 from cnnstudio.training.pretrained.catalog import EFFICIENTNET_LITE0
+from cnnstudio.tuning.study import Study
 
 Output = pytest.CaptureFixture[str]
 CPU = ["--device", "cpu", "--threads", "1"]
@@ -103,6 +106,9 @@ def test_the_template_trains_a_head_on_a_folder(photos: Path, tmp_path: Path, ca
     run = Run.open(tmp_path / "run")
     assert run.recipe.name == "pretrained"
     assert run.network.weights == "efficientnet-lite0"
+    # Small images stay as they are, and the first layer enlarges them.
+    assert run.network.input.dims == (3, 22, 22)
+    assert run.network.nodes[0].layer == UpSampling2D((7, 7), "bilinear")
     assert run.normalization[1] == (128 / 255,) * 3
     assert run.weights_notice.startswith("pretrained on ImageNet")
     _check_export(tmp_path / "run", tmp_path / "exported", capsys)
@@ -113,6 +119,38 @@ def test_the_template_trains_a_head_on_a_folder(photos: Path, tmp_path: Path, ca
     folder[1] = "2"
     events = _train(capsys, "efficientnet-lite0", "--data", str(photos), *folder, "--resume")
     assert events[-1]["outcome"] == "completed"
+
+
+@pytest.mark.timeout(200)
+def test_a_design_and_a_run_with_the_template_s_input_keep_it(
+    photos: Path, tmp_path: Path, capsys: Output
+) -> None:
+    design, first = tmp_path / "mine.cnn.json", tmp_path / "first"
+    assert main(["template", "write", "efficientnet-lite0", "--out", str(design)]) == 0
+    options = ["--data", str(photos), "--epochs", "1"]
+    _train(capsys, str(design), *options, "--run", str(first))
+    assert Run.open(first).network.input.dims == (3, 160, 160)
+    # The run's own design is the template, without a layer that enlarges images.
+    again = ["efficientnet-lite0", "--data", str(photos), "--epochs"]
+    events = _train(capsys, *again, "2", "--run", str(first), "--resume")
+    assert events[-1]["outcome"] == "completed"
+    for option, place in (("--weights", "second"), ("--continue-from", "third")):
+        _train(capsys, *again, "3", option, str(first), "--run", str(tmp_path / place))
+        assert Run.open(tmp_path / place).network.input.dims == (3, 160, 160)
+
+
+def test_a_search_fits_the_template_as_a_training_does(photos: Path, tmp_path: Path, capsys: Output) -> None:
+    pytest.importorskip("optuna")
+    folder = tmp_path / "search"
+    options = ["--data", str(photos), "--run", str(folder), *CPU]
+    search = ["search", "efficientnet-lite0", *options]
+    found = ["--vary", "batch_size=4,8", "--trials", "1", "--epochs", "1"]
+    assert main([*search, *found]) == 0
+    study = Study.open(folder)
+    assert study.network.nodes[0].layer == UpSampling2D((7, 7), "bilinear")
+    assert analyze(study.network).output == Shape.of(2)
+    assert study.recipe.name == "pretrained"
+    assert main([*search, "--resume", "--trials", "1"]) == 0
 
 
 def _check_export(run: Path, folder: Path, output: Output) -> None:

@@ -25,12 +25,14 @@ from cnnstudio.core.files import read_json, write_json
 from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.file import read_design
+from cnnstudio.design.small_images import fit_input
 from cnnstudio.design.templates import templates
 from cnnstudio.export import ExportError, ExportFailed, ExportResult, exporters, select_exporters
 from cnnstudio.export.onnx import Onnx
 from cnnstudio.export.verification import BATCHES, TOLERANCE, Verification
 from cnnstudio.interchange.onnx.reader import read_onnx
 from cnnstudio.layers.base import Shape
+from cnnstudio.layers.basic.up_sampling2d import UpSampling2D
 from cnnstudio.runs.run import Run, RunError
 from cnnstudio.training.model import build_model
 from cnnstudio.training.pretrained.onnx_scores import compare_scores
@@ -116,7 +118,9 @@ def test_the_onnx_file_is_imported_with_its_weights_and_normalization(
 
 @pytest.mark.timeout(240)
 def test_efficientnet_lite0_comes_back_from_its_onnx_file_with_the_same_scores(tmp_path: Path) -> None:
+    """With the layer that enlarges small images: 13 × 5, so that factor and size differ."""
     network = replace(templates()["efficientnet-lite0"].network, input=Shape.of(3, 64, 64))
+    network = fit_input(network, Shape.of(3, 13, 13))
     written = WrittenRun(tmp_path / "run", network)
     torch.manual_seed(0)
     model = build_model(network)
@@ -126,12 +130,14 @@ def test_efficientnet_lite0_comes_back_from_its_onnx_file_with_the_same_scores(t
         for weights in model.parameters():
             weights.add_(0.02 * torch.randn(weights.shape))
         # Statistics other than those that a normalization begins with.
-        model.train()(torch.randn(4, 3, 64, 64))
+        model.train()(torch.randn(4, *network.input.dims))
     model.eval()
     Onnx().write(Run.open(written.folder), model, tmp_path)
     imported = read_onnx(tmp_path / "model.onnx")
     assert imported.is_exact, imported.design.notes
-    images = np.random.default_rng(1).random((3, 3, 64, 64), np.float32)
+    assert network.nodes[0].layer == UpSampling2D((5, 5), "bilinear")
+    assert imported.design.network.nodes[0].layer == network.nodes[0].layer
+    images = np.random.default_rng(1).random((3, *network.input.dims), np.float32)
     mean, std = (torch.tensor(each).view(1, -1, 1, 1) for each in (model.mean, model.std))
     with torch.inference_mode():
         original = model((torch.from_numpy(images) - mean) / std).numpy()

@@ -6,6 +6,7 @@ import pytest
 
 from cnnstudio.design import edits
 from cnnstudio.design.network import IdGenerator, Network
+from cnnstudio.design.small_images import fit_input
 from cnnstudio.design.templates import template
 from cnnstudio.interchange.keras.reader import read_keras
 from cnnstudio.interchange.keras.writer import write_model
@@ -71,9 +72,12 @@ def test_locks_survive_code(language: str, ids: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("language", ["keras", "pytorch"])
-def test_the_pretrained_template_survives_code(language: str) -> None:
-    network = template("efficientnet-lite0").network
+@pytest.mark.parametrize("side", [32, 160])
+def test_the_pretrained_template_survives_code(language: str, side: int) -> None:
+    network = fit_input(template("efficientnet-lite0").network, Shape.of(3, side, side))
     imported = _there_and_back(language, network)
+    assert imported.network.input == network.input
+    assert imported.network.nodes[0].layer == network.nodes[0].layer
     assert imported.network.locked_ids == network.locked_ids
     assert [node.trainable for node in imported.network.nodes] == [node.trainable for node in network.nodes]
 

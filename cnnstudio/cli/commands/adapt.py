@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnstudio.cli.arguments import DESIGN_HELP, read_design_argument
+from cnnstudio.cli.arguments import DESIGN_HELP, is_pretrained_template, read_design_argument
 from cnnstudio.cli.command import DONE, Command, Parser, UsageError, add_json_option
 from cnnstudio.cli.commands.summary import comparison
 from cnnstudio.cli.output import echo, print_json
@@ -50,6 +50,8 @@ class Adapt(Command):
         from cnnstudio.design.analysis.analysis import analyze
         from cnnstudio.design.diff import diff
         from cnnstudio.design.file import write_design
+        from cnnstudio.design.small_images import fit_input
+        from cnnstudio.layers.base import Shape
 
         if is_folder(options.out):
             raise UsageError(f"--out: {options.out} is a folder; specify a file")
@@ -61,7 +63,11 @@ class Adapt(Command):
                 f"the classes of {about['title']} are unknown: {about.get('problem', 'no images')}"
             )
         network = before
-        if options.input is not None:
+        if options.input == "data" or (options.input is None and is_pretrained_template(options.design)):
+            # As in a training, small images are enlarged where there are pretrained weights.
+            shape = source.image_shape()
+            network = fit_input(network, None if shape is None else Shape.of(*shape))
+        if options.input is not None and network is before:
             network = edits.set_input(network, _shape(options.input, source))
             problems = analyze(network).problems
             if problems and not analyze(before).problems:

@@ -14,6 +14,7 @@ from cnnstudio.cli.arguments import (
     add_device_options,
     add_recipe_option,
     available_source,
+    is_pretrained_template,
     load_dataset,
     option_type,
     read_design_argument,
@@ -138,6 +139,8 @@ def _open_study(
 ) -> tuple[Study, TrialRunner]:
     """The new or resumed search, locked against other programs, and the runner for its trials."""
     from cnnstudio.cli.seed_sweep import recipes_with_seeds
+    from cnnstudio.design.adaptation import fit_to_data
+    from cnnstudio.layers.base import Shape
     from cnnstudio.runs.library.finding import new_folder
     from cnnstudio.training.preflight.prepare import prepare, validate_threads
     from cnnstudio.tuning.study import (
@@ -150,18 +153,23 @@ def _open_study(
     from cnnstudio.tuning.trial_runner import TrialRunner
 
     resumed = Study.open(options.run) if options.resume else None
-    recipe = resumed.recipe if resumed else _recipe(options)
+    recipe = resumed.recipe if resumed else _recipe(options, network)
     plan = _plan(options, network, recipe, resumed)
     if options.seeds is not None:
         recipes_with_seeds(recipe.replace(seed=recipe.seed + 1), options.seeds)
     folder = options.run or new_folder(network.name, searches_folder())
     if resumed is None:
         require_empty(folder)
-    else:
-        resumed.require_design(network)
     source = available_source(options.data or (resumed.source if resumed else None))
     dataset = load_dataset(source, control.stop.is_set)
+    if network.weights is not None:
+        # As for a training: the last layer has the classes of pretraining, and a template fits small images.
+        keeps_input = resumed is not None and resumed.network.input == network.input
+        fits_input = is_pretrained_template(options.design) and not keeps_input
+        shape = Shape.of(*dataset.shape) if fits_input else None
+        network = fit_to_data(network, len(dataset.classes), shape)
     if resumed is not None:
+        resumed.require_design(network)
         resumed.require_dataset(dataset)
     # Reports what would be wrong with every trial before anything is written.
     prepare(network, dataset, with_validation_split(recipe), options.device, check_memory=False)
@@ -180,10 +188,10 @@ def _open_study(
     return study, TrialRunner(dataset, study.source, options.device, options.threads, control)
 
 
-def _recipe(options: argparse.Namespace) -> Recipe:
+def _recipe(options: argparse.Namespace, network: Network) -> Recipe:
     from cnnstudio.training.recipe.files import read_recipe
 
-    recipe = read_recipe(options.recipe or "studio")
+    recipe = read_recipe(options.recipe or ("studio" if network.weights is None else "pretrained"))
     return recipe if options.epochs is None else recipe.replace(epochs=options.epochs)
 
 

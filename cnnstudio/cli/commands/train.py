@@ -12,6 +12,7 @@ from cnnstudio.cli.arguments import (
     add_device_options,
     add_recipe_option,
     available_source,
+    is_pretrained_template,
     load_dataset,
     option_type,
     read_design_argument,
@@ -123,8 +124,8 @@ class Train(Command):
         return run_on_ranks(options, lambda ranks: _train(options, ranks))
 
 
-def _read(options: argparse.Namespace) -> tuple[Network, Recipe, str | None, SaveInterval]:
-    """The network, the recipe, the name of the data set, and the checkpoint interval."""
+def _read(options: argparse.Namespace) -> tuple[Network, Recipe, str | None, SaveInterval, bool]:
+    """The network, the recipe, the name of the data set, the checkpoint interval, and `_fits_input`."""
     interval = _interval(options.checkpoint_every)
     if options.design is None:
         network = _run_to_resume(options).network
@@ -133,7 +134,36 @@ def _read(options: argparse.Namespace) -> tuple[Network, Recipe, str | None, Sav
     network = _with_options(network, options)
     require_trainable(network)
     recipe, data = _recipe_and_data(options, network)
-    return network, recipe, data, interval
+    return network, recipe, data, interval, _fits_input(options, network)
+
+
+def _fits_input(options: argparse.Namespace, network: Network) -> bool:
+    """Whether the input is fitted to the images: that of a template with pretrained weights.
+
+    Not if the run that it resumes, continues or takes its weights from has the input of the template.
+    """
+    if options.design is None or not is_pretrained_template(options.design):
+        return False
+    run = _known_run(options)
+    return run is None or run.network.input != network.input
+
+
+def _known_run(options: argparse.Namespace) -> Run | None:
+    """The run that is resumed or continued, or that the start weights come from. Raises RunError."""
+    from cnnstudio.runs.errors import RunError
+    from cnnstudio.runs.library.finding import find_run
+    from cnnstudio.runs.start_weights import find_run_and_epoch
+
+    if options.resume:
+        return _run_to_resume(options)
+    if options.continue_from is not None:
+        return find_run(options.continue_from)
+    if options.weights is None:
+        return None
+    try:
+        return find_run_and_epoch(options.weights)[0]
+    except RunError:
+        return None  # a pretrained name, a file, or what is refused later
 
 
 def _with_options(network: Network, options: argparse.Namespace) -> Network:
@@ -240,14 +270,15 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
     from cnnstudio.cli.seed_sweep import recipes_with_seeds, train_and_report
     from cnnstudio.cli.training_output import printer, stop_when_unread
     from cnnstudio.core.progress import Cancelled
-    from cnnstudio.design.adaptation import adapt_to_classes
+    from cnnstudio.design.adaptation import fit_to_data
+    from cnnstudio.layers.base import Shape
     from cnnstudio.runs.library.finding import launched_run
     from cnnstudio.runs.signals import stopping_on_signals
     from cnnstudio.runs.start import RunOptions, start_run
     from cnnstudio.training.control import Control
     from cnnstudio.training.distributed.ranks import was_restarted
 
-    network, recipe, data, interval = ranks.broadcast_result(lambda: _read(options))
+    network, recipe, data, interval, fits_input = ranks.broadcast_result(lambda: _read(options))
     source = ranks.run_on_all(lambda: available_source(data))
     control = Control()
     with stopping_on_signals(control):
@@ -255,7 +286,8 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
             dataset = ranks.local_main_process_first(lambda: load_dataset(source, control.stop.is_set))
             if network.weights is not None:
                 # The last layer of pretrained weights has the classes of pretraining.
-                network = adapt_to_classes(network, len(dataset.classes))
+                shape = Shape.of(*dataset.shape) if fits_input else None
+                network = fit_to_data(network, len(dataset.classes), shape)
             if options.find_learning_rate or options.preflight:
                 run_preflight(
                     options, _prepare(options, network, dataset, recipe, control), control.stop.is_set

@@ -14,6 +14,7 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.design.analysis.analysis import Analysis, LayerReport, analyze
 from cnnstudio.design.findings import Problem
 from cnnstudio.design.network import Network
+from cnnstudio.layers.base import Shape
 from cnnstudio.training.recipe.built_in import RECIPES
 from cnnstudio.training.recipe.recipe import Recipe
 
@@ -53,6 +54,7 @@ class Question:
 class _DatasetInfo:
     title: str
     classes: int | None
+    image_shape: Shape | None = None
 
 
 class Project(QObject):
@@ -145,6 +147,12 @@ class Project(QObject):
         return known.classes if known else None
 
     @property
+    def image_shape(self) -> Shape | None:
+        """C × H × W of the images of the data set, if known."""
+        known = self._datasets.get(self.dataset_name)
+        return known.image_shape if known else None
+
+    @property
     def selection(self) -> tuple[str, ...]:
         """The ids of the selected layers, from top to bottom."""
         return self._selection
@@ -200,9 +208,16 @@ class Project(QObject):
         text = "choose recipe" if recipe.name != self.recipe.name else "change recipe"
         self._push(text, dataclasses.replace(self._state, recipe=recipe), self._selection, merge)
 
-    def set_dataset(self, name: str, classes: int | None, title: str = "") -> None:
-        """Chooses the data set, which is no undo step; with the current name, updates what is known of it."""
-        known = _DatasetInfo(title or self._datasets.get(name, _DatasetInfo("", None)).title, classes)
+    def set_dataset(
+        self, name: str, classes: int | None, title: str = "", image_shape: Shape | None = None
+    ) -> None:
+        """Chooses the data set, which is no undo step; with the current name, updates what is known of it.
+
+        With the classes, the shape of the images stays known until another one is.
+        """
+        before = self._datasets.get(name, _DatasetInfo("", None))
+        shape = image_shape or (before.image_shape if classes is not None else None)
+        known = _DatasetInfo(title or before.title, classes, shape)
         is_new = self._datasets.get(name) != known
         self._datasets[name] = known
         if name != self.dataset_name:

@@ -76,7 +76,7 @@ class Dialogs(QObject):
 
     def show_templates(self) -> None:
         """Shows the gallery of templates."""
-        from cnnstudio.design.adaptation import adapt_to_classes
+        from cnnstudio.design.adaptation import fit_to_data
         from cnnstudio.gui.templates.dialog import TemplateDialog
 
         dialog = TemplateDialog(self._window, recipe=self._project.recipe.name)
@@ -86,7 +86,7 @@ class Dialogs(QObject):
             network = template.network
             if network.weights is not None and self._project.classes:
                 # The last layer of pretrained weights has the classes of pretraining.
-                network = adapt_to_classes(network, self._project.classes)
+                network = fit_to_data(network, self._project.classes, self._project.image_shape)
             if self._documents.open_template(network) and dialog.recipe is not None:
                 self._project.set_recipe(RECIPES[dialog.recipe])
 

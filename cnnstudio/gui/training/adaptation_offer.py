@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -91,13 +92,20 @@ class AdaptationOffer(QObject):
         return adapt_to_data(self._project.network, about.title, about.classes, about.shape)
 
     def _offer(self, name: str, about: _About) -> None:
-        found, project = self._found(about), self._project
+        project = self._project
+        # The last layer of pretrained weights is fitted without being asked for: FitClasses.
+        is_pretrained = project.network.weights is not None
+        found = self._found(dataclasses.replace(about, classes=None) if is_pretrained else about)
         if found is None:
             return
-        known = project.network.input, project.analysis.output
+
+        def needs() -> tuple[Shape, Shape | None]:
+            return project.network.input, None if is_pretrained else project.analysis.output
+
+        known = needs()
 
         def holds() -> bool:
-            return project.dataset_name == name and (project.network.input, project.analysis.output) == known
+            return project.dataset_name == name and needs() == known
 
         self._message_bar.show_message(
             Message(

@@ -14,6 +14,7 @@ from cnnstudio.gui.training.problem_message import problem_message
 from cnnstudio.gui.training.start_from.choice import StartFrom
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.gui.widgets.number_box import NumberBox
+from cnnstudio.layers.base import Shape
 from cnnstudio.runs.comparing.seeds import MAX_SEEDS
 
 _IS_TRAINING = "A run is already training. Stop it or wait for it to finish."
@@ -107,4 +108,5 @@ class ProjectTraining(QObject):
     def _on_dataset_loaded(self, loaded: tuple[str, Dataset]) -> None:
         name, dataset = loaded
         if name == self._project.dataset_name:
-            self._project.set_dataset(name, len(dataset.classes), dataset.title)
+            shape = Shape.of(*dataset.shape)
+            self._project.set_dataset(name, len(dataset.classes), dataset.title, shape)

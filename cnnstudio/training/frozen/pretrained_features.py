@@ -6,9 +6,10 @@ from collections.abc import Collection
 
 from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress, never_cancelled
 from cnnstudio.data.dataset import Dataset, Split
-from cnnstudio.design.adaptation import adapt_to_classes
+from cnnstudio.design.adaptation import fit_to_data
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import template
+from cnnstudio.layers.base import Shape
 from cnnstudio.training.frozen.features import FrozenFeatures
 from cnnstudio.training.frozen.store import Features
 from cnnstudio.training.preflight.prepare import prepare
@@ -17,9 +18,10 @@ from cnnstudio.training.recipe.built_in import PRETRAINED as RECIPE
 from cnnstudio.training.recipe.recipe import Recipe
 
 
-def pretrained_network(classes: int) -> Network:
-    """The template of the pretrained network, with a last layer for so many classes."""
-    return adapt_to_classes(template(EFFICIENTNET_LITE0.name).network, classes)
+def pretrained_network(dataset: Dataset) -> Network:
+    """The template of the pretrained network, with a last layer and an input for that data set."""
+    shape = Shape.of(*dataset.shape)
+    return fit_to_data(template(EFFICIENTNET_LITE0.name).network, len(dataset.classes), shape)
 
 
 def pretrained_recipe() -> Recipe:
@@ -40,7 +42,7 @@ def pretrained_features(
     Of the splits in `parts` only; in the precision in which a training by the recipe computes them. Raises
     PretrainedError if the weights are not installed, the other errors of `prepare`, and Cancelled.
     """
-    network = pretrained_network(len(dataset.classes))
+    network = pretrained_network(dataset)
     # Held-out images are taken from the training images, so that all of these are computed.
     recipe = pretrained_recipe().replace(validation_share=0)
     prepared = prepare(

@@ -26,6 +26,8 @@ from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.templates.cards import Cards
 from cnnstudio.gui.templates.dialog import TemplateDialog
 from cnnstudio.gui.widgets.message_box import MessageBox
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.basic.up_sampling2d import UpSampling2D
 from cnnstudio.training.recipe.built_in import RECIPES
 from tests.gui.user_input import UserInput, drag_and_drop
 from tests.interchange.onnx.graphs import Graph
@@ -57,6 +59,19 @@ def test_a_template_is_opened_from_the_gallery(window: MainWindow, qtbot: QtBot)
     cards.setCurrentRow(2)
     qtbot.keyClick(cards, Qt.Key.Key_Return)
     assert window.project.network == list(templates().values())[2].network
+    assert not window.project.is_modified
+
+
+def test_the_pretrained_template_fits_the_images_of_the_data_set(window: MainWindow, qtbot: QtBot) -> None:
+    assert (window.project.dataset_name, window.project.image_shape) == ("shapes", Shape.of(3, 32, 32))
+    trigger(window, "actionNewFromTemplate")
+    cards = window.findChild(TemplateDialog).findChild(Cards)
+    cards.setCurrentRow(list(templates()).index("efficientnet-lite0"))
+    qtbot.keyClick(cards, Qt.Key.Key_Return)
+    network = window.project.network
+    assert network.input == Shape.of(3, 32, 32)
+    assert network.nodes[0].layer == UpSampling2D((5, 5), "bilinear")
+    assert not window.project.analysis.problems
     assert not window.project.is_modified
 
 

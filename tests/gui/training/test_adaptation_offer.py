@@ -10,10 +10,14 @@ from PIL import Image
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.design.adaptation import adapt_to_classes
+from cnnstudio.design.templates import template
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.adaptation_offer import AdaptationOffer
+from cnnstudio.gui.training.start_from.fit_classes import FitClasses
 from cnnstudio.gui.widgets.message_bar import MessageBar
 from cnnstudio.layers.base import Shape
+from cnnstudio.layers.basic.up_sampling2d import UpSampling2D
 from tests.gui.fakes import TINY
 
 
@@ -62,6 +66,34 @@ def test_the_network_is_adapted_in_one_step_back(stage: Stage, tmp_path: Path, q
     assert stage.bar.text == ""
     stage.project.undo_stack.undo()
     assert stage.project.network == TINY
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_pretrained_weights_are_offered_the_layer_that_enlarges_small_images(
+    stage: Stage, tmp_path: Path, qtbot: QtBot, is_first: bool
+) -> None:
+    """Beside what is said of the last layer, which is fitted without being asked for, before or after."""
+    fits = FitClasses(stage.project, stage.bar.show_message, stage.window)
+    project = stage.project
+    project.open_network(template("efficientnet-lite0").network, None)
+    folder = pets(tmp_path / "pets", 20)
+    project.set_dataset(folder, 3 if is_first else None, "pets")
+    offered = "pets has images of 20 × 20; the network takes images of 160 × 160."
+    qtbot.waitUntil(lambda: offered in stage.bar.text)
+    project.set_dataset(folder, 3, "pets")
+    fitted = "The last layer has 3 units now, one for each class of pets."
+    assert sorted(stage.bar.text.splitlines()) == [fitted, offered]
+    assert fits.parent() is stage.window
+    stage.press("messageButton")
+    assert project.network.input == Shape.of(3, 20, 20)
+    assert project.network.nodes[0].layer == UpSampling2D((8, 8), "bilinear")
+    assert project.analysis.output == Shape.of(3)
+    assert stage.bar.text == ""
+    # Larger images need no such layer, and the input of the template.
+    project.set_dataset(pets(tmp_path / "photos", 200), 3, "photos")
+    qtbot.waitUntil(lambda: "photos has images of 200 × 200" in stage.bar.text)
+    stage.press("messageButton")
+    assert project.network == adapt_to_classes(template("efficientnet-lite0").network, 3)
 
 
 def test_an_offer_goes_when_its_reason_does_and_when_it_is_closed(

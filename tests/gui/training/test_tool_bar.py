@@ -23,6 +23,7 @@ from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.controls import DETAILS_ROLE
 from cnnstudio.gui.training.tool_bar import TrainingToolBar
+from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.training.events import SnapshotTaken, Warned
@@ -396,6 +397,21 @@ def test_the_classes_of_a_folder_are_not_assigned_to_a_data_set_chosen_meanwhile
 def test_the_number_of_classes_is_known_before_the_images_are_loaded(stage: Stage) -> None:
     assert stage.project.classes == 10
     assert stage.project.dataset_title == "Shapes"
+
+
+def test_the_size_of_the_images_is_known_before_they_are_loaded(
+    stage: Stage, tmp_path: Path, qtbot: QtBot
+) -> None:
+    assert stage.project.image_shape == Shape.of(3, 32, 32)
+    stage.project.set_dataset(str(image_folder(tmp_path / "Own images", side=11)), None)
+    assert stage.project.image_shape is None
+    qtbot.waitUntil(lambda: stage.project.image_shape == Shape.of(3, 11, 11))
+    assert stage.project.classes == 2
+    # Also of a set that is larger since.
+    stage.project.set_dataset(stage.project.dataset_name, 2, image_shape=Shape.of(3, 40, 40))
+    assert stage.project.image_shape == Shape.of(3, 40, 40)
+    stage.project.set_dataset(stage.project.dataset_name, 3)
+    assert stage.project.image_shape == Shape.of(3, 40, 40)
 
 
 def test_choosing_a_missing_data_set_opens_the_dialog(stage: Stage) -> None:

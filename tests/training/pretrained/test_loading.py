@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional
 
 from cnnstudio.design import edits
+from cnnstudio.design.adaptation import fit_to_data
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.templates import template
 from cnnstudio.layers.base import Shape
+from cnnstudio.training.frozen.frozen_part import FrozenPart, RestOfModel, frozen_length
 from cnnstudio.training.model import build_model
 from cnnstudio.training.pretrained import installed, loading
 from cnnstudio.training.pretrained.catalog import EFFICIENTNET_LITE0, PretrainedError, pretrained
@@ -43,6 +46,28 @@ def test_its_scores_are_those_of_an_independent_reading() -> None:
     with torch.inference_mode():
         expected = scores(torch.load(file, weights_only=True), images)
         assert torch.allclose(model(images), expected, atol=1e-4)
+    assert expected.std() > 0.5
+
+
+def test_small_images_get_the_scores_of_enlarged_ones() -> None:
+    """Against torch's own interpolation, also in the folded beginning whose results are kept."""
+    network = fit_to_data(template(NAME).network, EFFICIENTNET_LITE0.classes, Shape.of(3, 32, 32))
+    start = from_pretrained(NAME, network)
+    assert start.fresh == start.by_position == (), "a layer without weights moves none of the others"
+    model = build_model(network).eval()
+    model.load_state_dict(start.weights)
+    images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    large = functional.interpolate(images, scale_factor=5, mode="bilinear", align_corners=False)
+    file = locate(EFFICIENTNET_LITE0)
+    assert file is not None
+    length = frozen_length(model)
+    assert model.run_order[0] == network.nodes[0].id
+    assert model.run_order[length:] == ("dropout_1", "dense_1")
+    with torch.inference_mode():
+        expected = scores(torch.load(file, weights_only=True), large)
+        assert torch.allclose(model(images), expected, atol=1e-4)
+        rest = RestOfModel(model, length).eval()
+        assert torch.allclose(rest(FrozenPart(model, length)(images)), expected, atol=1e-3)
     assert expected.std() > 0.5
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from cnnstudio.design.adaptation import AdaptationError, adapt_to_classes
+from cnnstudio.design.adaptation import AdaptationError, fit_to_data
 from cnnstudio.design.templates import Template, templates
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.labels import Label
@@ -53,7 +53,7 @@ class EmptyHint(QWidget):
         network = template.network
         if self._project.classes is not None:
             try:
-                network = adapt_to_classes(network, self._project.classes)
+                network = fit_to_data(network, self._project.classes, self._project.image_shape)
             except AdaptationError:
                 network = template.network
         # Otherwise the focus would go with the button.

@@ -15,9 +15,13 @@ from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.controls import TitledComboBox
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
+from cnnstudio.layers.base import Shape
 from cnnstudio.training.recipe.built_in import PURPOSES, RECIPES
 from cnnstudio.training.recipe.files import known_recipes, read_recipe, user_recipes, with_known_name
 from cnnstudio.training.recipe.recipe import UNNAMED, Recipe, RecipeError
+
+_Sizes = tuple[int, int, int] | None
+"""Channels, height and width of images; None if they are not known."""
 
 _MAX_CHARACTERS = 60
 """Of an entry, which would otherwise make the list as wide as the longest name."""
@@ -102,20 +106,43 @@ class DataSelector(TitledComboBox):
             self._counting.cancel()
             self._counting = None
         if source.built_in:
-            self._set_classes(name, source.title, class_count(source))
+            self._set_classes(name, source.title, class_count(source), source.image_shape())
             return
 
         def count(progress: ProgressFunction, cancelled: CancelFunction) -> int | None:
             return class_count(source)
 
+        def counted(classes: int | None) -> None:
+            self._set_classes(name, source.title, classes)
+            if classes is not None and self._project.dataset_name == name:
+                self._measure(name, source)
+
         self._counting = IoTask(count, self)
-        self._counting.done.connect(lambda classes: self._set_classes(name, source.title, classes))
+        self._counting.done.connect(counted)
         self._counting.start()
 
-    def _set_classes(self, name: str, title: str, classes: int | None) -> None:
+    def _measure(self, name: str, source: Source) -> None:
+        """Determines the size of the images, for which some files of a folder are opened."""
+
+        def measure(progress: ProgressFunction, cancelled: CancelFunction) -> _Sizes:
+            try:
+                return source.image_shape(cancelled)
+            except UserError:
+                return None  # what is wrong with a folder is told where it is used
+
+        def measured(found: _Sizes) -> None:
+            project = self._project
+            if found and project.dataset_name == name and project.image_shape is None:
+                project.set_dataset(name, project.classes, source.title, Shape.of(*found))
+
+        self._counting = IoTask(measure, self)
+        self._counting.done.connect(measured)
+        self._counting.start()
+
+    def _set_classes(self, name: str, title: str, classes: int | None, shape: _Sizes = None) -> None:
         project = self._project
         if classes is not None and project.dataset_name == name and project.classes is None:
-            project.set_dataset(name, classes, title)
+            project.set_dataset(name, classes, title, Shape.of(*shape) if shape else None)
 
 
 class RecipeSelector(TitledComboBox):

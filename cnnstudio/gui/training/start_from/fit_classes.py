@@ -49,6 +49,8 @@ class FitClasses(QObject):
         self._tell(
             Message(
                 f"The last layer has {classes:,} units now, one for each class of {project.dataset_title}.",
+                # Beside an offer to change the input as well.
+                is_note=True,
                 holds=lambda: project.network is network,
             )
         )

@@ -22,6 +22,8 @@ from cnnstudio.gui.pages.data_page import DataPage
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.insight.curation import expectations, pretrained_doubts
 from cnnstudio.insight.curation.expected_accuracy import Expectation, ExpectedAccuracy
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.basic.up_sampling2d import UpSampling2D
 from cnnstudio.training.preflight import quick_estimate
 from cnnstudio.training.preflight.quick_estimate import QuickEstimate
 from cnnstudio.training.recipe.built_in import FEW_IMAGES, PRETRAINED
@@ -177,6 +179,9 @@ def test_the_offer_measures_both_starts_and_is_one_undo_step(
     click(qtbot, page, "startFromPretrained")
     assert project.network.weights == "efficientnet-lite0"
     assert project.network.nodes[-1].layer.units == 3  # type: ignore[attr-defined]  # a Dense layer
+    # Its images of 16 × 16 are the input, and the first layer enlarges them.
+    assert project.network.input == project.image_shape == Shape.of(3, 16, 16)
+    assert project.network.nodes[0].layer == UpSampling2D((10, 10), "bilinear")
     assert (project.recipe, project.dataset_name) == (PRETRAINED, "balls")
     assert not project.analysis.problems
     assert not card.isVisible()

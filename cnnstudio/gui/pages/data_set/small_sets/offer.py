@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from cnnstudio.core.progress import CancelFunction, throttled
 from cnnstudio.data.dataset import Labels
-from cnnstudio.design.adaptation import adapt_to_classes
+from cnnstudio.design.adaptation import fit_to_data
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import template
 from cnnstudio.gui.compute.session import TrainingSession
@@ -25,6 +25,7 @@ from cnnstudio.insight.curation.expected_accuracy import (
     read_expected,
     write_expected,
 )
+from cnnstudio.layers.base import Shape
 from cnnstudio.training.pretrained.catalog import EFFICIENTNET_LITE0
 from cnnstudio.training.pretrained.installed import is_installed
 from cnnstudio.training.recipe.built_in import FEW_IMAGES, PRETRAINED
@@ -129,10 +130,11 @@ class PretrainedOffer(QObject):
             return
         classes, device = len(viewed.classes), session.device
         images = self.per_class * classes
-        if self._timed == (images, classes, device):
+        timed = images, classes, viewed.dataset.shape, device
+        if self._timed == timed:
             return
-        self._timed, self.durations = (images, classes, device), {}
-        network, recipes = self._network(classes), list(WAYS.values())
+        self._timed, self.durations = timed, {}
+        network, recipes = _network_for(viewed), list(WAYS.values())
 
         def measure(progress: object, cancelled: CancelFunction) -> list[str]:
             from cnnstudio.training.preflight.quick_estimate import quick_estimates
@@ -147,9 +149,6 @@ class PretrainedOffer(QObject):
         assert isinstance(result, list)
         self.durations = dict(zip(WAYS, result, strict=False))
         self.changed.emit()
-
-    def _network(self, classes: int) -> Network:
-        return adapt_to_classes(template(EFFICIENTNET_LITE0.name).network, classes)
 
     def measure(self) -> None:
         """Measures both on the compute thread, while no training runs."""
@@ -183,7 +182,7 @@ class PretrainedOffer(QObject):
 
         def start() -> None:
             before = project.path
-            network = self._network(len(viewed.classes))
+            network = _network_for(viewed)
             project.edit(
                 "start from a pretrained network",
                 network,
@@ -206,7 +205,7 @@ class PretrainedOffer(QObject):
 
         if project.run_command(start):
             # What is known of the data set decides about problems of the new last layer.
-            project.set_dataset(viewed.name, len(viewed.classes), viewed.title)
+            project.set_dataset(viewed.name, len(viewed.classes), viewed.title, _shape_of(viewed))
 
     def dismiss(self) -> None:
         """Closes the offer for this version of the data set."""
@@ -221,3 +220,12 @@ class PretrainedOffer(QObject):
         except (ValueError, RecursionError):
             return []
         return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+
+
+def _network_for(viewed: ViewedSet) -> Network:
+    """The template of the pretrained network as it begins on these images."""
+    return fit_to_data(template(EFFICIENTNET_LITE0.name).network, len(viewed.classes), _shape_of(viewed))
+
+
+def _shape_of(viewed: ViewedSet) -> Shape:
+    return Shape.of(*viewed.dataset.shape)
