@@ -45,6 +45,15 @@ def fit_input(network: Network, shape: Shape | None) -> Network:
     return network if analyze(found).problems and not analyze(network).problems else found
 
 
+def loses_details(network: Network, shape: Shape) -> bool:
+    """Whether images of that shape would be made smaller, only for the first layer to enlarge them again."""
+    return (
+        _enlarging(network) is not None
+        and shape.height * shape.width > network.input.height * network.input.width
+        and fit_input(network, shape) is not network
+    )
+
+
 def enlarging_factor(shape: Shape, size: Shape) -> int | None:
     """By what images of that shape come nearest to that size; None if they are too small or large enough.
 

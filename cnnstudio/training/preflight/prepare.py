@@ -36,6 +36,8 @@ from cnnstudio.design.analysis.analysis import Analysis, analyze
 from cnnstudio.design.analysis.memory_estimate import BYTES_PER_FLOAT, estimate_memory
 from cnnstudio.design.edits import set_trainable
 from cnnstudio.design.network import Network
+from cnnstudio.design.small_images import loses_details
+from cnnstudio.layers.base import Shape
 from cnnstudio.training.diagnosis.remedies import Remedy, advice, split_batches
 from cnnstudio.training.events import Diagnosed, ValidationSource
 from cnnstudio.training.hardware.device import choose_device, fastest_precision, translate_device_errors
@@ -230,7 +232,7 @@ def prepare(
             f"it has {count} and {len(resized.test)}."
         )
     recipe, warnings = _resolve_recipe(recipe, count, chosen)
-    warnings += (*_repeated_softmax(analysis), *_data_warnings(dataset, resized, validation))
+    warnings += (*_repeated_softmax(analysis), *_data_warnings(network, dataset, resized, validation))
     if loads_weights and network.locked_ids:
         fresh = None if start_weights is None else start_weights.fresh
         at_the_end = analyze(final_network(network, recipe), classes=len(dataset.classes))
@@ -312,13 +314,21 @@ def split_validation(dataset: Dataset, recipe: Recipe) -> tuple[Rows, Split | Su
     return train_rows, Subset(dataset.train, rows), "share"
 
 
-def _data_warnings(dataset: Dataset, resized: Dataset, validation: Split | Subset) -> Iterator[str]:
+def _data_warnings(
+    network: Network, dataset: Dataset, resized: Dataset, validation: Split | Subset
+) -> Iterator[str]:
     """What one has to know about these images before trusting the figures of a run on them."""
     count = len(validation)
     if count < _MIN_VALIDATION_IMAGES:
         yield (
             f"Only {pluralize(count, 'validation image')}: a single one changes the validation accuracy by "
             f"{100 / count:.0f} points, so small differences mean nothing."
+        )
+    if loses_details(network, Shape.of(*dataset.shape)):
+        own, taken = (f"{shape[2]} × {shape[1]}" for shape in (dataset.shape, resized.shape))
+        yield (
+            f"The images of {dataset.title} are {own}, but they are made {taken} before the first layer of "
+            "the network enlarges them: details are lost. Adapt the network to the data set."
         )
     if resized.shape[0] < dataset.shape[0] and has_colors(dataset.train):
         yield (

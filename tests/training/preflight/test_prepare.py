@@ -12,11 +12,13 @@ import torch
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.data.dataset import DataError, Dataset, Split
+from cnnstudio.design import edits
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import Network
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.basic.up_sampling2d import UpSampling2D
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
 from cnnstudio.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D
@@ -214,6 +216,25 @@ def test_colors_that_a_gray_network_drops_are_pointed_out() -> None:
     data = colors()
     equal = [Split(split.images[:, :1].repeat(3, axis=1), split.labels) for split in (data.train, data.test)]
     assert prepare(gray, dataclasses.replace(data, train=equal[0], test=equal[1]), LESSON).warnings == ()
+
+
+def test_images_that_are_made_smaller_only_to_be_enlarged_again_are_named() -> None:
+    enlarging = network(
+        *(UpSampling2D((5, 5), "bilinear"), Conv2D(4), GlobalAveragePooling2D(), Dense(3)),
+        input=Shape.of(3, 32, 32),
+    )
+    pretrained = edits.set_weights(enlarging, "efficientnet-lite0")
+
+    def warnings(design: Network, size: int) -> tuple[str, ...]:
+        return prepare(design, colors(size=size), LESSON, loads_weights=False).warnings
+
+    assert warnings(pretrained, 200) == (
+        "The images of Colors are 200 × 200, but they are made 32 × 32 before the first layer of the network "
+        "enlarges them: details are lost. Adapt the network to the data set.",
+    )
+    assert warnings(pretrained, 32) == warnings(pretrained, 28) == ()
+    # What other networks do with images is their own affair.
+    assert warnings(enlarging, 200) == ()
 
 
 def test_balanced_weights_are_inversely_proportional_to_the_images_of_a_class() -> None:
