@@ -19,6 +19,7 @@ from cnnstudio.data.versions.review import Neighbor, ReviewItem
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.compute.yielding_task import YieldingTask
 from cnnstudio.gui.pages.data_page import DataPage
+from cnnstudio.gui.pages.data_set.small_sets import card as small_set_card
 from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.insight.curation import expectations, pretrained_doubts
 from cnnstudio.insight.curation.expected_accuracy import Expectation, ExpectedAccuracy
@@ -211,9 +212,24 @@ def test_the_offer_measures_both_starts_and_is_one_undo_step(
     assert len(network.measured) == 1
 
 
+@pytest.mark.parametrize(
+    ("fewest", "gain"),
+    [
+        (11, "As a rule some points more accurate."),
+        (12, "With so few images of each class seldom more accurate."),
+    ],
+)
 def test_the_offer_leads_to_the_recipe_for_few_images_and_says_what_each_takes(
-    window: MainWindow, network: FakeNetwork, balls: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    window: MainWindow,
+    network: FakeNetwork,
+    balls: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    fewest: int,
+    gain: str,
 ) -> None:
+    # Eleven images of each class take part.
+    monkeypatch.setattr(small_set_card, "MIN_FOR_GROUPS", fewest)
     asked: list[tuple[int, int, list[str]]] = []
 
     def measure(design: object, images: int, classes: int, recipes: Sequence[Recipe], *_: object) -> object:
@@ -226,7 +242,7 @@ def test_the_offer_leads_to_the_recipe_for_few_images_and_says_what_each_takes(
     # Before torch is there, nothing is measured for it.
     assert asked == []
     assert card.about.text() == "Quick."
-    assert card.about_more.text() == "Takes minutes. With so few images of each class seldom more accurate."
+    assert card.about_more.text() == f"Takes minutes. {gain}"
     window.session.devices = {"cpu": "CPU"}
     window.session.devices_changed.emit()
     qtbot.waitUntil(lambda: card.about.text() == "About 19 s on this machine.", timeout=_PATIENCE_MS)
