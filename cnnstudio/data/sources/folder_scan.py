@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
@@ -24,6 +25,11 @@ _MAX_LINK_DEPTH = 3
 """Links to folders are followed for splits and classes, but not deeper."""
 _REPORTED_DEPTH = 2
 """An unreadable folder is an error for splits and classes; deeper ones are left out."""
+_SYSTEM_FOLDERS = ("/proc", "/sys", "/dev") if os.name == "posix" else ()
+"""What is in there are no files: devices, and processes, whose folders lead to the whole disk again."""
+_SHARED_MEMORY = "/dev/shm"
+_MAX_FOLDERS, _MAX_ENTRIES = 500_000, 20_000_000
+"""More than any set of images has: links and some drives have folders without end."""
 
 Parts = tuple[str, ...]
 """The names of a folder and of those that it is in, from the scanned one on, which is ()."""
@@ -72,22 +78,35 @@ class FolderScan:
 def scan(folder: Path, cancelled: CancelFunction) -> FolderScan:
     """Lists a folder by file names; files without an extension are recognized by their first bytes.
 
-    Raises DataError if the folder, or one that may be a split or a class, cannot be read; Cancelled.
+    Raises DataError if the folder, or one that may be a split or a class, cannot be read, if it is one of the
+    system, or if it has no end; Cancelled.
     """
+    if _is_of_system(str(folder)):
+        raise DataError(
+            f"{folder} belongs to the system and has no files of yours: choose a folder of images."
+        )
     found = FolderScan(str(folder))
     pending: list[tuple[Parts, str]] = [((), str(folder))]
+    folders, left = 0, _MAX_ENTRIES
     while pending:
-        raise_if_cancelled(cancelled)
         parts, path = pending.pop()
+        folders += 1
         try:
-            with os.scandir(path) as entries:
-                visible = [entry for entry in entries if not is_ignored(entry.name)]
+            entries = _entries(path, left + 1, cancelled)
         except OSError as error:
             if len(parts) <= _REPORTED_DEPTH:
                 raise DataError(f"Cannot read {path}: {error.strerror or error}.") from error
             continue
+        left -= len(entries)
+        if folders > _MAX_FOLDERS or left < 0:
+            limit = f"{_MAX_FOLDERS:,} folders" if left >= 0 else f"{_MAX_ENTRIES:,} files"
+            raise DataError(f"{folder} has more than {limit}: choose the folder that the images are in.")
         images = []
-        for entry in visible:
+        for entry in entries:
+            # Files without an extension are opened, which takes a while where there are many.
+            raise_if_cancelled(cancelled)
+            if is_ignored(entry.name):
+                continue
             if _is_folder(entry, len(parts), path):
                 pending.append(((*parts, entry.name), entry.path))
             elif _classify(found, entry):
@@ -97,17 +116,34 @@ def scan(folder: Path, cancelled: CancelFunction) -> FolderScan:
     return found
 
 
+def _entries(path: str, most: int, cancelled: CancelFunction) -> list[os.DirEntry[str]]:
+    """The first `most` things in a folder. Raises OSError, Cancelled."""
+    found = []
+    with os.scandir(path) as entries:
+        for entry in islice(entries, most):
+            raise_if_cancelled(cancelled)
+            found.append(entry)
+    return found
+
+
 def _is_folder(entry: os.DirEntry[str], depth: int, parent: str) -> bool:
     try:
         if not entry.is_dir():
             return False
         if not entry.is_symlink():
-            return True
+            return f"{os.sep}{entry.name}" not in _SYSTEM_FOLDERS or not _is_of_system(entry.path)
     except OSError:
         return False
     # A link to a folder that it is in would go round for ever.
     target = os.path.realpath(entry.path)
-    return depth < _MAX_LINK_DEPTH and not (os.path.realpath(parent) + os.sep).startswith(target + os.sep)
+    is_above = (os.path.realpath(parent) + os.sep).startswith(target.rstrip(os.sep) + os.sep)
+    return depth < _MAX_LINK_DEPTH and not is_above and not _is_of_system(target)
+
+
+def _is_of_system(path: str) -> bool:
+    real = os.path.realpath(path)
+    inside = any(f"{real}{os.sep}".startswith(f"{each}{os.sep}") for each in _SYSTEM_FOLDERS)
+    return inside and not f"{real}{os.sep}".startswith(f"{_SHARED_MEMORY}{os.sep}")
 
 
 def _classify(found: FolderScan, entry: os.DirEntry[str]) -> bool:

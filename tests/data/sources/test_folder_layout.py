@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnstudio.core.progress import Cancelled
 from cnnstudio.data.dataset import DataError
 from cnnstudio.data.images import image_files
-from cnnstudio.data.sources import add_folder, find_source
+from cnnstudio.data.sources import add_folder, find_source, folder_scan
 from cnnstudio.data.sources.folder_layout import Reading, role_of
+from cnnstudio.data.sources.folder_scan import scan
 from cnnstudio.data.sources.image_folder import ImageFolder, Listing
 
 # 64 × 64 pixels in one red.
@@ -307,6 +310,54 @@ def test_an_image_in_two_classes_is_said(tmp_path: Path) -> None:
     assert note.startswith("1 image is in more than one class, such as ")
     assert str(Path("train/a/1.png")) in note
     assert str(Path("train/b/copy.png")) in note
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there are no such folders")
+@pytest.mark.parametrize("place", ["/proc/self", "/dev", "link"])
+def test_folders_of_the_system_are_refused(tmp_path: Path, place: str) -> None:
+    """They lead to the whole disk, again and again."""
+    folder = Path(place) if place != "link" else tmp_path / "link"
+    if place == "link":
+        folder.symlink_to("/sys", target_is_directory=True)
+    with pytest.raises(DataError, match=f"^{folder} belongs to the system and has no files of yours: choose"):
+        ImageFolder(folder).listing()
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there are no such folders")
+def test_links_to_the_system_or_to_the_whole_disk_are_not_followed(tmp_path: Path) -> None:
+    fill(tmp_path, {"a": 2, "b": 2})
+    for name, target in (("c", "/proc/self"), ("d", "/"), ("e", "/dev")):
+        (tmp_path / name).symlink_to(target, target_is_directory=True)
+    assert sizes(listed(tmp_path)) == (("a", "b"), {"train": 4})
+
+
+@pytest.mark.parametrize(("limit", "what"), [("_MAX_FOLDERS", "folders"), ("_MAX_ENTRIES", "files")])
+def test_a_folder_without_an_end_is_refused(
+    tmp_path: Path, limit: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, {"a": 2, "b": 2})
+    # The folder itself and two in it; those two and four files.
+    exactly = {"_MAX_FOLDERS": 3, "_MAX_ENTRIES": 6}[limit]
+    monkeypatch.setattr(folder_scan, limit, exactly)
+    assert sizes(listed(tmp_path)) == (("a", "b"), {"train": 4})
+    monkeypatch.setattr(folder_scan, limit, exactly - 1)
+    with pytest.raises(DataError, match=f"has more than {exactly - 1} {what}: choose the folder that the"):
+        listed(tmp_path)
+
+
+def test_scanning_is_canceled_within_a_folder(tmp_path: Path) -> None:
+    for number in range(100):
+        (tmp_path / f"{number}").write_bytes(b"")
+    asked = 0
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 150
+
+    with pytest.raises(Cancelled):
+        scan(tmp_path, cancelled)
+    assert asked == 151
 
 
 def test_links_in_a_circle_end(tmp_path: Path) -> None:
