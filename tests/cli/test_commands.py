@@ -285,6 +285,22 @@ def test_images_without_classes_come_with_the_command_that_classifies_them(
     assert json_of(capsys)["unlabeled"] == [str(tmp_path / "my pets" / "test")]
 
 
+def test_data_add_says_that_a_class_has_only_damaged_images(capsys: Output, tmp_path: Path) -> None:
+    """Their headers tell nothing of it."""
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for number in range(3):
+            Image.effect_noise((40, 40), 50).save(tmp_path / "pets" / name / f"{number}.jpg")
+    for path in (tmp_path / "pets" / "dog").iterdir():
+        path.write_bytes(path.read_bytes()[:600])
+    assert main(["data", "add", str(tmp_path / "pets")]) == 0
+    reason = "None of the training images of class dog in pets can be read."
+    assert f"pets cannot be used yet: {reason}" in capsys.readouterr().err
+    assert main(["data", "info", "pets", "--json"]) == 0
+    about = json.loads(capsys.readouterr().out)
+    assert (about["available"], about["problem"], about["unreadable"]) == (False, reason, 3)
+
+
 def test_data_add_says_what_a_table_was_understood_to_be(capsys: Output, tmp_path: Path) -> None:
     for number in range(8):
         Image.new("RGB", (8 + number, 8), (number, 0, 0)).save(tmp_path / f"{number}.png")
@@ -384,7 +400,8 @@ def test_the_printed_name_of_a_data_set_can_be_pasted(capsys: Output, tmp_path: 
     folder = tmp_path / os.fsdecode(name)
     for each in ("cat", os.fsdecode(b"dog\xe9")):
         (folder / each).mkdir(parents=True)
-        Image.new("RGB", (8, 8)).save(folder / each / "1.png")
+        for number in range(2):
+            Image.new("RGB", (8, 8)).save(folder / each / f"{number}.png")
     assert main(["data", "add", str(folder)]) == 0
     printed = capsys.readouterr().out.encode("utf-8", "backslashreplace").decode()
     pasted = shlex.split(printed.partition("To train on it: ")[2])[-1]

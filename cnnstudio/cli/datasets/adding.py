@@ -101,4 +101,7 @@ def report(entry: dict[str, Any], as_json: bool) -> None:
     name = shlex.quote(as_printed(entry["name"]))
     for note in notes_of(entry):
         echo(f"{entry['title']}: {note}", file=sys.stderr)
+    if "problem" in entry:
+        echo(f"{entry['title']} cannot be used yet: {entry['problem']}", file=sys.stderr)
+        return
     echo(f"{entry['title']} is ready. To train on it: cnnstudio train DESIGN --data {name}")

@@ -97,7 +97,10 @@ def add_images(
     name, _ = _checked_name(name), SplitPlan(**split)
     prepared = prepare_images(path, reading, progress, cancelled)
     try:
-        plan = dataclasses.replace(prepared.source.plan, **split)
+        found, plan = prepared.listing(cancelled), dataclasses.replace(prepared.source.plan, **split)
+        unreadable = prepared.source.unreadable_classes(found, cancelled)
+        if unreadable:
+            prepared.source.require_readable(found, unreadable)
         return prepared.changed(plan=plan, resize=resize, size=size).add(name)
     except BaseException:
         prepared.discard()

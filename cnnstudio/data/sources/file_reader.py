@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from cnnstudio.core.formatting import pluralize
+from cnnstudio.core.parameters import shorten
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction
 from cnnstudio.data.dataset import DataError, Dataset, ResizeMode, Rows, Split
 from cnnstudio.data.images.sizes import AUTOMATIC, Size, format_size
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from cnnstudio.data.images.repeated_images import Checksums
     from cnnstudio.data.versions.split_plan import SplitPlan
 
-_MAX_NAMED = 10
+_MAX_NAMED, _MAX_NAME = 10, 100
 _HOW: Mapping[ResizeMode, str] = MappingProxyType(
     {"fill": "", "fit": ", with black beside what has another shape", "stretch": ", whatever their shape"}
 )
@@ -64,13 +65,33 @@ class FileReader:
             return rows
         return self._rows(readable)
 
+    def require_images(self, readable: Mask) -> None:
+        """Raises DataError unless every class has an image in each part, or two in the only part.
+
+        `readable`, bool (N,), says of each file of the listing whether it can be read.
+        """
+        listing, title = self._listing, shorten(self._source.title, _MAX_NAME)
+        parts = {"training": slice(0, len(listing.train))}
+        if listing.test is not None:
+            parts["test"] = slice(len(listing.train), len(listing.train) + len(listing.test))
+        for part, rows in parts.items():
+            counts = np.bincount(self._labels[rows][readable[rows]], minlength=len(listing.classes))
+            for each, count in zip(listing.classes, counts, strict=True):
+                name = shorten(each, _MAX_NAME)
+                if not count:
+                    raise DataError(f"None of the {part} images of class {name} in {title} can be read.")
+                if count == 1 and listing.test is None:
+                    raise DataError(
+                        f"{title} has only one readable image of class {name}: add at least one more."
+                    )
+
     def read(self, writer: DatasetWriter, progress: ProgressFunction, cancelled: CancelFunction) -> Dataset:
         """Decodes all images. Raises DataError or Cancelled."""
         from cnnstudio.data.images.decoding import choose_size, decode
 
         source, paths = self._source, self._paths
         readable = np.ones(len(paths), bool)
-        self._require_images(readable)
+        self.require_images(readable)
         progress(Progress(0, len(paths), f"Scanning {source.title}"))
         (height, width), same_size = choose_size(paths, cancelled, source.size)
         shape = (3, height, width)
@@ -92,7 +113,7 @@ class FileReader:
                 rows[part] = chosen[decoded]
                 splits[part] = split_writer.finish()
             self._require_still_there(readable)
-            self._require_images(readable)
+            self.require_images(readable)
             if self._are_complete(rows):
                 break
             if (readable == known).all():
@@ -179,22 +200,6 @@ class FileReader:
                 f"{pluralize(len(gone), 'file')} of {self._source.title} disappeared while the images were "
                 f"read, such as {name}: connect the drive again, or try again."
             )
-
-    def _require_images(self, readable: Mask) -> None:
-        """Raises DataError unless every class has a readable image in each part, or two in the only part."""
-        listing, where = self._listing, self._source.path
-        parts = {"training": slice(0, len(listing.train))}
-        if listing.test is not None:
-            parts["test"] = slice(len(listing.train), len(listing.train) + len(listing.test))
-        for part, rows in parts.items():
-            counts = np.bincount(self._labels[rows][readable[rows]], minlength=len(listing.classes))
-            for name, count in zip(listing.classes, counts, strict=True):
-                if not count:
-                    raise DataError(f"None of the {part} images of class {name} in {where} can be read.")
-                if count == 1 and listing.test is None:
-                    raise DataError(
-                        f"{where} has only one readable image of class {name}: add at least one more."
-                    )
 
     def _skip_notes(self, readable: Mask) -> list[str]:
         bad = self._names(np.flatnonzero(~readable))

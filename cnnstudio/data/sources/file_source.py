@@ -9,9 +9,11 @@ import json
 import os
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
+
+import numpy as np
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import expand_home
@@ -23,7 +25,7 @@ from cnnstudio.core.progress import (
     never_cancelled,
     throttled,
 )
-from cnnstudio.data.dataset import Dataset, Labels, ResizeMode
+from cnnstudio.data.dataset import DataError, Dataset, Labels, ResizeMode
 from cnnstudio.data.images.sizes import AUTOMATIC, Size, common_size, decoded_bytes
 from cnnstudio.data.sources.base import Source
 from cnnstudio.data.sources.file_reader import FileReader
@@ -151,6 +153,24 @@ class FileSource(Source):
     def unequal_sizes(self, cancelled: CancelFunction = never_cancelled) -> str:
         return self._corrected_listing(self.listing(cancelled)).unequal_sizes()
 
+    def unreadable_classes(
+        self, listing: Listing, cancelled: CancelFunction = never_cancelled
+    ) -> frozenset[str]:
+        """The paths of the files of classes without enough images, as far as their headers tell.
+
+        Quick, as most files are not opened. Raises Cancelled.
+        """
+        from cnnstudio.data.images.file_check import find_unreadable_classes
+
+        needed = 1 if listing.test is not None else 2
+        parts = (listing.train, listing.test or ())
+        return frozenset[str]().union(*(find_unreadable_classes(each, needed, cancelled) for each in parts))
+
+    def require_readable(self, listing: Listing, unreadable: Container[str]) -> None:
+        """Raises DataError if the files with the paths `unreadable` leave a class without images."""
+        readable = np.array([path not in unreadable for path, _ in listing.files], bool)
+        FileReader(self, listing).require_images(readable)
+
     def checked_info(
         self, progress: ProgressFunction = ignore_progress, cancelled: CancelFunction = never_cancelled
     ) -> dict[str, Any]:
@@ -176,6 +196,10 @@ class FileSource(Source):
         sizes = sum((check.sizes for check in checks.values()), start=Counter[tuple[int, int]]())
         count = sum(counts.values())
         size = common_size(sizes, count) if self.size == AUTOMATIC else self.size
+        try:
+            self.require_readable(listing, problems)
+        except DataError as error:
+            about |= {"available": False, "problem": str(error)}
         return {
             **about,
             **counts,

@@ -32,7 +32,7 @@ class ProgressLine(QWidget):
     def __init__(
         self, parent: QWidget | None = None, button: str = "Cancel", ending: str = "Canceling…"
     ) -> None:
-        """`ending` is shown once the button was pressed."""
+        """`ending` is shown once the button was pressed. An owner that has such a button names none."""
         super().__init__(parent)
         self._ending = ending
         self._bar = QProgressBar()
@@ -42,6 +42,7 @@ class ProgressLine(QWidget):
         self._cancel = QPushButton(button)
         self._cancel.setObjectName("cancel")
         self._cancel.clicked.connect(self._on_cancel)
+        self._cancel.setVisible(bool(button))
         self._pause = QPushButton("Pause")
         self._pause.setObjectName("pause")
         self._pause.clicked.connect(self._on_pause)

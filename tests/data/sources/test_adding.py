@@ -18,7 +18,9 @@ from cnnstudio.core.paths import datasets_folder
 from cnnstudio.core.progress import Cancelled, ignore_progress, never_cancelled
 from cnnstudio.core.zip_files import has_more_members
 from cnnstudio.data.dataset import RESIZE_MODES, DataError
-from cnnstudio.data.images import sizes
+from cnnstudio.data.images import file_check, sizes
+from cnnstudio.data.images.file_check import find_unreadable_classes
+from cnnstudio.data.images.image_files import image_size
 from cnnstudio.data.images.resizing import resize
 from cnnstudio.data.images.sizes import AUTOMATIC
 from cnnstudio.data.sources import find_source, folder_list, register, sources
@@ -312,6 +314,66 @@ def test_a_zip_file_without_classes_is_named_instead_of_the_place_where_it_was_u
         add_images(path)
     assert str(error.value).startswith(str(path))
     assert not unpacked_folder().exists()
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (
+            ["cat/0.png", "cat/1.png", "cat/2.png"],
+            "None of the training images of class cat in pets can be read",
+        ),
+        (["dog/0.png", "dog/2.png"], "pets has only one readable image of class dog: add at least one more"),
+        (["train/cat/0.png"], "None of the training images of class cat in pets can be read"),
+        (["test/dog/0.png"], "None of the test images of class dog in pets can be read"),
+    ],
+)
+def test_a_class_without_readable_images_is_refused_before_anything_is_added(
+    tmp_path: Path, broken: list[str], message: str
+) -> None:
+    folder = tmp_path / "pets"
+    split = ["train/", "test/"] if broken[0].startswith("t") else [""]
+    names = [f"{part}{name}/0.png" for part in split for name in ("cat", "dog")]
+    for name in names if len(split) > 1 else [name.removeprefix("pets/") for name in PETS]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"" if name in broken else png())
+    with pytest.raises(DataError, match=f"^{message}"):
+        add_images(folder)
+    assert registered_sets() == {}
+    zipped = zip_of(
+        tmp_path / "pets.zip",
+        {str(name.relative_to(tmp_path)): name.read_bytes() for name in folder.rglob("*.png")},
+    )
+    with pytest.raises(DataError, match=f"^{message}"):
+        add_images(zipped)
+    assert registered_sets() == {}
+    assert not list(unpacked_folder().iterdir())
+
+
+def test_that_a_class_can_be_read_is_known_from_few_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = list[str]()
+
+    def size(path: Path) -> tuple[int, int]:
+        opened.append(path.name)
+        return image_size(path)
+
+    monkeypatch.setattr(file_check, "image_size", size)
+    files = []
+    for label, first in enumerate((b"", png())):
+        for number in range(30):
+            path = tmp_path / f"{label}-{number}.png"
+            path.write_bytes(png() if number else first)
+            files.append((str(path), label))
+    assert find_unreadable_classes(files, 2, never_cancelled) == set()
+    assert sorted(opened) == ["0-0.png", "0-1.png", "0-2.png", "1-0.png", "1-1.png"]
+    for path, _ in files[:29]:
+        Path(path).write_bytes(b"")
+    assert find_unreadable_classes(files, 2, never_cancelled) == {path for path, _ in files[:29]}
+    # Where very many are none, it is not looked further.
+    monkeypatch.setattr(file_check, "_MAX_TRIED", 20)
+    assert find_unreadable_classes(files, 2, never_cancelled) == set()
 
 
 def test_a_chosen_name_that_is_taken_is_refused(tmp_path: Path) -> None:

@@ -291,7 +291,7 @@ def test_scanning_a_folder_can_be_cancelled(
     assert scanning.wait(60)
     assert (adding.isVisible(), adding.text) == (True, "Scanning flowers")
 
-    qtbot.mouseClick(adding.findChild(QPushButton, "cancel"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(dialog.findChild(QPushButton, "cancelAdding"), Qt.MouseButton.LeftButton)
 
     qtbot.waitUntil(lambda: not adding.isVisible())
     assert [source.name for source in sources()] == BUILT_IN

@@ -76,7 +76,7 @@ class AddImages(Panel):
         self.message.setObjectName("addingMessage")
         self.table = ClassTable()
         self.settings = AddingSettings()
-        self.progress = ProgressLine()
+        self.progress = ProgressLine(button="")
         self.progress.setObjectName("adding")
         self.predict = QPushButton("Predict these images…")
         self.predict.setObjectName("predictImages")
@@ -133,7 +133,6 @@ class AddImages(Panel):
         self.settings.reading_chosen.connect(self._on_reading_chosen)
         self.settings.plan_changed.connect(self._on_plan_changed)
         self.settings.size_changed.connect(self._refresh_ready)
-        self.progress.cancelled.connect(self.cancel)
         self.predict.clicked.connect(self._on_predict)
         self.cancel_button.clicked.connect(self.cancel)
         self.add.clicked.connect(lambda: self._on_add(False))
@@ -193,7 +192,7 @@ class AddImages(Panel):
             self._on_failed(found.reason)
             self._offer_prediction(found.folder)
             return
-        self.found, self._is_current = found, True
+        self.found, self._is_current, self._unreadable = found, True, found.unreadable
         self.name.setText(plain_line(found.prepared.source.title))
         self._show_chosen(found)
         if found.question is not None:
@@ -219,7 +218,7 @@ class AddImages(Panel):
         self._is_current = True
         self._show(found)
         is_used, self._adds_next = self._adds_next, None
-        if is_used is not None and not found.problem:
+        if is_used is not None and found.is_complete:
             self._on_add(is_used)
         elif before is None or (
             before.listing is not found.listing and before.listing.files != found.listing.files
@@ -229,7 +228,8 @@ class AddImages(Panel):
             self._start_reading_again()
 
     def _show(self, found: Understood) -> None:
-        self.message.setVisible(False)
+        self.message.setText(found.lack)
+        self.message.setVisible(bool(found.lack))
         unlabeled = found.listing.unlabeled
         # What was unpacked for a zip file is deleted if it is not added.
         self._offer_prediction(Path(unlabeled[0]) if unlabeled and not found.prepared.unpacked else None)
@@ -262,7 +262,8 @@ class AddImages(Panel):
         self._unreadable = facts.unreadable
         # What is being read again, or is no plan yet, is counted without them afterwards; and what is being
         # added must not be interrupted. Meanwhile the images can be added as they were understood.
-        if facts.unreadable and self._is_current and not self._tasks.is_running:
+        is_news = self.found is not None and facts.unreadable != self.found.unreadable
+        if is_news and self._is_current and not self._tasks.is_running:
             self._start_reading_again()
 
     # Adding
@@ -326,7 +327,7 @@ class AddImages(Panel):
 
     def _refresh_ready(self) -> None:
         """Whether what is chosen can be added."""
-        is_understood = self.found is not None and not self.found.problem and self._is_current
+        is_understood = self.found is not None and self.found.is_complete and self._is_current
         self._show_ready(is_understood and self.settings.is_valid and not self._tasks.is_running)
 
     def _show_ready(self, is_ready: bool) -> None:

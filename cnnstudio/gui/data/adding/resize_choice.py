@@ -22,6 +22,8 @@ class ResizeChoice(QComboBox):
         self.setObjectName("resizeMode")
         self.setAccessibleName("Images of another shape")
         self.setToolTip(_HELP)
+        # In a small window, the column that it is in is narrower than its texts.
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         for mode in RESIZE_MODES:
             self.addItem(_TEXTS[mode], mode)
 

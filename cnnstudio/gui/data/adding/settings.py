@@ -41,7 +41,7 @@ class AddingSettings(QScrollArea):
         self._question_title = Label("", "strong", wrap=True)
         self._choices: LayoutChoices | None = None
         texts = ("Test images", "Image size", "Images of another shape")
-        self._titles = tuple(Label(text, "strong") for text in texts)
+        self._titles = tuple(Label(text, "strong", wrap=True) for text in texts)
         self.split, self._split_text = SplitFields(), Label("", "help", "secondary", wrap=True)
         self.split.changed.connect(self.plan_changed)
         self.image_size, self.resize_mode = SizeChoice(), ResizeChoice()

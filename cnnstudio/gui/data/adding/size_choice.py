@@ -42,6 +42,7 @@ class SizeChoice(QWidget):
         self.field.setToolTip(plain_tooltip(_HELP))
         self.field.setEditable(True)
         self.field.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.field.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.field.addItem(_AUTOMATIC)
         self.field.addItems([format_size((side, side)) for side in USUAL_SIDES])
         line = self.field.lineEdit()

@@ -11,6 +11,7 @@ from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 
 _DELAY_MS = 250
+_LEAST_FIELD = 64
 _MAX_SEED = 999_999
 _GROUPS_HELP = (
     "Keeps images of one object in one split: those in whose file names this regular expression finds the "
@@ -58,6 +59,8 @@ class SplitFields(QWidget):
             label = Label(text, "help")
             label.setBuddy(field)
             field.setAccessibleName(text)
+            # In a small window, there is less room than the longest seed takes.
+            field.setMinimumWidth(_LEAST_FIELD)
             grid.addWidget(label, line, 0)
             grid.addWidget(field, line, 1)
         grid.addWidget(self.problem, len(rows), 0, 1, 2)

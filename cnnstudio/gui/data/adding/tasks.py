@@ -154,7 +154,8 @@ def _look_at(path: Path, progress: ProgressFunction, cancelled: CancelFunction) 
             return Unlabeled(path, str(error))
         raise
     try:
-        found = understand(prepared, cancelled)
+        unreadable = prepared.source.unreadable_classes(prepared.listing(cancelled), cancelled)
+        found = understand(prepared, cancelled, unreadable)
         raise_if_cancelled(cancelled)
         return found
     except BaseException:

@@ -37,6 +37,8 @@ class Understood:
     """How many groups the pattern finds."""
     problem: str = ""
     """Why the images cannot be split as wanted; empty if they can."""
+    lack: str = ""
+    """Which class has no images that can be read; empty if all have."""
     known_name: str = ""
     """The name that they have in the user's list; empty if they are not in it."""
     unreadable: frozenset[str] = frozenset()
@@ -45,6 +47,11 @@ class Understood:
     @property
     def question(self) -> Question | None:
         return self.listing.question
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether they can be added like that."""
+        return not self.problem and not self.lack
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -111,7 +118,12 @@ def understand(
         part: np.array([path not in unreadable for path, _ in files], bool)
         for part, files in listing.parts.items()
     }
-    has_test, groups, problem = listing.test is not None, 0, ""
+    has_test, groups, problem, lack = listing.test is not None, 0, "", ""
+    if unreadable:
+        try:
+            prepared.source.require_readable(listing, unreadable)
+        except DataError as error:
+            lack = str(error)
     if not has_test:
         plan = prepared.source.plan
         names = [os.path.basename(path) for path, _ in listing.train]
@@ -131,7 +143,8 @@ def understand(
         (name, {part: each[number] for part, each in counts.items()})
         for number, name in enumerate(listing.classes)
     )
-    return Understood(prepared, listing, by_class, has_test, groups, problem, prepared.known_name, unreadable)
+    known = prepared.known_name
+    return Understood(prepared, listing, by_class, has_test, groups, problem, lack, known, unreadable)
 
 
 def look_into_files(found: Understood, progress: ProgressFunction, cancelled: CancelFunction) -> FileFacts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton, QRadioButton
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.core.progress import CancelFunction, raise_if_cancelled
 from cnnstudio.data.dataset import DataError
-from cnnstudio.data.sources import find_source
+from cnnstudio.data.sources import find_source, image_folder
 from cnnstudio.data.sources.adding import PreparedImages, add_images
 from cnnstudio.data.sources.folder_list import registered_sets
+from cnnstudio.data.sources.folder_scan import FolderScan
 from cnnstudio.gui.data.adding.panel import AddImages
 from cnnstudio.gui.data.source_row import SourceRow
 from cnnstudio.gui.shell.main_window import MainWindow
@@ -115,6 +118,69 @@ def test_a_click_right_after_a_wrong_pattern_adds_nothing(panel: AddImages, qtbo
     panel.settings.split.groups.setText("")
     qtbot.waitUntil(panel.add.isEnabled)
     assert (found, registered_sets()) == ([], {})
+
+
+def test_nothing_is_cut_beside_the_classes_in_a_small_window(
+    panel: AddImages, folder: Path, qtbot: QtBot
+) -> None:
+    (folder / "dog" / "broken.png").write_bytes(b"")
+    # As wide as in a window of 1024 pixels; and so low that there is a scroll bar.
+    panel.resize(458, 300)
+    panel.look_at(folder)
+    qtbot.waitUntil(lambda: panel.settings.skipped.isVisible())
+    qtbot.waitUntil(lambda: panel.settings.verticalScrollBar().maximum() > 0)
+    assert panel.settings.split.isVisible()
+    assert panel.settings.horizontalScrollBar().maximum() == 0
+
+
+def test_what_takes_long_is_canceled_by_the_one_button_for_it(
+    panel: AddImages, folder: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_ended = threading.Event()
+
+    def scan(folder: Path, cancelled: CancelFunction) -> FolderScan:
+        try:
+            while True:
+                raise_if_cancelled(cancelled)
+        finally:
+            is_ended.set()
+
+    monkeypatch.setattr(image_folder, "scan", scan)
+    panel.look_at(folder)
+    qtbot.waitUntil(lambda: panel.progress.isVisible())
+    buttons = [
+        each for each in panel.findChildren(QPushButton) if each.isVisible() and "Cancel" in each.text()
+    ]
+    assert buttons == [panel.cancel_button]
+    with qtbot.waitSignal(panel.closed):
+        qtbot.mouseClick(panel.cancel_button, Qt.MouseButton.LeftButton)
+    assert not panel.progress.isVisible()
+    qtbot.waitUntil(is_ended.is_set)
+
+
+@pytest.mark.parametrize("damage", ["no images", "cut"])
+def test_a_class_without_readable_images_is_said_before_it_is_added(
+    panel: AddImages, folder: Path, damage: str, qtbot: QtBot
+) -> None:
+    for path in (folder / "dog").iterdir():
+        Image.effect_noise((40, 40), 50).save(path, "jpeg")
+        path.write_bytes(b"none" if damage == "no images" else path.read_bytes()[:600])
+    panel.look_at(folder)
+    qtbot.waitUntil(panel.message.isVisible)
+    assert panel.message.text() == "None of the training images of class dog in pets can be read."
+    qtbot.waitUntil(lambda: panel.settings.skipped.isVisible())
+    qtbot.waitUntil(lambda: panel.summary.text() == "2 classes, 10 images: 8 for training, 2 for testing.")
+    # It stays so whatever else is chosen.
+    panel.settings.split.share.setValue(50)
+    qtbot.waitUntil(lambda: panel.summary.text() == "2 classes, 10 images: 5 for training, 5 for testing.")
+    assert panel.message.isVisible()
+    assert not panel.add.isEnabled()
+    assert not panel.add_and_use.isEnabled()
+    for path in (folder / "dog").iterdir():
+        Image.new("RGB", (8, 6)).save(path)
+    panel.look_at(folder)
+    qtbot.waitUntil(panel.add.isEnabled)
+    assert not panel.message.isVisible()
 
 
 def test_the_next_images_are_not_resized_as_those_before(
