@@ -92,7 +92,14 @@ def atomic_writer(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
         if durable:
             fsync_folder(target.parent)
     except OSError as error:
-        raise FileError(f"Cannot write {path}: {_reason(error)}. Choose a writable location.") from error
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> FileError:
+    """Why the system refuses to write the file, and what helps."""
+    is_full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
+    remedy = "Free some space, or choose another location" if is_full else "Choose a writable location"
+    return FileError(f"Cannot write {path}: {_reason(error)}. {remedy}.")
 
 
 def _real_path(path: Path) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from cnnstudio.core.files import FileError, open_regular
+from cnnstudio.core.files import FileError, cannot_write, open_regular
 from cnnstudio.core.system_lock import lock_file
 
 _ATTEMPTS = 5
@@ -88,8 +88,7 @@ def changing(path: Path, what: str = "") -> Iterator[None]:
         except BlockingIOError:
             raise FileError(f"Another program is changing {what or path}: try again.") from None
         except OSError as error:
-            reason = error.strerror or error
-            raise FileError(f"Cannot write {path}: {reason}. Choose a writable location.") from error
+            raise cannot_write(path, error) from error
         yield
 
 
