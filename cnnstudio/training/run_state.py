@@ -35,6 +35,7 @@ from cnnstudio.training.events import (
 )
 from cnnstudio.training.frozen.features import FrozenFeatures, can_use_features
 from cnnstudio.training.frozen.frozen_part import frozen_length
+from cnnstudio.training.frozen.store import NotKept
 from cnnstudio.training.hardware.torch_state import set_random_state
 from cnnstudio.training.metrics import NO_SUMS, Meter, Stopwatch
 from cnnstudio.training.optimization.schedule import learning_rates
@@ -316,12 +317,17 @@ class RunState:
                 )
             return
         prepared = dataclasses.replace(self.prepared, recipe=self.recipe)
-        features = FrozenFeatures.of(prepared, self.model, progress, cancelled)
-        if features is not None:
-            self.batches = features.train_batches()
-            self.validation = features.unshuffled(prepared.validation)
-            self.training_step.forward = features.rest
-            self.features = features
+        try:
+            features = FrozenFeatures.of(prepared, self.model, progress, cancelled)
+            if features is None:
+                return
+            batches, validation = features.train_batches(), features.unshuffled(prepared.validation)
+        except NotKept as error:
+            self.warn(f"{error} They are computed again in every step, which takes longer.")
+            return
+        self.batches, self.validation = batches, validation
+        self.training_step.forward = features.rest
+        self.features = features
 
     @property
     def evaluated_model(self) -> nn.Module:
@@ -343,7 +349,10 @@ class RunState:
     def test_batches(self) -> Batches:
         """The test images, or this rank's shard of them. Raises Cancelled."""
         if self.features is not None:
-            return self.features.unshuffled(self.prepared.test)
+            try:
+                return self.features.unshuffled(self.prepared.test)
+            except NotKept:
+                self._use_images()
         return self.prepared.unshuffled(self.prepared.test, self.ranks.shard)
 
     def try_compilation(self) -> None:

@@ -15,7 +15,7 @@ from cnnstudio.core.files import open_regular
 from cnnstudio.data.dataset import Pixels
 
 _RESIDENT_FRACTION = 0.5
-"""Images that take at most this fraction of the main memory are assumed to stay in the page cache."""
+"""Files that take at most this fraction of the main memory are assumed to stay in the page cache."""
 
 _SEQUENTIAL_BYTES = 16 * 2**20
 """Bytes that are prefetched in file order with each batch."""
@@ -53,8 +53,7 @@ class Prefetcher:
         self._first = pixels.ctypes.data - np.frombuffer(memory, np.uint8).ctypes.data
         self._size = pixels.strides[0]
         self._end = self._first + pixels.nbytes
-        fits_in_memory = pixels.nbytes <= _RESIDENT_FRACTION * _main_memory()
-        self._next: int | None = self._first if fits_in_memory else None
+        self._next: int | None = self._first if stays_in_memory(pixels.nbytes) else None
 
     @classmethod
     def for_array(cls, pixels: Pixels) -> Self | None:
@@ -81,6 +80,11 @@ class Prefetcher:
         # madvise accepts only offsets that are a multiple of the page size.
         start = offset - offset % mmap.PAGESIZE
         self._memory.madvise(mmap.MADV_WILLNEED, start, offset + size - start)
+
+
+def stays_in_memory(size: int) -> bool:
+    """Whether files of so many bytes are assumed to stay in memory once they were read."""
+    return size <= _RESIDENT_FRACTION * _main_memory()
 
 
 def _main_memory() -> float:

@@ -105,7 +105,7 @@ def _features(
         part = _part(dataset, dataset.train.select(rows), dataset.train.labels[rows])
         rows = np.arange(len(rows))
     found = pretrained_features(part, device, parts=("train",), progress=progress, cancelled=cancelled)
-    return np.asarray(found["train"])[rows]
+    return found["train"][rows]
 
 
 def _part(dataset: Dataset, images: Split, labels: Labels) -> Dataset:

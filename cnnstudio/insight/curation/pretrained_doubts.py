@@ -16,10 +16,11 @@ import torch
 from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress, never_cancelled
 from cnnstudio.data.dataset import Dataset, Labels
 from cnnstudio.data.versions.review import REVIEW_NEIGHBORS, Neighbor, ReviewItem
-from cnnstudio.insight.curation.features import Features, find_neighbors, normalize_features
+from cnnstudio.insight.curation.features import find_neighbors, normalize_features
 from cnnstudio.insight.curation.label_doubts import MAX_DOUBTS, describe_doubt, neighbor_count
 from cnnstudio.insight.curation.linear_probe import FOLDS, Array, cross_validate
 from cnnstudio.training.frozen.pretrained_features import pretrained_features
+from cnnstudio.training.frozen.store import Features
 
 MAX_IMAGES_UNASKED = 5_000
 """In larger sets they are looked for only when somebody asks: the features take minutes."""
@@ -67,7 +68,7 @@ def find_label_errors(
 
 
 def doubts_by_features(
-    features: Mapping[str, Features],
+    features: Mapping[str, Array | Features],
     labels: Mapping[str, Labels],
     classes: Sequence[str],
     files: Mapping[str, Sequence[str]],
@@ -81,7 +82,7 @@ def doubts_by_features(
     and `files` the images' names. Raises Cancelled.
     """
     kept = {part: np.flatnonzero(labels[part] != EXCLUDED) for part in features}
-    every = np.concatenate([np.asarray(features[part])[rows] for part, rows in kept.items()])
+    every = np.concatenate([features[part][rows] for part, rows in kept.items()])
     known = np.concatenate([labels[part][rows] for part, rows in kept.items()])
     places = [(part, int(row)) for part, rows in kept.items() for row in rows]
     if len(np.unique(known)) < 2 or len(known) <= FOLDS:

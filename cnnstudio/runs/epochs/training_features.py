@@ -66,7 +66,7 @@ class TrainingFeatures:
         # The last row begins with the limit.
         kept = find_features(key, (len(places) + 1, width))
         if kept is not None:
-            found = references_of(training, places, kept[:-1], float(kept[-1, 0]))
+            found = references_of(training, places, kept[:-1], float(kept[-1:][0, 0]))
         else:
             if self._begun is None or self._begun[0] != key:
                 self._begun = key, Description(len(places))

@@ -12,7 +12,7 @@ from torch import Tensor
 from cnnstudio.data.batches import Batches, as_tensor
 from cnnstudio.data.dataset import Split, Subset
 from cnnstudio.data.storage.memmap import Prefetcher
-from cnnstudio.training.frozen.store import Features
+from cnnstudio.training.frozen.store import BFLOAT16, Features
 
 
 class FeatureBatches(Batches):
@@ -29,7 +29,7 @@ class FeatureBatches(Batches):
         device: torch.device,
         **options: Any,
     ) -> None:
-        """`copies` are float32 (images, values); `shape` is that of one image's values.
+        """`copies` are (images, values); `shape` is that of one image's values.
 
         `options` are those of `Batches` for the order: batch_size, shuffle, seed, rows.
         """
@@ -43,8 +43,8 @@ class FeatureBatches(Batches):
         )
         if rows is not None:
             self._labels = as_tensor(split.labels[rows])
-        self._copies = [as_tensor(features) for features in copies]
-        self._prefetchers = [Prefetcher.for_array(features) for features in copies]  # type: ignore[arg-type]  # any mapped rows
+        self._copies = [_as_tensor(features) for features in copies]
+        self._prefetchers = [Prefetcher.for_array(features.values) for features in copies]
         self._shape = shape
 
     def epoch(self, number: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
@@ -55,5 +55,12 @@ class FeatureBatches(Batches):
         yield from super().epoch(number, first)
 
     def _normalize(self, pixels: Tensor) -> Tensor:
-        features = pixels.view(len(pixels), *self._shape)
+        # Only here: what is kept as bfloat16 is gathered, and copied to the device, in half the bytes.
+        features = pixels.view(len(pixels), *self._shape).float()
         return features.contiguous(memory_format=torch.channels_last) if len(self._shape) == 3 else features
+
+
+def _as_tensor(features: Features) -> Tensor:
+    """float32 or bfloat16 (images, values), in the same memory."""
+    values = as_tensor(features.values)
+    return values.view(torch.bfloat16) if features.values.dtype == BFLOAT16 else values

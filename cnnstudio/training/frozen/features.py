@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cnnstudio.core.progress import (
     CancelFunction,
@@ -22,7 +24,7 @@ from cnnstudio.data.batches import Batches
 from cnnstudio.data.dataset import Split, Subset
 from cnnstudio.training.frozen.batches import FeatureBatches
 from cnnstudio.training.frozen.frozen_part import FrozenPart, MirroredMean, RestOfModel, frozen_length
-from cnnstudio.training.frozen.store import MAX_FILE_BYTES, Features, load_or_compute
+from cnnstudio.training.frozen.store import BFLOAT16, FLOAT32, Features, Values, load_or_compute, require_room
 from cnnstudio.training.hardware.spare_threads import SpareThreads
 from cnnstudio.training.hardware.torch_state import MAX_UNSHARED, one_thread
 from cnnstudio.training.model import Model
@@ -69,19 +71,36 @@ class FrozenFeatures:
         pixels = torch.zeros(1, *prepared.network.input.dims, device=prepared.device)
         # A single image, whose small operations threads would only wait for.
         with one_thread(True):
-            self._shape = tuple(self._fast(pixels).shape[1:])
+            found = self._fast(pixels)
+        self._shape = tuple(found.shape[1:])
+        self._dtypes = {self._exact: FLOAT32, self._fast: _dtype(found)}
 
     @classmethod
     def of(
         cls, prepared: PreparedTraining, model: Model, progress: ProgressFunction, cancelled: CancelFunction
     ) -> FrozenFeatures | None:
-        """Those of a training; None if its network has no locked beginning, or if they would be too large."""
+        """Those of a training; None if it needs the images. Raises NotKept if they would be too large."""
         if not can_use_features(prepared.recipe) or not frozen_length(model):
             return None
         found = cls(prepared, model, progress, cancelled)
-        evaluated = max(len(prepared.validation), len(prepared.test)) * (2 if found._mirrors else 1)
-        images = max(len(prepared.train), evaluated)
-        return found if 4 * images * math.prod(found._shape) <= MAX_FILE_BYTES else None
+        require_room(found.size)
+        return found
+
+    @property
+    def size(self) -> int:
+        """Bytes that all features of this training take together."""
+        prepared, (exact, fast) = self._prepared, (self._dtypes[self._exact], self._dtypes[self._fast])
+        evaluated = {id(each): len(each) for each in (prepared.validation, prepared.test)}
+        per_value = len(prepared.train) * len(self._copies) * fast.itemsize
+        per_value += sum(evaluated.values()) * (2 if self._mirrors else 1) * exact.itemsize
+        return per_value * math.prod(self._shape)
+
+    @property
+    def _copies(self) -> Sequence[int]:
+        """The numbers of the augmented copies of each image, from 1; that of the images as they are is 0."""
+        recipe = self._prepared.recipe
+        is_augmented = recipe.augmentation != _none_like(recipe.augmentation)
+        return range(1, recipe.feature_copies + 1) if is_augmented else (0,)
 
     def are_steps_small(self, batch_size: int) -> bool:
         """Whether steps of so many images are too small to be shared between threads.
@@ -95,9 +114,7 @@ class FrozenFeatures:
     def train_batches(self) -> FeatureBatches:
         """The training images in the recipe's batches, in the order of `PreparedTraining.batches`."""
         prepared, recipe = self._prepared, self._prepared.recipe
-        is_augmented = recipe.augmentation != _none_like(recipe.augmentation)
-        numbers = range(1, recipe.feature_copies + 1) if is_augmented else (0,)
-        copies = [self._features(prepared.train, self._fast, number) for number in numbers]
+        copies = [self._features(prepared.train, self._fast, number) for number in self._copies]
         rows = prepared.train_rows if len(prepared.train_rows) < len(prepared.train) else None
         return FeatureBatches(
             prepared.train,
@@ -123,7 +140,7 @@ class FrozenFeatures:
         )
 
     def all_images(self, split: Split) -> Features:
-        """Those of all images of a split without augmentation, (images, values), float32, mapped read-only.
+        """Those of all images of a split without augmentation, (images, values), mapped read-only.
 
         As they are trained on: for the training images in the recipe's precision. Raises Cancelled.
         """
@@ -132,10 +149,10 @@ class FrozenFeatures:
     def _features(
         self, images: Split | Subset, part: FrozenPart, number: int = 0, *, mirrors: bool = False
     ) -> Features:
-        """(images, values), float32; `number` is that of an augmented copy, from 1.
+        """(images, values); `number` is that of an augmented copy, from 1.
 
         With `mirrors`, those of each image are followed by those of its mirror image in the same row.
-        Raises Cancelled, and DataError if the images cannot be read.
+        Raises Cancelled, DataError if the images cannot be read, and NotKept if the disk is full.
         """
         prepared, recipe = self._prepared, self._prepared.recipe
         split, rows = (images.split, images.rows) if isinstance(images, Subset) else (images, None)
@@ -145,7 +162,9 @@ class FrozenFeatures:
         source = [prepared.fingerprint, prepared.network.input.dims, name, chosen]
         key = repr([part.key, source, augmentation, number, seed, *(["mirrored"] if mirrors else [])])
 
-        def compute(first: int) -> Iterator[Features]:
+        dtype = self._dtypes[part]
+
+        def compute(first: int) -> Iterator[Values]:
             batches = Batches(
                 split,
                 prepared.device,
@@ -166,10 +185,16 @@ class FrozenFeatures:
                     both = [
                         part(each).flatten(1) for each in (pixels, *([pixels.flip(3)] if mirrors else []))
                     ]
-                yield torch.cat(both, 1).cpu().numpy()
+                values = torch.cat(both, 1).cpu()
+                yield (values.view(torch.uint16) if dtype == BFLOAT16 else values.float()).numpy()
                 done += len(pixels)
                 text = f"Computing the locked layers{copy}: {done:,} of {len(images):,} {name} images"
                 self._progress(Progress(done, len(images), text))
 
         values = math.prod(self._shape) * (2 if mirrors else 1)
-        return load_or_compute(key, (len(images), values), compute)
+        return load_or_compute(key, (len(images), values), dtype, compute)
+
+
+def _dtype(values: Tensor) -> np.dtype[Any]:
+    """The type in which values are kept, which loses nothing of them."""
+    return BFLOAT16 if values.dtype == torch.bfloat16 else FLOAT32

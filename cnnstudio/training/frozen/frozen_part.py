@@ -89,13 +89,16 @@ class FrozenPart:
         return digest.hexdigest()
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Normalized images, float32 (n, C, H, W) -> what the next module gets, float32 (n, …)."""
+        """Normalized images, float32 (n, C, H, W) -> what the next module gets, (n, …).
+
+        float32, or bfloat16 where that is what the last layers compute.
+        """
         with (
             torch.inference_mode(),
             torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16),
         ):
             result: Tensor = self._module(images.contiguous(memory_format=torch.channels_last))
-        return result.float()
+        return result if result.dtype == torch.bfloat16 else result.float()
 
 
 def _settings(module: nn.Module) -> list[tuple[str, object]]:

@@ -37,7 +37,7 @@ def pretrained_features(
     progress: ProgressFunction = ignore_progress,
     cancelled: CancelFunction = never_cancelled,
 ) -> dict[str, Features]:
-    """By split, the input of the template's last layer, float32 (N, 1280), mapped read-only.
+    """By split, the input of the template's last layer, (N, 1280), mapped read-only.
 
     Of the splits in `parts` only; in the precision in which a training by the recipe computes them. Raises
     PretrainedError if the weights are not installed, the other errors of `prepare`, and Cancelled.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +15,18 @@ from torch import Tensor
 from cnnstudio.core.progress import Cancelled, Progress, ignore_progress, never_cancelled
 from cnnstudio.design import edits
 from cnnstudio.design.network import Network
+from cnnstudio.layers.base import Shape
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
+from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
 from cnnstudio.training.control import Control
 from cnnstudio.training.distributed.ranks import SINGLE_PROCESS, Ranks
-from cnnstudio.training.events import EpochEnded, Event, Finished
+from cnnstudio.training.events import EpochEnded, Event, Finished, Warned
 from cnnstudio.training.events import Progress as Trained
 from cnnstudio.training.frozen import features, store
 from cnnstudio.training.frozen.features import FrozenFeatures
-from cnnstudio.training.frozen.store import features_folder, load_or_compute
+from cnnstudio.training.frozen.frozen_part import FrozenPart, frozen_length
+from cnnstudio.training.frozen.store import FLOAT32, features_folder
 from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.built_in import LESSON
 from cnnstudio.training.recipe.recipe import Recipe
@@ -32,9 +35,10 @@ from cnnstudio.training.train_step import TrainingStep
 from cnnstudio.training.trainer import train_prepared
 from tests.training.images import colors
 from tests.training.listeners import Listener
-from tests.training.networks import tiny
+from tests.training.networks import network, tiny
 
 RECIPE = LESSON.replace(epochs=3, batch_size=24, validation_share=0.2)
+HALF = RECIPE.replace(precision="bfloat16")
 AUGMENTED = RECIPE.replace(flip="random", shift=1, feature_copies=2)
 
 
@@ -139,10 +143,100 @@ def test_recipes_that_need_the_images_get_them(changes: dict[str, object]) -> No
     assert FrozenFeatures.of(prepared, model, lambda progress: None, lambda: False) is None
 
 
-def test_features_that_would_be_too_large_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "MAX_FILE_BYTES", 1000)
-    assert _train(RECIPE).of(EpochEnded)
-    assert not features_folder().exists()
+@pytest.mark.parametrize("layers", [2, 5], ids=["maps", "flat"])
+def test_what_is_computed_as_bfloat16_is_kept_so_and_loses_nothing(layers: int) -> None:
+    prepared = prepare(locked(layers=layers), colors(), HALF, "cpu")
+    model = prepared.fresh_model()
+    found = FrozenFeatures.of(prepared, model, ignore_progress, never_cancelled)
+    assert found is not None
+    part = FrozenPart(model, frozen_length(model), bfloat16=True)
+    ((images, _),) = prepared.unshuffled(prepared.train).epoch(0)
+    computed = torch.cat([part(each) for each in images.split(32)])
+    assert computed.dtype == torch.bfloat16
+    read = found.all_images(prepared.train)[:]
+    assert read.dtype == np.float32
+    assert torch.equal(torch.from_numpy(read), computed.float().flatten(1))
+    rows = {tuple(row.tolist()) for row in computed.float().flatten(1)}
+    for values, _ in found.train_batches().epoch(1):
+        assert values.dtype == torch.float32
+        assert {tuple(row.tolist()) for row in values.flatten(1)} <= rows
+    (path,) = features_folder().iterdir()
+    assert path.stat().st_size == 2 * computed.numel()
+    # Figures are measured on exact ones.
+    ((exact, _),) = found.unshuffled(prepared.test).epoch(0)
+    assert not torch.equal(exact, exact.bfloat16().float())
+
+
+def test_a_run_on_features_in_half_the_space_has_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    halved = _train(HALF)
+    shutil.rmtree(features_folder())
+    monkeypatch.setattr(features, "_dtype", lambda values: FLOAT32)
+    whole = _train(HALF)
+    assert halved.losses() == whole.losses()
+    assert [each.validation for each in halved.of(EpochEnded)] == [
+        each.validation for each in whole.of(EpochEnded)
+    ]
+
+
+def test_what_is_computed_as_float32_beside_bfloat16_is_kept_so() -> None:
+    images = network(BatchNormalization(), Flatten(), Dense(3), input=Shape.of(3, 8, 8))
+    prepared = prepare(locked(images, layers=1), colors(), HALF, "cpu")
+    found = FrozenFeatures.of(prepared, prepared.fresh_model(), ignore_progress, never_cancelled)
+    assert found is not None
+    assert found.all_images(prepared.train).values.dtype == FLOAT32
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [HALF, AUGMENTED, RECIPE.replace(test_time_flip=True, validation_share=0)],
+    ids=["held out", "copies", "mirrored, and validated on the test images"],
+)
+def test_the_size_is_that_of_all_files(recipe: Recipe) -> None:
+    prepared = prepare(locked(), colors(), recipe, "cpu")
+    found = FrozenFeatures.of(prepared, prepared.fresh_model(), ignore_progress, never_cancelled)
+    assert found is not None
+    found.train_batches()
+    for images in (prepared.validation, prepared.test):
+        found.unshuffled(images)
+    assert found.size == sum(path.stat().st_size for path in features_folder().iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("MAX_TRAINING_BYTES", 150_000, "at most 150 kB are kept"),
+        ("stays_in_memory", lambda size: False, "this computer has too little memory for it"),
+        ("_has_room", lambda size, freed=0: False, "there is not enough space on the disk of"),
+    ],
+)
+def test_features_that_would_be_too_large_are_not_kept(
+    name: str, value: object, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_MAX_UNKEPT_BYTES", 1000)
+    monkeypatch.setattr(store, name, value)
+    slow = _train(RECIPE.replace(flip="random", feature_copies=4))
+    assert len(slow.of(EpochEnded)) == RECIPE.epochs
+    assert not features_folder().exists() or not list(features_folder().iterdir())
+    (message,) = [each.message for each in slow.of(Warned) if "locked layers compute" in each.message]
+    assert message.startswith(f"What the locked layers compute would take 922 kB: {reason}")
+    assert message.endswith(". They are computed again in every step, which takes longer.")
+
+
+def test_a_disk_that_is_full_at_the_end_costs_the_test_only_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = _train(RECIPE).of(Finished)[0].test
+    shutil.rmtree(features_folder())
+    monkeypatch.setattr(store, "_MAX_UNKEPT_BYTES", 1000)
+
+    def fill(event: Event) -> None:
+        if isinstance(event, EpochEnded) and event.epoch == RECIPE.epochs:
+            monkeypatch.setattr(store, "_MIN_FREE_BYTES", 2**70)
+
+    listener = Listener(fill)
+    train_prepared(prepare(locked(), colors(), RECIPE, "cpu"), emit=listener)
+    test = listener.of(Finished)[0].test
+    assert test is not None
+    assert expected is not None
+    assert (test.loss, test.accuracy) == pytest.approx((expected.loss, expected.accuracy), abs=1e-4)
 
 
 def test_computing_them_reports_progress_and_can_be_stopped() -> None:
@@ -200,75 +294,6 @@ def test_a_run_whose_augmentation_was_changed_resumes_on_images(
     assert finished.outcome == "completed"
 
 
-def test_features_are_on_the_disk_before_they_have_their_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    synced = list[bool]()
-    fsync = os.fsync
-
-    def note(descriptor: int) -> None:
-        synced.append(any(path.suffix == ".features" for path in features_folder().iterdir()))
-        fsync(descriptor)
-
-    monkeypatch.setattr("os.fsync", note)
-    load_or_compute("key", (2, 3), lambda first: iter([np.zeros((2, 3), np.float32)]))
-    assert synced[:1] == [False]
-
-
-def test_the_oldest_features_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "MAX_BYTES", 1000)
-
-    def compute() -> list[np.ndarray]:
-        return [np.ones((10, 10), np.float32)]
-
-    for key in ("a", "b", "c"):
-        load_or_compute(key, (10, 10), lambda first: iter(compute()))
-    kept = list(features_folder().iterdir())
-    assert len(kept) == 2
-
-
-def test_a_full_disk_costs_only_the_next_time(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.ERROR)
-    monkeypatch.setattr(store, "_MIN_FREE_BYTES", 2**70)
-    found = load_or_compute("key", (2, 3), lambda first: iter([np.ones((2, 3), np.float32)]))
-    assert found.tolist() == [[1, 1, 1], [1, 1, 1]]
-    assert not list(features_folder().iterdir())
-
-
-def test_features_of_another_size_are_computed_again() -> None:
-    load_or_compute("key", (2, 3), lambda first: iter([np.ones((2, 3), np.float32)]))
-    found = load_or_compute("key", (2, 4), lambda first: iter([np.zeros((2, 4), np.float32)]))
-    assert found.shape == (2, 4)
-
-
-def test_what_was_computed_before_a_stop_is_not_computed_again() -> None:
-    begun = list[int]()
-
-    def compute(first: int) -> Iterator[np.ndarray]:
-        begun.append(first)
-        yield np.full((1, 3), first, np.float32)
-        if len(begun) < 3:
-            raise Cancelled
-        yield np.full((1, 3), first + 1, np.float32)
-
-    for _ in range(2):
-        with pytest.raises(Cancelled):
-            load_or_compute("key", (4, 3), compute)
-    assert load_or_compute("key", (4, 3), compute)[:, 0].tolist() == [0, 1, 2, 3]
-    assert begun == [0, 1, 2]
-    assert len(list(features_folder().iterdir())) == 1
-
-
-def test_a_stop_before_anything_was_computed_leaves_nothing_behind() -> None:
-    def compute(first: int) -> Iterator[np.ndarray]:
-        raise Cancelled
-        yield
-
-    with pytest.raises(Cancelled):
-        load_or_compute("key", (2, 3), compute)
-    assert not features_folder().exists() or not list(features_folder().iterdir())
-
-
 def test_features_that_were_interrupted_are_those_of_one_go() -> None:
     prepared = prepare(locked(), colors(), AUGMENTED, "cpu")
 
@@ -310,9 +335,9 @@ def test_several_processes_say_once_that_they_keep_no_features(
 def test_several_processes_say_nothing_where_no_features_would_be_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for network, recipe in ((tiny(), RECIPE), (locked(), RECIPE.replace(flip="random"))):
+    for design, recipe in ((tiny(), RECIPE), (locked(), RECIPE.replace(flip="random"))):
         with monkeypatch.context() as patch:
-            run = RunState(prepare(network, colors(), recipe, "cpu"), Listener(), None, SINGLE_PROCESS)
+            run = RunState(prepare(design, colors(), recipe, "cpu"), Listener(), None, SINGLE_PROCESS)
             patch.setattr(Ranks, "is_single_process", False)
             patch.setattr(run, "warn", None)
             run.use_features(ignore_progress, never_cancelled)

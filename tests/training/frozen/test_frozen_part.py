@@ -106,7 +106,7 @@ def test_half_precision_is_close_to_full_precision() -> None:
     model = _with_statistics(build_model(design))
     images = torch.randn(4, 3, 8, 8)
     exact, half = (FrozenPart(model, 2, bfloat16=each)(images) for each in (False, True))
-    assert half.dtype == torch.float32
+    assert (exact.dtype, half.dtype) == (torch.float32, torch.bfloat16)
     # bfloat16 has 8 significant bits.
     assert (half - exact).abs().max() < 0.02 * exact.abs().max()
 
