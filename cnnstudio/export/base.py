@@ -23,8 +23,9 @@ from cnnstudio.core.progress import (
     raise_if_cancelled,
 )
 from cnnstudio.core.temporary import temporary_folder
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.export.errors import ExportError, ExportFailed
-from cnnstudio.export.training_features import FEATURES_FILE, write_training_features
+from cnnstudio.export.training_features import FEATURES_FILE, estimate_features, write_training_features
 from cnnstudio.runs.epochs.untrained import describe_untrained
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from cnnstudio.training.model import Model
 
 
+_BYTES_PER_PARAMETER = 4
 _FLIP = "The run's accuracy is that of the mean scores of each image and its mirror image (test-time flip)."
 
 
@@ -88,6 +90,11 @@ class Exporter(ABC):
         """Why the files cannot be compared with the original on this computer; empty if they can."""
         return _missing(self.verification_needs)
 
+    def estimate(self, run: Run) -> int:
+        """How large its files will probably be, in bytes. Raises RunError, FileError or DesignError."""
+        weights = _BYTES_PER_PARAMETER * analyze(run.network).parameters
+        return weights + (estimate_features(run.network, run.train_images) if self.compares_images else 0)
+
     def example(self, folder: Path, run: Run) -> str:
         """Python code that uses the files in `folder`; empty if the format has none."""
         return ""
@@ -116,10 +123,13 @@ class Exporter(ABC):
         progress(Progress(0, steps, f"Reading the model for {self.title}"))
         model = run.model().to("cpu").eval()
         raise_if_cancelled(cancelled)
-        rule = prepare_rule(
-            *(run, lambda part: progress(Progress(0, steps, part.text)), cancelled),
-            compares=self.compares_images,
-        )
+
+        def show_part(part: Progress) -> None:
+            """Describing many training images takes longer than all that follows."""
+            done, total = (part.done, part.total) if part.total else (0, 1)
+            progress(Progress(done, steps * total, part.text))
+
+        rule = prepare_rule(run, show_part, cancelled, compares=self.compares_images)
         with _staging_folder(folder) as staging:
             progress(Progress(1, steps, f"Writing {self.title}"))
             if rule.references is not None:

@@ -10,12 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnstudio.core.files import open_regular, write_atomically
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.export.safetensors_file import sorted_metadata
+from cnnstudio.insight.confidence.reference_images import MAX_FEATURES, reference_count
 from cnnstudio.interchange.pytorch.file import TrainingDistance
+from cnnstudio.layers.base import Role
 from cnnstudio.training.pretrained.metadata import metadata_of
 
 if TYPE_CHECKING:
     from cnnstudio.data.dataset import Pixels
+    from cnnstudio.design.network import Network
     from cnnstudio.insight.confidence.reference_images import References
     from cnnstudio.training.model import Model
 
@@ -52,6 +56,17 @@ def write_training_features(folder: Path, model: Model, references: References) 
     }
     data = save({"features": features}, metadata=metadata)
     write_atomically(folder / FEATURES_FILE, sorted_metadata(data))
+
+
+def estimate_features(network: Network, images: int) -> int:
+    """How large FEATURES_FILE will probably be, in bytes, for so many training images."""
+    analysis = analyze(network)
+    last = next((each for each in reversed(analysis.reports) if each.node.layer.role is Role.LINEAR), None)
+    if last is None or last.input is None:
+        return 0
+    # Of an image that a convolution gets, the mean of its pixels is compared.
+    values = reference_count(images, analysis.macs) * min(last.input.channels, MAX_FEATURES)
+    return values * (4 if 4 * values <= _MAX_BYTES else 2)
 
 
 def distance_in(folder: Path) -> TrainingDistance | None:

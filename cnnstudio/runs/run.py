@@ -208,7 +208,15 @@ class Run:
     @property
     def test_images(self) -> int:
         """The number of test images; 0 if unknown."""
-        found = self._get("data", dict).get("test", 0)
+        return self._count("test")
+
+    @property
+    def train_images(self) -> int:
+        """The number of images that it was trained on; 0 if unknown."""
+        return self._count("train")
+
+    def _count(self, split: str) -> int:
+        found = self._get("data", dict).get(split, 0)
         if type(found) is not int or not 0 <= found < _HUGE:
             raise self._damaged("data")
         return found

@@ -21,10 +21,16 @@ from PIL import Image
 from safetensors import safe_open
 
 from cnnstudio.cli.main import main
+from cnnstudio.core.progress import Progress
 from cnnstudio.data.sources import find_source
 from cnnstudio.design.network import Network
 from cnnstudio.export import ExportFailed, exporters
-from cnnstudio.export.training_features import FEATURES_FILE, distance_in, write_training_features
+from cnnstudio.export.training_features import (
+    FEATURES_FILE,
+    distance_in,
+    estimate_features,
+    write_training_features,
+)
 from cnnstudio.export.verification import Verification
 from cnnstudio.insight.confidence.judging import UNLIKE
 from cnnstudio.insight.confidence.reference_images import NEIGHBORS, References
@@ -41,6 +47,7 @@ from cnnstudio.runs.epochs.answering import prepare_rule
 from cnnstudio.runs.epochs.thresholds import choose_threshold
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.start import RunOptions, start_run
+from cnnstudio.training.frozen.store import features_folder
 from cnnstudio.training.model import build_model
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.runs.written import WrittenRun
@@ -260,6 +267,30 @@ def test_large_features_take_half_the_room(
     exporters()["pytorch"].export(trained, tmp_path / "half")
     whole, half = ((tmp_path / each / FEATURES_FILE).stat().st_size for each in ("whole", "half"))
     assert half < 0.6 * whole
+
+
+def test_the_estimate_of_the_size_has_the_features(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporter = exporters()["pytorch"]
+    exporter.export(trained, tmp_path)
+    written = (tmp_path / FEATURES_FILE).stat().st_size
+    assert 0 < written - estimate_features(trained.network, trained.train_images) < 1_000
+    weights = sum(weights.nbytes for weights in trained.model().parameters())
+    assert exporter.estimate(trained) == weights + estimate_features(trained.network, trained.train_images)
+    monkeypatch.setattr(exporter, "compares_images", False, raising=False)
+    assert exporter.estimate(trained) == weights
+
+
+def test_the_bar_moves_while_training_images_are_described(trained: Run, tmp_path: Path) -> None:
+    for path in features_folder().glob("*.features"):
+        path.unlink()
+    shown: list[Progress] = []
+    exporters()["pytorch"].export(trained, tmp_path, verify=False, progress=shown.append)
+    describing = [each.done / each.total for each in shown if each.text.startswith("Describing")]
+    assert len(describing) > 1
+    assert describing == sorted(describing)
+    assert 0.1 < describing[-1] <= 0.5, "the first of two steps"
 
 
 def test_other_distances_are_refused(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,7 @@ class FormatCard(QFrame):
         self._bar.setAccessibleName(f"Progress of {exporter.title}")
         self._export = self._button("export", "Export")
         self._cancel = self._button("cancel", "Cancel")
+        self._cancel.setToolTip("Ends this export; no file is written or replaced.")
         self._open = self._button("open", "Open folder")
         self._copy = self._button("copy", "Copy code")
         self._compose()

@@ -21,8 +21,6 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import exists, expand_home
 from cnnstudio.core.formatting import join_words
 from cnnstudio.core.progress import CancelFunction, ProgressFunction
-from cnnstudio.design.analysis.analysis import analyze
-from cnnstudio.design.file import read_design
 from cnnstudio.export import exporters
 from cnnstudio.gui.compute.compute_task import ComputeTask
 from cnnstudio.gui.compute.io_task import IoTask
@@ -41,13 +39,12 @@ from cnnstudio.gui.export.outcomes import (
 from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, NameLabel, Panel
 from cnnstudio.gui.widgets.scroll_area import scroll_area
 from cnnstudio.interchange.interpreter.names import class_name
-from cnnstudio.runs.run import DESIGN_FILE
+from cnnstudio.runs.run import Run
 
 _LEAST_WIDTH = 400
 _HEAD_HEIGHT, _SIDE = 40, 16
 """As the heads of the other panels."""
 _MAX_TITLE = 320
-_BYTES_PER_PARAMETER = 4
 _HELP = "each file is compared with the model before it is kept"
 _INCLUDED = "The files contain the classes and the normalization."
 
@@ -63,7 +60,7 @@ class ExportPanel(Panel):
         self.setMinimumWidth(_LEAST_WIDTH)
         self._session = session
         self._run: Path | None = None
-        self._parameters: int | None = None
+        self._estimates: Mapping[str, int] = {}
         self._tasks: dict[str, tuple[ComputeTask, ExportJob]] = {}
         self._outcomes: dict[Key, FormatOutcome] = {}
         self._kept: dict[Key, KeptExport] = {}
@@ -90,7 +87,7 @@ class ExportPanel(Panel):
         if run != self._run or not self._has_shown:
             self._has_shown = True
             self._run = run
-            title, self._parameters = _read(run) if run is not None else ("", None)
+            title, self._estimates = _read(run) if run is not None else ("", {})
             self._title.set_full_text(f"Export {title}" if title else "Export")
             exports = read_exports(run) if run is not None else ()
             self._kept = {(run, each.weights, each.folder, each.format): each for each in exports}
@@ -195,7 +192,7 @@ class ExportPanel(Panel):
         is_possible = has_folder and not obstacle
         unchanged = self._unchanged()
         for name, card in self._cards.items():
-            card.set_estimate(self._parameters and self._parameters * _BYTES_PER_PARAMETER)
+            card.set_estimate(self._estimates.get(name))
             if name not in self._tasks:
                 self._show_card(name, unchanged, has_folder)
                 card.set_possible(is_possible)
@@ -343,13 +340,14 @@ def _restore_outcomes(
     return {key: outcome for key, outcome in found.items() if outcome is not None}
 
 
-def _read(run: Path) -> tuple[str, int | None]:
-    """The name of the network, and the number of its parameters; None if the design cannot be read."""
+def _read(run: Path) -> tuple[str, Mapping[str, int]]:
+    """The name of the network, and how large each format will be in bytes; none where that is unknown."""
     try:
-        network = read_design(run / DESIGN_FILE)
+        opened = Run.open(run)
+        sizes = {name: exporter.estimate(opened) for name, exporter in exporters().items()}
+        return opened.network.name, sizes
     except UserError:
-        return run.name, None
-    return network.name, analyze(network).parameters
+        return run.name, {}
 
 
 def _default_folder(title: str) -> Path:

@@ -13,6 +13,12 @@ Features = npt.NDArray[np.float32]
 NEIGHBORS = 5
 NO_LIMIT = 2.0
 """The largest distance that there is."""
+MAX_REFERENCES = 50_000
+MAX_MACS = 10**12
+"""Of describing the training images, a minute or two on two cores: of large networks, fewer are looked at."""
+MIN_REFERENCES = 5_000
+MAX_FEATURES = 1_024
+"""Of an image; more are averaged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,3 +47,8 @@ class References:
 def neighbor_count(references: int) -> int:
     """NEIGHBORS, or as many as there are others."""
     return max(min(NEIGHBORS, references - 1), 1)
+
+
+def reference_count(images: int, macs: int) -> int:
+    """How many of so many training images are described; `macs` are those of one."""
+    return min(images, MAX_REFERENCES, max(MAX_MACS // max(macs, 1), MIN_REFERENCES))

@@ -18,18 +18,20 @@ import torch
 from cnnstudio.data.batches import as_tensor
 from cnnstudio.data.dataset import Split, Subset
 from cnnstudio.design.analysis.analysis import analyze
-from cnnstudio.insight.confidence.reference_images import NO_LIMIT, References, neighbor_count
-from cnnstudio.insight.curation.features import Features, describe_batch
+from cnnstudio.insight.confidence.reference_images import (
+    NO_LIMIT,
+    References,
+    neighbor_count,
+    reference_count,
+)
+from cnnstudio.insight.curation.features import Features, describe_batch, last_features_of
 from cnnstudio.insight.instrument import labels_of, part_of, pixels_of
 from cnnstudio.insight.slices import in_slices
+from cnnstudio.training.frozen.features import KeptFeatures
 from cnnstudio.training.model import Model
 
 USUAL = 0.99
 """The share of the training images that are within the limit."""
-MAX_REFERENCES = 50_000
-MAX_MACS = 10**12
-"""Of describing the training images, a minute or two on two cores: of large networks, fewer are looked at."""
-MIN_REFERENCES = 5_000
 _SAMPLE = 1_000
 """Training images whose distance from the others is measured: ten of them are above the limit."""
 _BLOCK_MACS = 40_000_000
@@ -49,8 +51,7 @@ class Found:
 
 def choose_references(training: Split | Subset, macs: int) -> npt.NDArray[np.int64]:
     """Which training images to describe: all, or so many at equal distances; `macs` are those of an image."""
-    affordable = max(MAX_MACS // max(macs, 1), MIN_REFERENCES)
-    count = min(len(training), MAX_REFERENCES, affordable)
+    count = reference_count(len(training), macs)
     return np.unique(np.linspace(0, len(training) - 1, count).astype(np.int64))
 
 
@@ -62,13 +63,25 @@ class Description:
         self._done = 0
         self._features: Features | None = None
 
-    def describe(self, model: Model, images: Split | Subset, rows: npt.NDArray[np.int64]) -> Describing:
-        """The features of these images of the model's input shape, float32 (N, values), in slices."""
+    def describe(
+        self,
+        model: Model,
+        images: Split | Subset,
+        rows: npt.NDArray[np.int64],
+        kept: KeptFeatures | None = None,
+    ) -> Describing:
+        """The features of these images of the model's input shape, float32 (N, values), in slices.
+
+        `kept` is what the locked beginning of the model makes of all images of the split, if that is known.
+        """
 
         def work(part: slice) -> None:
             first = self._done
             chosen = rows[first : first + part.stop - part.start]
-            found = last_features(model, np.ascontiguousarray(pixels_of(images, chosen)))
+            if kept is None:
+                found = last_features(model, np.ascontiguousarray(pixels_of(images, chosen)))
+            else:
+                found = last_features_of(kept, images.rows[chosen] if isinstance(images, Subset) else chosen)
             if self._features is None:
                 self._features = np.empty((self._count, found.shape[1]), np.float32)
             self._features[first : first + len(found)] = found

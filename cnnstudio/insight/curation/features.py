@@ -19,7 +19,9 @@ from cnnstudio.core.progress import (
 )
 from cnnstudio.data.dataset import Labels, Pixels, Split
 from cnnstudio.design.analysis.analysis import analyze
+from cnnstudio.insight.confidence.reference_images import MAX_FEATURES
 from cnnstudio.training.evaluation import evaluation_mode, predict_logits
+from cnnstudio.training.frozen.features import KeptFeatures
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import evaluation_batch_size
 
@@ -29,8 +31,6 @@ Features = npt.NDArray[np.float32]
 
 MAX_REFERENCES = 50_000
 """Images that others are compared with; of more, so many are taken at equal distances."""
-MAX_FEATURES = 1_024
-"""Of an image; more are averaged."""
 _CHUNK = 256
 """Images that are compared at a time: 50 MB of similarities."""
 _TEMPERATURE = 0.1
@@ -83,6 +83,27 @@ def describe_batch(model: Model, images: Pixels, flip: bool) -> Described:
             # Of the images as they are, which come first.
             features = normalize_features(seen[0])
             return Described(logits.float().softmax(1).cpu().numpy(), features.cpu().numpy())
+    finally:
+        handle.remove()
+
+
+def last_features_of(kept: KeptFeatures, rows: npt.NDArray[np.int64]) -> Features:
+    """The last features of those training images, from what the beginning of the model made of them.
+
+    The model is that of `kept`. float32 (n, features).
+    """
+    model = kept.rest.model
+    seen: list[Tensor] = []
+    last = model.get_submodule(last_layer(model))
+    handle = last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    try:
+        with evaluation_mode(model):
+            given = torch.from_numpy(kept.values[rows]).reshape(len(rows), *kept.shape).to(model.device)
+            if given.ndim == 4:
+                given = given.contiguous(memory_format=torch.channels_last)
+            kept.rest(given)
+            found: Features = normalize_features(seen[0]).cpu().numpy()
+            return found
     finally:
         handle.remove()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections import OrderedDict
 from collections.abc import Generator, Iterator
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.data.dataset import Dataset, Split, Subset
-from cnnstudio.data.versions.version import version_of
+from cnnstudio.data.versions.version import read_version, version_of
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.runs.epochs.kept_readings import identify
 from cnnstudio.runs.run import Run
@@ -52,6 +54,7 @@ class TrainingFeatures:
             usual_distance,
         )
         from cnnstudio.insight.instrument import part_of, pixels_of
+        from cnnstudio.training.frozen.features import find_kept_features
         from cnnstudio.training.frozen.store import find_features
 
         places = choose_references(training, analyze(run.network).macs)
@@ -70,7 +73,9 @@ class TrainingFeatures:
         else:
             if self._begun is None or self._begun[0] != key:
                 self._begun = key, Description(len(places))
-            describing = self._begun[1].describe(model, training, places)
+            split = training.split if isinstance(training, Subset) else training
+            known = find_kept_features(model, run.recipe, _fingerprints(run), len(split))
+            describing = self._begun[1].describe(model, training, places, known)
             features = yield from part_of(describing, 0.0, 0.9)
             limit = yield from part_of(usual_distance(features), 0.9, 0.99)
             found = references_of(training, places, _keep(key, features, limit), limit)
@@ -79,6 +84,14 @@ class TrainingFeatures:
         while len(self._known) > _MAX_REFERENCES:
             self._known.popitem(last=False)
         return found
+
+
+def _fingerprints(run: Run) -> list[str]:
+    """What the run's images may have been known by in training, where corrected labels change nothing."""
+    found = [run.dataset_fingerprint]
+    with contextlib.suppress(UserError):
+        found.append(str(read_version(run.data_version)["images"]))
+    return found
 
 
 def _keep(key: str, features: np.ndarray, limit: float) -> np.ndarray:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,14 +25,22 @@ from cnnstudio.data.batches import Batches
 from cnnstudio.data.dataset import Split, Subset
 from cnnstudio.training.frozen.batches import FeatureBatches
 from cnnstudio.training.frozen.frozen_part import FrozenPart, MirroredMean, RestOfModel, frozen_length
-from cnnstudio.training.frozen.store import BFLOAT16, FLOAT32, Features, Values, load_or_compute, require_room
+from cnnstudio.training.frozen.store import (
+    BFLOAT16,
+    FLOAT32,
+    Features,
+    Values,
+    find_features,
+    load_or_compute,
+    require_room,
+)
 from cnnstudio.training.hardware.spare_threads import SpareThreads
 from cnnstudio.training.hardware.torch_state import MAX_UNSHARED, one_thread
 from cnnstudio.training.model import Model
-from cnnstudio.training.preflight.prepare import PreparedTraining
+from cnnstudio.training.preflight.prepare import TRAINING, PreparedTraining
 from cnnstudio.training.recipe.recipe import Recipe
 
-__all__ = ["Cancelled", "FrozenFeatures", "can_use_features"]
+__all__ = ["Cancelled", "FrozenFeatures", "KeptFeatures", "can_use_features", "find_kept_features"]
 
 _BATCH = 32
 """Images at a time: more are not faster, and take more memory."""
@@ -48,6 +57,54 @@ def can_use_features(recipe: Recipe) -> bool:
 def _none_like(augmentation: Augmentation) -> Augmentation:
     """No augmentation, with the border of this one, which means nothing without a shift."""
     return Augmentation(shift_border=augmentation.shift_border)
+
+
+def _key(
+    part: FrozenPart,
+    source: Sequence[object],
+    augmentation: Augmentation = NO_AUGMENTATION,
+    number: int = 0,
+    seed: int = 0,
+    *,
+    mirrors: bool = False,
+) -> str:
+    """What features are found by. `source` is the fingerprint of the images, their size, the name of their
+    split, and which of them.
+    """
+    return repr([part.key, [*source], augmentation, number, seed, *(["mirrored"] if mirrors else [])])
+
+
+@dataclass(frozen=True, eq=False)
+class KeptFeatures:
+    """What the locked beginning of a model makes of all training images, and the rest, which takes it."""
+
+    values: Features
+    """(images, values), mapped read-only."""
+    shape: tuple[int, ...]
+    """Of those of one image, as the rest takes them."""
+    rest: RestOfModel
+
+
+def find_kept_features(
+    model: Model, recipe: Recipe, fingerprints: Iterable[str], count: int
+) -> KeptFeatures | None:
+    """Those that a training by this recipe kept of its data set's `count` training images; None without.
+
+    Without augmentation, that is: those of augmented copies are none of the images themselves. The data set
+    has one of these fingerprints.
+    """
+    length = frozen_length(model)
+    if not length:
+        return None
+    part = FrozenPart(model, length, bfloat16=recipe.precision == "bfloat16")
+    dims = model.network.input.dims
+    with one_thread(True):
+        one = part(torch.zeros(1, *dims, device=model.device))
+    shape = tuple(one.shape[1:])
+    keys = [_key(part, [fingerprint, dims, TRAINING, None]) for fingerprint in fingerprints]
+    found = (find_features(key, (count, math.prod(shape)), _dtype(one)) for key in keys)
+    values = next((each for each in found if each is not None), None)
+    return None if values is None else KeptFeatures(values, shape, RestOfModel(model, length))
 
 
 class FrozenFeatures:
@@ -160,7 +217,7 @@ class FrozenFeatures:
         augmentation, seed = (recipe.augmentation, recipe.seed) if number else (NO_AUGMENTATION, 0)
         chosen = None if rows is None else hashlib.sha256(rows.tobytes()).hexdigest()
         source = [prepared.fingerprint, prepared.network.input.dims, name, chosen]
-        key = repr([part.key, source, augmentation, number, seed, *(["mirrored"] if mirrors else [])])
+        key = _key(part, source, augmentation, number, seed, mirrors=mirrors)
 
         dtype = self._dtypes[part]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -117,6 +117,11 @@ class RestOfModel(nn.Module):
         super().__init__()
         self.model = model
         self._names = model.run_order[length:]
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the rest's modules, in the order in which they run."""
+        return self._names
 
     def layers(self) -> Iterator[nn.Module]:
         """The modules of the rest, in the order in which they run."""

@@ -52,6 +52,8 @@ from cnnstudio.training.recipe.recipe import MAX_ACCUMULATE, Recipe
 from cnnstudio.training.sample_images import choose_sample_images
 from cnnstudio.training.train_step import micro_batch_size
 
+TRAINING = "training"
+"""The name of the training images among the splits."""
 _EVALUATION_BYTES = 16 * 2**20
 """Maximum size of the largest layer's output in an evaluation on the CPU."""
 _ACCELERATOR_FACTOR = 16
@@ -115,7 +117,7 @@ class PreparedTraining:
     @property
     def splits(self) -> dict[str, Split]:
         """The images by the name of their split."""
-        found = {"training": self.train, "test": self.test}
+        found = {TRAINING: self.train, "test": self.test}
         return found if isinstance(self.validation, Subset) else {**found, "validation": self.validation}
 
     def batches(self, shard: Shard = WHOLE_BATCH) -> Batches:

@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.core.formatting import format_bytes
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, raise_if_cancelled
 from cnnstudio.export import Exporter, ExportFailed, ExportResult, ResultsDiffer, exporters
+from cnnstudio.export.training_features import estimate_features
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.export.card import FormatCard
 from cnnstudio.gui.export.outcomes import FormatOutcome
@@ -49,14 +50,18 @@ def result(difference: float | None = 0.0) -> ExportResult:
     return ExportResult((Path("model.onnx"),), difference, "Written.", 16)
 
 
-def test_the_panel_names_the_network_and_offers_every_format(panel: ExportPanel) -> None:
+def test_the_panel_names_the_network_and_offers_every_format(panel: ExportPanel, run: Path) -> None:
+    opened = Run.open(run)
+    features = estimate_features(opened.network, opened.train_images)
+    assert features > 0
     assert "Export Tiny net" in shown(panel)
     for name, exporter in exporters().items():
         card = panel.findChild(FormatCard, f"format_{name}")
         assert exporter.title in [label.text() for label in card.findChildren(QLabel)]
         assert exporter.description in shown(panel)
         assert state(panel, name) == "Not exported yet"
-        assert "about 136 B" in [label.text() for label in card.findChildren(QLabel)]
+        size = 136 + features if exporter.compares_images else 136
+        assert f"about {format_bytes(size)}" in [label.text() for label in card.findChildren(QLabel)]
 
 
 def test_the_files_are_written_and_the_largest_difference_is_shown(
