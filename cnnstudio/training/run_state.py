@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,11 @@ from cnnstudio.training.frozen.store import NotKept
 from cnnstudio.training.hardware.torch_state import set_random_state
 from cnnstudio.training.metrics import NO_SUMS, Meter, Stopwatch
 from cnnstudio.training.optimization.schedule import learning_rates
-from cnnstudio.training.preflight.prepare import PreparedTraining, final_network
+from cnnstudio.training.preflight.prepare import (
+    PreparedTraining,
+    check_batch_normalization,
+    final_network,
+)
 from cnnstudio.training.pretrained.random_locks import describe_random_locks
 from cnnstudio.training.recipe.live_changes import differences, resumed_recipe
 from cnnstudio.training.recipe.recipe import Recipe
@@ -147,7 +151,9 @@ class RunState:
         self.save_schedule = SaveSchedule(interval, self.stopwatch.seconds)
 
     def resume(self) -> None:
-        """Restores the last checkpoint in the folder, if there is one. Raises CheckpointError.
+        """Restores the last checkpoint in the folder, if there is one.
+
+        Raises CheckpointError or TrainingError.
 
         Only the first rank reads the disk, which the others may not share; they get everything by broadcast.
         """
@@ -161,7 +167,8 @@ class RunState:
         self.ranks.broadcast_weights(self.model)
         position, state = restored
         self._set_position(position)
-        self.model.keep_statistics(position.kept_statistics)
+        recipe = resumed_recipe(position.original_recipe, position.recipe, self.prepared.recipe)
+        self._keep_statistics(position.kept_statistics, recipe)
         # Before the optimizer is made for the recipe: its state is of the weights that train. A run that
         # ended right before its second stage begins it later.
         if self.step > position.recipe.unlock_after * len(self.batches):
@@ -172,7 +179,7 @@ class RunState:
         self._apply_recipe(position.recipe)
         self.may_use_features = position.recipe.augmentation == position.original_recipe.augmentation
         self.training_step.load_state_dict(state)
-        self.change_recipe(resumed_recipe(position.original_recipe, position.recipe, self.prepared.recipe))
+        self.change_recipe(recipe)
         # Last, so that nothing draws from the restored random numbers before the next step does.
         # Empty for the best weights alone: then the random numbers are those of a new run.
         if state:
@@ -187,7 +194,7 @@ class RunState:
             lambda: load_warm_start(parent, self.prepared, len(self.batches), self.warn)
         )
         self._set_position(found.position)
-        self.model.keep_statistics(found.kept_statistics)
+        self._keep_statistics(found.kept_statistics, found.recipe)
         if self._unlock(self.recipe):
             self.training_step.include_unlocked()
         # The parent's epochs are not this run's.
@@ -200,6 +207,11 @@ class RunState:
         if stays_random:
             self.warn(stays_random)
         self.change_recipe(found.recipe)
+
+    def _keep_statistics(self, names: Collection[str], recipe: Recipe) -> None:
+        """Raises TrainingError if another normalization would see a single image at a time."""
+        self.model.keep_statistics(names)
+        check_batch_normalization(self.prepared.network, recipe, names)
 
     def _set_position(self, position: Position) -> None:
         self.epochs_done, self.step, self.sums = position.epoch, position.step, position.sums

@@ -21,6 +21,7 @@ import onnxruntime
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save
 
 from cnnstudio.core.files import read_json, write_json
 from cnnstudio.core.progress import Cancelled, Progress
@@ -186,7 +187,15 @@ def test_the_pytorch_file_is_standalone(run: Run, tmp_path: Path) -> None:
     source = (tmp_path / "model.py").read_text()
     assert "class EveryKind(nn.Sequential):" in source
     assert "import cnnstudio" not in source
-    (tmp_path / "model.safetensors").unlink()
+    weights = tmp_path / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-100])
+    with pytest.raises(SystemExit, match=r"Cannot read the weights: model\.safetensors is damaged\."):
+        runpy.run_path(str(tmp_path / "model.py"), run_name="__main__")
+    weights.write_bytes(save({"other": torch.zeros(3)}))
+    with pytest.raises(SystemExit, match=r"Cannot use the weights: model\.safetensors is of another network"):
+        runpy.run_path(str(tmp_path / "model.py"), run_name="__main__")
+    weights.unlink()
     with pytest.raises(SystemExit, match="Cannot read the weights: No such file"):
         runpy.run_path(str(tmp_path / "model.py"), run_name="__main__")
     assert '"three"' in source

@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import safetensors.torch
 import torch
 from PIL import Image
 from safetensors import safe_open
@@ -180,10 +181,26 @@ def test_features_of_another_network_are_not_taken(trained: Run, work: Path, tmp
     (tmp_path / FEATURES_FILE).write_bytes(data.replace(distance.id.encode(), b"0" * 16))
     command = [sys.executable, "-P", str(tmp_path / "model.py"), str(work / "image.png")]
     finished = subprocess.run(command, capture_output=True, text=True)
-    assert (finished.returncode, "is of another network: images" in finished.stderr) == (0, True)
+    assert (finished.returncode, "is damaged or of another network: images" in finished.stderr) == (0, True)
     code = exporters()["onnx"].example(tmp_path, trained)
     finished = subprocess.run([sys.executable, "-P", "-c", code], cwd=work, capture_output=True, text=True)
     assert "these features are of another network" in finished.stderr
+
+
+def test_damaged_features_are_not_taken(trained: Run, tmp_path: Path) -> None:
+    exporters()["pytorch"].export(trained, tmp_path, verify=False)
+    own = runpy.run_path(str(tmp_path / "model.py"))
+    path = tmp_path / FEATURES_FILE
+    data = path.read_bytes()
+    assert own["training_features"]() is not None
+    other_names = data.replace(b'"features"', b'"feature_"')
+    without_metadata = safetensors.torch.save({"features": torch.zeros(2, 3)})
+    for damaged in (b"", data[:5], data[:100], data[:-10], b"\xff" * 64, other_names, without_metadata):
+        path.write_bytes(damaged)
+        assert own["training_features"]() is None
+    path.unlink()
+    path.mkdir()
+    assert own["training_features"]() is None
 
 
 def test_every_format_says_how_images_are_compared(trained: Run, tmp_path: Path) -> None:

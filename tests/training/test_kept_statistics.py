@@ -10,7 +10,10 @@ from torch import nn
 
 from cnnstudio.design import edits
 from cnnstudio.design.network import Network
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
 from cnnstudio.training.checkpoints.store import CheckpointStore
 from cnnstudio.training.checkpoints.warm_start import ParentRun
 from cnnstudio.training.events import Finished
@@ -22,7 +25,7 @@ from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train_prepared
 from tests.training.images import colors
 from tests.training.listeners import Listener
-from tests.training.networks import small_resnet, tiny
+from tests.training.networks import network, small_resnet, tiny
 
 RECIPE = LESSON.replace(epochs=3, batch_size=24, validation_share=0.2, batch_norm_statistics="kept")
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -71,6 +74,13 @@ def test_statistics_stay_while_scale_and_shift_learn(tmp_path: Path, recipe: Rec
     assert all(torch.equal(after[f"{norm}.{name}"], before[f"{norm}.{name}"]) for name in STATISTICS)
     changed = {name for name in before if not torch.equal(after[name], before[name])}
     assert {f"{norm}.weight", f"{norm}.bias", "conv2d_1.weight"} <= changed
+
+
+def test_batches_of_one_image_are_trained_and_resumed(tmp_path: Path) -> None:
+    flat = network(Flatten(), Dense(8), BatchNormalization(), Dense(3), input=tiny().input)
+    recipe = RECIPE.replace(epochs=1, batch_size=1)
+    assert train(recipe, tmp_path / "run", flat).outcome == "completed"
+    assert train(recipe.replace(epochs=2), tmp_path / "run", flat, resume=True).outcome == "completed"
 
 
 def test_they_change_by_default(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ class ModeReader(LoopReader):
         super().__init__(notes)
         self._frozen: dict[int, tuple[Any, int, bool]] = {}
         """id of a layer, a model or an object -> itself, the line that froze it, whether it surely did."""
+        self._keeping: list[tuple[Call, str, int]] = []
+        """Normalizations that never use the statistics of batches, what notes call them, and the line."""
         self._has_literal_mode = False
         """Whether the call that is being interpreted says `training=True` or `training=False` itself."""
         self._assumes_training = False
@@ -87,8 +89,16 @@ class ModeReader(LoopReader):
         }
 
     def note_frozen(self, items: Items) -> None:
-        """Notes the layers of which only the run of the program would show whether they are frozen."""
+        """Notes the layers of which only the run of the program would show whether they are frozen.
+
+        And those that keep their statistics without being frozen.
+        """
         used = {id(call) for call in iter_calls(items)}
+        locked = self.locked_calls(items)
+        for call, name, line in self._keeping:
+            if id(call) not in locked:
+                uses = "always uses its moving statistics; here only outside of training, or where the recipe"
+                self.notes.add(line, f"in the code {name} {uses} keeps them (batch_norm_statistics)")
         by_line: dict[int, list[Call]] = {}
         for owner, line, is_certain in self._frozen.values():
             calls = [call for call in self._layers_of(owner) if id(call) in used]
@@ -162,10 +172,12 @@ class ModeReader(LoopReader):
         """Notes the layers that work in one mode in the code and in both in a design."""
         for call in calls:
             name = call.name if call.line == line else f"{call.name} of line {call.line}"
-            if call.name == "BatchNormalization":
-                uses = "the statistics of the batch" if trains else "its moving statistics"
-                here = "in" if trains else "outside of"
-                self.notes.add(line, f"in the code {name} always uses {uses}; here only {here} training")
+            if call.name == "BatchNormalization" and trains:
+                uses = "always uses the statistics of the batch; here only in training"
+                self.notes.add(line, f"in the code {name} {uses}")
+            elif call.name == "BatchNormalization":
+                # A locked layer does so here as well, and what is locked may be said later.
+                self._keeping.append((call, name, line))
             elif self.is_off(call):
                 there = "on outside of" if trains else "off in"
                 self.notes.add(line, f"in the code {name} is also {there} training; here it is not")

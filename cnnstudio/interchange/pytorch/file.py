@@ -86,9 +86,9 @@ class PyTorchFile:
         return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
     def _main(self) -> str:
-        if self.distance:
-            return _MAIN_WITH_DISTANCE
-        return _MAIN_WITH_THRESHOLD if self.answering else _MAIN
+        main = _MAIN_WITH_THRESHOLD if self.answering else _MAIN
+        main = _MAIN_WITH_DISTANCE if self.distance else main
+        return main.replace(_UNREADABLE, _UNREADABLE + _UNUSABLE) if self.weights_file else main
 
     def _head(self) -> str:
         needs = "PyTorch and safetensors" if self.weights_file else "PyTorch"
@@ -108,8 +108,8 @@ class PyTorchFile:
             lines.append("from pathlib import Path")
         lines += ["", "import torch"]
         if self.weights_file:
-            if self.distance:
-                lines.append("from safetensors import safe_open")
+            names = "SafetensorError, safe_open" if self.distance else "SafetensorError"
+            lines.append(f"from safetensors import {names}")
             lines.append("from safetensors.torch import load_file")
         return "\n".join([*lines, "from torch import nn"])
 
@@ -213,13 +213,24 @@ def classify(model, images):
     return ((model(images) + model(images.flip(3))) / 2).softmax(dim=1)
 '''
 
-_MAIN = """
+_UNREADABLE = """\
+    except OSError as error:
+        sys.exit(f"Cannot read the weights: {error.strerror or error}.")
+"""
+_UNUSABLE = """\
+    except SafetensorError:
+        sys.exit(f"Cannot read the weights: {WEIGHTS} is damaged.")
+    except RuntimeError:
+        sys.exit(f"Cannot use the weights: {WEIGHTS} is of another network.")
+"""
+_MAIN = (
+    """
 def main():
     try:
         model = MODEL.eval()
-    except OSError as error:
-        sys.exit(f"Cannot read the weights: {error.strerror or error}.")
-    if len(sys.argv) == 1:
+"""
+    + _UNREADABLE
+    + """    if len(sys.argv) == 1:
         print("Input:", INPUT, "Output:", tuple(model(torch.zeros(1, *INPUT)).shape[1:]))
     for path in sys.argv[1:]:
         try:
@@ -235,6 +246,7 @@ def main():
 if __name__ == "__main__":
     main()
 """
+)
 
 _CALIBRATE = '''
 def calibrate(probabilities):
@@ -259,13 +271,13 @@ _MAIN_WITH_THRESHOLD = _MAIN.replace(
 
 _COMPARE = '''
 def training_features(path=None):
-    """What LAST_LAYER got of the training images, (M, values); None without their file."""
+    """What LAST_LAYER got of the training images, (M, values); None if their file is missing or damaged."""
     try:
         with safe_open(path or Path(__file__).with_name(FEATURES), framework="pt") as file:
             # The file of another network would not tell.
-            is_own = file.metadata().get("id") == FEATURES_ID
+            is_own = (file.metadata() or {}).get("id") == FEATURES_ID
             return file.get_tensor("features").float() if is_own else None
-    except OSError:
+    except (OSError, SafetensorError):
         return None
 
 
@@ -298,7 +310,8 @@ _MAIN_WITH_DISTANCE = _MAIN_WITH_THRESHOLD.replace(
     "    if len(sys.argv) == 1:\n",
     """    features = training_features()
     if features is None:
-        why = "is of another network" if Path(__file__).with_name(FEATURES).exists() else "is missing"
+        is_there = Path(__file__).with_name(FEATURES).exists()
+        why = "is damaged or of another network" if is_there else "is missing"
         print(f"{FEATURES} {why}: images are not compared with the training images.", file=sys.stderr)
     if len(sys.argv) == 1:
 """,

@@ -239,7 +239,10 @@ def prepare(
         fresh = None if start_weights is None else start_weights.fresh
         at_the_end = analyze(final_network(network, recipe), classes=len(dataset.classes))
         warnings += tuple(filter(None, [describe_random_locks(at_the_end, fresh)]))
-    _check_batch_normalization(final_network(network, recipe), recipe)
+    if loads_weights or recipe.batch_norm_statistics == "batch":
+        # Else only what is resumed knows which of them keep their statistics.
+        names = () if start_weights is None else start_weights.weights
+        check_batch_normalization(network, recipe, known_statistics(recipe, names))
     if check_memory:
         _check_memory(analysis, recipe, chosen)
     mean, std = normalization or _normalization(network, resized, start_weights)
@@ -387,14 +390,19 @@ def validate_threads(threads: int | None) -> None:
         )
 
 
-def _check_batch_normalization(network: Network, recipe: Recipe) -> None:
-    """Raises TrainingError if a BatchNormalization of flat vectors would see a single image at a time."""
+def check_batch_normalization(network: Network, recipe: Recipe, kept: Collection[str]) -> None:
+    """Raises TrainingError if a BatchNormalization of flat vectors would see a single image at a time.
+
+    Those with one of the names in `kept`, and locked ones, do not look at the batch.
+    """
     if micro_batch_size(recipe.batch_size, recipe.accumulate) > 1:
         return
     # torch raises ValueError for this. On the meta device tensors have no values, so it costs very little.
-    with torch.device("meta"):
+    with torch.random.fork_rng(devices=()), torch.device("meta"):
+        model = build_model(final_network(network, recipe))
+        model.keep_statistics(kept)
         try:
-            build_model(network)(torch.empty(1, *network.input.dims))
+            model(torch.empty(1, *network.input.dims))
         except ValueError:
             raise TrainingError(
                 "batch_size: must be at least 2, because BatchNormalization compares the images of a batch."

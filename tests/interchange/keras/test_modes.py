@@ -123,7 +123,8 @@ def test_a_class_that_gives_its_base_input_and_output_is_read() -> None:
         ("layers.Dropout(0.5)(x, training=False)", False, []),
         ("layers.Dropout(0.5)(x)", True, []),
         ("layers.BatchNormalization()(x, training=False)", True,
-         ["in the code BatchNormalization always uses its moving statistics; here only outside of training"]),
+         ["in the code BatchNormalization always uses its moving statistics; here only outside of training, "
+          "or where the recipe keeps them (batch_norm_statistics)"]),
         ("keras.Sequential([layers.Dropout(0.5)])(x, training=False)", True,
          ["in the code Dropout is also off in training; here it is not"]),
     ],
@@ -136,6 +137,21 @@ def test_layers_that_are_told_whether_they_train(call: str, kept: bool, notes: l
     found = read_keras(HEAD + text)
     assert (len(found.network.nodes) == 3) == kept
     assert [(note.line, note.text) for note in found.notes] == [(5, each) for each in notes]
+
+
+@pytest.mark.parametrize("is_locked", [True, False])
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_a_locked_base_that_is_not_training_keeps_its_statistics_here_too(
+    is_locked: bool, before: bool
+) -> None:
+    """As all guides to transfer learning write it."""
+    lock = "base.trainable = False\n" if is_locked else ""
+    base = "base = keras.Sequential([layers.Conv2D(4, 3), layers.BatchNormalization()])\n"
+    use = "i = keras.Input((8, 8, 3))\nx = base(i, training=False)\n"
+    end = "m = keras.Model(i, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))\n"
+    found = read_keras(HEAD + base + (lock + use if before else use + lock) + end)
+    assert bool(found.network.locked_ids) == is_locked
+    assert ["(batch_norm_statistics)" in note.text for note in found.notes] == [True] * (not is_locked)
 
 
 BLOCK = """

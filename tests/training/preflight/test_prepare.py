@@ -26,6 +26,7 @@ from cnnstudio.training.control import Control
 from cnnstudio.training.events import Diagnosed, Started
 from cnnstudio.training.hardware import device
 from cnnstudio.training.hardware.device import DeviceError, available_devices, choose_device
+from cnnstudio.training.model import build_model
 from cnnstudio.training.preflight import prepare as preflight
 from cnnstudio.training.preflight.prepare import (
     TrainingError,
@@ -33,6 +34,7 @@ from cnnstudio.training.preflight.prepare import (
     prepare,
     required_memory,
 )
+from cnnstudio.training.pretrained.start_weights import from_network
 from cnnstudio.training.recipe.built_in import LESSON
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train
@@ -131,6 +133,21 @@ def test_single_image_batches_are_refused_only_with_batch_normalization_of_vecto
     with pytest.raises(TrainingError, match=r"batch_size: must be at least 2, because BatchNormalization"):
         prepare(flat, colors(), LESSON.replace(batch_size=1))
     prepare(tiny(), colors(), LESSON.replace(batch_size=1))
+
+
+def test_single_image_batches_are_allowed_where_no_normalization_looks_at_the_batch() -> None:
+    flat = network(Flatten(), Dense(8), BatchNormalization(), Dense(3), input=SMALL)
+    single = LESSON.replace(batch_size=1)
+    kept = single.replace(batch_norm_statistics="kept")
+    whole = from_network("other", flat, build_model(flat).state_dict(), flat)
+    prepare(flat, colors(), kept, start_weights=whole)
+    (norm,) = (node.id for node in flat.nodes if isinstance(node.layer, BatchNormalization))
+    prepare(edits.set_trainable(flat, [norm], False), colors(), single)
+    # Nothing is known of one that starts afresh, and nobody asked for it without the setting.
+    part = {name: each for name, each in build_model(flat).state_dict().items() if not name.startswith(norm)}
+    for recipe, start in ((kept, None), (kept, dataclasses.replace(whole, weights=part)), (single, whole)):
+        with pytest.raises(TrainingError, match=r"batch_size: must be at least 2"):
+            prepare(flat, colors(), recipe, start_weights=start)
 
 
 def test_too_few_images_are_refused() -> None:
