@@ -19,6 +19,8 @@ from cnnstudio.interchange.onnx.arrays import (
 from cnnstudio.interchange.onnx.errors import NotExpressibleError
 from cnnstudio.interchange.onnx.file.model import Operation
 
+TO_THE_END = 2**31 - 1
+"""And more: how files say that a slice has no end."""
 _DTYPES: Mapping[int, type] = {
     1: np.float32,
     2: np.uint8,

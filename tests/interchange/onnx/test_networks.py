@@ -417,6 +417,18 @@ def _short_range(count: int) -> range:
     return range(count)
 
 
+def test_a_slice_that_names_all_axes_as_tensorflow_writes_it(tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.conv("image", 3, 6)
+    end = 2**31 - 1
+    x = graph.add("Slice", x, ints(0, 1, 0, 0), ints(end, 5, end, end), ints(0, 1, 2, 3), ints(1, 1, 1, 1))
+    imported = same_scores(graph.save(tmp_path, graph.head(x, 4)))
+    assert layers(imported.design.network)[1] == "ChannelSlice"
+    x = graph.add("Slice", x, ints(0, 0, 1, 1), ints(end, end, end, end), ints(0, 1, 2, 3), ints(1, 1, 1, 1))
+    imported = read_onnx(graph.save(tmp_path, graph.head(x, 4)))
+    assert "cuts out a part of the image or vector" in notes(imported)
+
+
 def test_the_newest_operators(tmp_path: Path) -> None:
     import onnx
 

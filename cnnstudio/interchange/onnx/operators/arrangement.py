@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from cnnstudio.interchange.onnx.arrays import Array, scalar
 from cnnstudio.interchange.onnx.errors import NotExpressibleError
 from cnnstudio.interchange.onnx.folding import (
+    TO_THE_END,
     axes_of,
     integers,
     resolved_shape,
@@ -181,6 +182,9 @@ def _channels(node: Node, features: Features, axis: int, start: int, stop: int) 
 def _slice(node: Node) -> Features:
     features = node.features(0)
     for axis, start, stop, step in slices(node.operation, [None, *node.arrays()[1:]], len(features.view) + 1):
+        if axis == 0 and step == 1 and start == 0 and stop >= TO_THE_END:
+            # TensorFlow names all axes, also those of which it takes everything.
+            continue
         if step != 1 or axis == 0:
             raise NotExpressibleError("takes every second value, or only some of the images")
         features = _channels(node, features, axis - 1, start, stop)

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from cnnstudio.interchange.onnx.errors import NotExpressibleError
-from cnnstudio.interchange.onnx.folding import axes_of, integers, slices
+from cnnstudio.interchange.onnx.folding import TO_THE_END, axes_of, integers, slices
 from cnnstudio.interchange.onnx.node import Handler, Node
 from cnnstudio.interchange.onnx.operators.dense import dense
 from cnnstudio.interchange.onnx.operators.images import as_image, is_pixel, settled
@@ -18,8 +18,6 @@ from cnnstudio.layers.sliding_window import Sizes, effective_kernel_size, same_p
 Sides = tuple[Sizes, Sizes]
 """((top, bottom), (left, right)) in pixels."""
 _NONE: Sides = ((0, 0), (0, 0))
-_TO_THE_END = 2**31 - 1
-"""And more: how files say that a slice has no end."""
 
 
 def _padding(node: Node, shape: Shape, extent: Sizes, strides: Sizes) -> Sides:
@@ -190,7 +188,7 @@ def _cut(node: Node) -> tuple[int, int] | None:
     arrays = [None, *node.arrays()[1:]]
     if node.operation.kind == "Slice":
         for axis, start, stop, step in slices(node.operation, arrays, 4):
-            if step != 1 or stop < _TO_THE_END or start < 0:
+            if step != 1 or stop < TO_THE_END or start < 0:
                 return None
             cut[axis] += start
     elif node.operation.kind == "Pad":
