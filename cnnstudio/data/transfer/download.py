@@ -45,6 +45,8 @@ from cnnstudio.data.transfer.speed import DownloadSpeed
 if TYPE_CHECKING:
     import http.client
 
+_SILENT_SECONDS = 3
+"""After which a server is said to send nothing."""
 _MAX_UNKNOWN_SIZE = 10_000_000_000
 """Bytes after which a download ends of which neither the server nor we know the size."""
 
@@ -228,16 +230,27 @@ def _copy(
     of_total = f" of {format_megabytes(total)}" if total is not None else ""
     limit = _MAX_UNKNOWN_SIZE if total is None else total
     speed = DownloadSpeed(done, total)
-    progress(Progress(done, total, f"Downloading {title}: {format_megabytes(done)}{of_total} MB"))
-    while block := reader.read_block(cancelled):
+    said = 0
+
+    def report(state: str) -> None:
+        progress(Progress(done, total, f"Downloading {title}: {format_megabytes(done)}{of_total} MB{state}"))
+
+    def on_wait(seconds: float) -> None:
+        nonlocal said
+        # Once a second. What came before may have been too soon after the last report to be shown.
+        if int(seconds) != said:
+            said = int(seconds)
+            report(f", nothing received for {said} s" if said >= _SILENT_SECONDS else "")
+
+    report("")
+    while block := reader.read_block(cancelled, on_wait):
         file.write(block)
         done += len(block)
         if done > limit:
             raise ServerError(
                 f"The server sent more than {format_megabytes(limit)} MB for {title}: it is a different file."
             )
-        text = f"Downloading {title}: {format_megabytes(done)}{of_total} MB{speed.text(done)}"
-        progress(Progress(done, total, text))
+        report(speed.text(done))
     # Onto the disk, because the rename that follows may otherwise survive a power failure that the data does
     # not.
     file.flush()

@@ -10,6 +10,7 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -87,9 +88,9 @@ class ResponseReader:
         self._waited = 0.0
         return response
 
-    def read_block(self, cancelled: CancelFunction) -> bytes:
-        """The next bytes of the body; empty at its end."""
-        block = self._next(cancelled)
+    def read_block(self, cancelled: CancelFunction, on_wait: Callable[[float], None]) -> bytes:
+        """The next bytes of the body; empty at its end. `on_wait` gets the seconds without any."""
+        block = self._next(cancelled, on_wait)
         assert isinstance(block, bytes)
         self._received += len(block)
         if self._received >= self._retry.min_bytes:
@@ -100,7 +101,9 @@ class ResponseReader:
         """Tells the thread to end."""
         self._closed.set()
 
-    def _next(self, cancelled: CancelFunction) -> http.client.HTTPResponse | bytes:
+    def _next(
+        self, cancelled: CancelFunction, on_wait: Callable[[float], None] = lambda seconds: None
+    ) -> http.client.HTTPResponse | bytes:
         while True:
             raise_if_cancelled(cancelled)
             # Besides the socket's timeout, which does not cover the DNS lookup, nor a server that sends a
@@ -111,9 +114,11 @@ class ResponseReader:
             try:
                 item = self._queue.get(timeout=0.05)
             except queue.Empty:
+                item = None
+            self._waited += time.monotonic() - start
+            if item is None:
+                on_wait(self._waited)
                 continue
-            finally:
-                self._waited += time.monotonic() - start
             if isinstance(item, Exception):
                 raise self._explained(item) from item
             return item

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import urllib.request  # noqa: F401  # its slow import would count as waiting for the server
 from itertools import count
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.data.dataset import DataError
+from cnnstudio.data.transfer import download as download_module
 from cnnstudio.data.transfer.download import ExpectedFile, download
 from cnnstudio.data.transfer.response import RetryPolicy
 from tests.data.server import Behavior, Server
@@ -115,6 +117,18 @@ def test_a_stalled_server_is_an_error_and_keeps_the_part_file(target: Path) -> N
     ):
         download(server.url, target, EXPECTED, retry=SOON_STALLED)
     assert part_of(target).read_bytes() == DATA[:65_536]
+
+
+def test_what_has_arrived_is_said_while_nothing_more_comes(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download_module, "_SILENT_SECONDS", 1)
+    reports: list[Progress] = []
+    with Server(DATA, [Behavior(stall_after=65_536)]) as server, pytest.raises(DataError):
+        download(server.url, target, EXPECTED, reports.append, retry=RetryPolicy(2, max_attempts=1))
+    # Also if it came too soon after the first report to be shown.
+    assert reports[-1].done == 65_536
+    assert re.search(r" MB, nothing received for [12] s$", reports[-1].text)
 
 
 def test_a_server_that_sends_a_byte_now_and_then_has_stalled(target: Path) -> None:
