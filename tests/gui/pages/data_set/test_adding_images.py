@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -98,6 +100,25 @@ def test_images_are_added_with_the_chosen_way_of_resizing(panel: AddImages, qtbo
     qtbot.waitUntil(lambda: bool(found))
     assert found == [("pets", False, "")]
     assert registered_sets()["pets"].resize == "fit"
+
+
+def test_on_a_full_disk_nothing_is_added_and_it_can_be_tried_again(
+    panel: AddImages, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = added(panel)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        qtbot.mouseClick(panel.add, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(panel.message.isVisible)
+    assert panel.message.text().endswith("Free some space, or choose another location.")
+    assert (found, registered_sets()) == ([], {})
+    qtbot.mouseClick(panel.add, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(found))
+    assert registered_sets().keys() == {"pets"}
 
 
 def test_a_click_right_after_a_change_adds_the_changed_split(panel: AddImages, qtbot: QtBot) -> None:
