@@ -72,7 +72,7 @@ def test_the_search_can_be_cancelled_and_says_how_far_it_is() -> None:
     dataset, files, _ = planted()
     texts: list[str] = []
     suspected_label_errors(color_model(), dataset, files, progress=lambda done: texts.append(done.text))
-    assert texts[0].startswith("Looking at train images: ")
+    assert texts[0].startswith("Looking at training images: ")
     assert texts[-1] == "Comparing test images with training images: 30 of 30"
     with pytest.raises(Cancelled):
         suspected_label_errors(color_model(), dataset, files, cancelled=lambda: True)
