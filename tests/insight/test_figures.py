@@ -8,13 +8,14 @@ import torch
 from sklearn import metrics
 
 from cnnstudio.data.dataset import Split, Subset
-from cnnstudio.insight.instrument import Subject, finish
+from cnnstudio.insight.instrument import InstrumentError, Subject, finish
 from cnnstudio.insight.instruments.calibration import CalibrationReading, calibrate
-from cnnstudio.insight.instruments.confusion import Confusion, ConfusionReading, count_confusions
+from cnnstudio.insight.instruments.confusion import MAX_CLASSES, Confusion, ConfusionReading, count_confusions
 from cnnstudio.insight.instruments.filters import Filters, FiltersReading
 from cnnstudio.insight.instruments.histograms import BINS, Histograms, HistogramsReading
 from cnnstudio.insight.instruments.mistakes import Mistakes, MistakesReading
 from cnnstudio.insight.instruments.predictions import Predictions, PredictionsReading
+from cnnstudio.insight.reading import MAX_BYTES
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.activation import Activation
 from cnnstudio.layers.basic.dense import Dense
@@ -52,6 +53,16 @@ def test_confusion_precision_recall_and_f1_are_those_of_scikit_learn(seed: int) 
     np.testing.assert_allclose(reading.f1, f1)
     np.testing.assert_array_equal(reading.support, support)
     assert reading.accuracy == pytest.approx(metrics.accuracy_score(labels, predicted))
+
+
+def test_more_classes_than_a_matrix_can_have_are_said() -> None:
+    """One of 10,000 classes takes 800 MB."""
+    assert count_confusions(np.array([0]), np.array([0]), MAX_CLASSES).nbytes <= MAX_BYTES
+    expected = r"^Confusions are counted for up to 2,896 classes, and there are 10,000\.$"
+    with pytest.raises(InstrumentError, match=expected):
+        count_confusions(np.array([0]), np.array([0]), 10_000)
+    with pytest.raises(InstrumentError, match=expected):
+        finish(Confusion().take(build_model(tiny()), Subject(tuple("c" * 10_000), split=DATA.test)))
 
 
 def test_classes_that_never_occur_or_are_never_predicted_are_undefined() -> None:

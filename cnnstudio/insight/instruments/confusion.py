@@ -13,7 +13,7 @@ from cnnstudio.core.formatting import clean_line, format_count, format_percent, 
 from cnnstudio.core.parameters import shorten
 from cnnstudio.insight.drawing import matrix
 from cnnstudio.insight.instrument import Instrument, InstrumentError, Need, Subject, Taking, When, labels_of
-from cnnstudio.insight.reading import Array, Canvas, Reading, array, names
+from cnnstudio.insight.reading import MAX_BYTES, Array, Canvas, Reading, array, names
 
 if TYPE_CHECKING:
     from cnnstudio.training.model import Model
@@ -25,6 +25,8 @@ MAX_TOP_CONFUSIONS = 10
 MIN_CHANGE = 0.005
 """Half a point: below it a change between two matrices is not named."""
 _MAX_CHANGES, _MAX_NAME = 3, 30
+MAX_CLASSES = math.isqrt(MAX_BYTES // 8)
+"""Of a matrix that can be kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +137,11 @@ class ConfusionReading(Reading):
 
 
 def count_confusions(labels: Array, predicted: Array, classes: int) -> npt.NDArray[np.int64]:
-    """int64 (classes, classes): rows are the classes in `labels` (N,), columns those `predicted` (N,)."""
+    """int64 (classes, classes): rows are the classes in `labels` (N,), columns those `predicted` (N,).
+
+    Raises InstrumentError for so many classes that nothing could keep it.
+    """
+    _require_countable(classes)
     pairs = np.bincount(labels * classes + predicted, minlength=classes * classes)
     return pairs.reshape(classes, classes).astype(np.int64)
 
@@ -151,11 +157,18 @@ class Confusion(Instrument):
     def take(self, model: Model, subject: Subject) -> Taking:
         from cnnstudio.insight.slices import probabilities
 
+        _require_countable(len(subject.classes))
         found = yield from probabilities(model, subject)
         if subject.split is None or found.shape[1] != len(subject.classes):
             raise InstrumentError("The model and the images have different classes.")
         counts = count_confusions(labels_of(subject.split), found.argmax(1), found.shape[1])
         return ConfusionReading(subject.classes, counts)
+
+
+def _require_countable(classes: int) -> None:
+    if classes > MAX_CLASSES:
+        limit, found = format_count(MAX_CLASSES), format_count(classes)
+        raise InstrumentError(f"Confusions are counted for up to {limit} classes, and there are {found}.")
 
 
 def _divide(part: Array, whole: Array) -> Ratios:
