@@ -89,6 +89,15 @@ def test_what_the_training_kept_is_used(
     np.testing.assert_array_equal(with_kept.rows, alone.rows)
 
 
+def test_what_was_kept_in_half_precision_is_used_too(tmp_path: Path, described: list[int]) -> None:
+    run = trained(tmp_path, RECIPE.replace(precision="bfloat16"))
+    with_kept = found(run)
+    assert described == [1]
+    alone = without_kept(lambda: found(run))
+    assert (with_kept.features * alone.features).sum(1).min() > 0.999
+    assert with_kept.limit == pytest.approx(alone.limit, rel=0.05)
+
+
 @pytest.mark.parametrize(
     ("recipe", "locked"),
     [(RECIPE.replace(flip="random", shift=1, feature_copies=2), 2), (RECIPE, 0)],
