@@ -169,6 +169,7 @@ class MainWindow(QMainWindow):
             self.experiments.action_set,
         )
         menus = fill_menu_bar(self.menuBar(), self.action_sets)
+        self.message_bar.stand_beside(self.menuBar())
         menus["Train"].addMenu(DeviceMenu(session, self.settings, menus["Train"]))
         clear = self.window_actions["actionClearRecent"]
         self._recent = RecentMenu(menus["File/Open recent"], self.documents.open_path, clear)

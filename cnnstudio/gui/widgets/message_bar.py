@@ -14,11 +14,13 @@ from PySide6.QtWidgets import (
     QFrame,
     QGraphicsDropShadowEffect,
     QHBoxLayout,
+    QMenuBar,
     QPushButton,
     QToolButton,
     QWidget,
 )
 
+from cnnstudio.gui.theme.sizes import NO_LIMIT
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.plain_text import plain_entry, plain_text
 
@@ -33,6 +35,9 @@ _READING_MS = 8_000
 """How long a message stays that asks for nothing, and for each character of it:"""
 _READING_MS_PER_CHARACTER = 80
 _SLOT_MARGIN = 6
+_MARGINS, _LOW_MARGINS, _LOW_BUTTON = (14, 8, 8, 8), (14, 0, 4, 0), 22
+_BELOW_MENUS = 8
+"""Pixels between the menus and what is below them."""
 _LIFT = 76
 """Pixels above the lower edge of the page: what one can do next stands at the foot of its panels."""
 
@@ -57,9 +62,10 @@ class Message:
 class MessageBar(QFrame):
     """Shows one message at a time, errors in red, with an optional button.
 
-    What only informs lies over the page, so that nothing moves, and goes by itself when there was time to
-    read it, but not while the mouse or the focus is in it. What stays until it is closed has a place of its
-    own below the page, where there is one: it would cover for as long what the user looks at.
+    What only informs stands beside the menus, where it covers nothing, or over the page where it is too long
+    for that, so that nothing moves. It goes by itself when there was time to read it, but not while the mouse
+    or the focus is in it. What stays until it is closed has a place of its own below the page, where there is
+    one: it would cover for as long what the user looks at.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -87,6 +93,8 @@ class MessageBar(QFrame):
         """The place of its own that it has in what lies over the area."""
         self._below: QWidget | None = None
         """The place of its own below the area, for what stays."""
+        self._menus: QMenuBar | None = None
+        """What has room to its right."""
         self._clear: QWidget | None = None
         """What it never covers."""
         self._settle = QTimer(self)
@@ -106,7 +114,7 @@ class MessageBar(QFrame):
         self._body.addWidget(self._text, 1)
         self._body.addWidget(self._button, 0, Qt.AlignmentFlag.AlignLeft)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(14, 8, 8, 8)
+        layout.setContentsMargins(*_MARGINS)
         layout.setSpacing(8)
         layout.addLayout(self._body, 1)
         layout.addWidget(self._close, 0, Qt.AlignmentFlag.AlignVCenter)
@@ -129,6 +137,12 @@ class MessageBar(QFrame):
         shadow.setColor(QColor(0, 0, 0, 70))
         self.setGraphicsEffect(shadow)
         self.hide()
+
+    def stand_beside(self, menus: QMenuBar) -> None:
+        """Shows what only informs to the right of the menus, if it fits there."""
+        self._menus = menus
+        menus.installEventFilter(self)
+        self._place()
 
     def use_slot(self, slot: QWidget | None) -> None:
         """Shows the messages in `slot`, a widget of the window without a height of its own, or None for over
@@ -299,6 +313,9 @@ class MessageBar(QFrame):
             return
         place = self._slot or self._place_below(area)
         self._leave_places(but=place)
+        if place is None and self._place_beside_menus(window):
+            return
+        self._set_low(False)
         if place is None:
             free = self._free_width(area)
             width = self._fitting_width(free - 4 * _MARGIN)
@@ -327,6 +344,32 @@ class MessageBar(QFrame):
         has = area.height() + (0 if below.isHidden() else below.height())
         least = max(area.minimumSizeHint().height(), area.minimumHeight())
         return below if has - height >= least else None
+
+    def _place_beside_menus(self, window: QWidget) -> bool:
+        """Whether the messages stand there now: only what goes by itself, in one or two lines."""
+        menus = self._menus
+        if menus is None or self._stays or menus.isNativeMenuBar() or not menus.isVisible():
+            return False
+        left = max((menus.actionGeometry(each).right() for each in menus.actions()), default=0) + _MARGIN
+        room = menus.width() - left - _MARGIN
+        if room < _MIN_WIDTH:
+            return False
+        self._set_low(True)
+        width = min(self._natural_width(), room)
+        height = self._height_at(width)
+        if height > menus.height() + _BELOW_MENUS:
+            return False
+        corner = menus.mapTo(window, QPoint(left + room - width, max((menus.height() - height) // 2, 0)))
+        self.setGeometry(corner.x(), corner.y(), width, height)
+        self.raise_()
+        return True
+
+    def _set_low(self, is_low: bool) -> None:
+        """Whether it has no room around its text."""
+        layout = self.layout()
+        assert layout is not None
+        layout.setContentsMargins(*(_LOW_MARGINS if is_low else _MARGINS))
+        self._close.setMaximumHeight(_LOW_BUTTON if is_low else NO_LIMIT)
 
     def _fitting_width(self, most: int) -> int:
         most = min(_MAX_WIDTH, most)

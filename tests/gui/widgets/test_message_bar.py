@@ -13,6 +13,8 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QMainWindow,
+    QMenuBar,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -351,3 +353,45 @@ def test_a_bar_whose_text_was_destroyed_before_it_raises_nothing(qtbot: QtBot) -
     with qtbot.captureExceptions() as raised:
         area.hide()
     assert raised == []
+
+
+def test_what_only_informs_stands_beside_the_menus_and_covers_nothing(qtbot: QtBot) -> None:
+    window, bar, page, menus = QMainWindow(), MessageBar(), QWidget(), QMenuBar()
+    qtbot.addWidget(window)
+    # The tool bar below has a margin.
+    page.setContentsMargins(0, 8, 0, 0)
+    window.setCentralWidget(page)
+    window.setMenuBar(menus)
+    menus.setFixedHeight(28)
+    for name in ("File", "Edit"):
+        menus.addMenu(name)
+    bar.float_over(page, window)
+    bar.stand_beside(menus)
+    window.resize(1_024, 500)
+    with qtbot.waitExposed(window):
+        window.show()
+
+    def covers() -> bool:
+        last = menus.actionGeometry(menus.actions()[-1])
+        below = page.contentsRect().translated(page.pos())
+        return bar.geometry().intersects(below) or bar.geometry().intersects(last)
+
+    def is_whole() -> bool:
+        label = bar.findChild(QLabel, "messageText")
+        return label.height() >= label.heightForWidth(label.width())
+
+    bar.show_text("20% of the images were held out as the test set.")
+    assert not covers()
+    assert is_whole()
+    assert window.rect().contains(bar.geometry())
+    window.resize(700, 500)
+    qtbot.waitUntil(lambda: bar.geometry().right() < 700)
+    assert not covers()
+    # What is too long, and what stays, has its old place.
+    bar.show_text("Long words on one subject " * 20)
+    assert bar.geometry().intersects(page.geometry())
+    assert is_whole()
+    bar.show_text("Overfitting.", button="Use dropout", action=lambda: None)
+    assert bar.geometry().intersects(page.geometry())
+    bar.show_text("Saved.")
+    assert not covers()
