@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QEnterEvent, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtGui import QEnterEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme.theme import theme
@@ -13,8 +13,12 @@ from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.plain_text import plain_line, plain_tooltip
 from cnnstudio.gui.widgets.qimage import to_qimage
 
-SAMPLES = 3
-_SIDE = 88
+SAMPLES = 5
+_SIDES = 64, 168
+"""Of an example image, at least and at most."""
+_RING, _GAP, _MARGIN = 4, 8, 40
+_TEXTS = 200
+"""The height that the texts need."""
 
 
 class SampleButton(QAbstractButton):
@@ -25,11 +29,15 @@ class SampleButton(QAbstractButton):
         self.setObjectName(f"sample_{number + 1}")
         self._number = number
         self._pixmap = QPixmap()
-        self.setFixedSize(_SIDE + 8, _SIDE + 8)
+        self.set_side(_SIDES[0])
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def sizeHint(self) -> QSize:
-        return QSize(_SIDE + 8, _SIDE + 8)
+        return self.size()
+
+    def set_side(self, side: int) -> None:
+        """Shows the image at this size."""
+        self.setFixedSize(side + 2 * _RING, side + 2 * _RING)
 
     def show_image(self, image: np.ndarray, name: str) -> None:
         """Shows uint8 (C, H, W) of that class."""
@@ -45,7 +53,7 @@ class SampleButton(QAbstractButton):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        area = QRectF(4, 4, _SIDE, _SIDE)
+        area = QRectF(self.rect()).adjusted(_RING, _RING, -_RING, -_RING)
         paint_image(painter, area, self._pixmap)
         if self.hasFocus() or self.underMouse():
             painter.setPen(QPen(theme().color("accent"), 2))
@@ -54,7 +62,7 @@ class SampleButton(QAbstractButton):
 
 
 class EmptyState(QWidget):
-    """A sentence in the middle, and below it three images of the data set."""
+    """A frame to drop images on: sentences in the middle, and below them images of the data set."""
 
     sample_chosen = Signal(object)
     """The index of an example image to try."""
@@ -65,23 +73,25 @@ class EmptyState(QWidget):
         self._details = Label(role="help", tone="secondary", wrap=True)
         self._note = Label(role="help", tone="wrong", wrap=True)
         self._note.setObjectName("tryNote")
-        for label in (self._text, self._details, self._note):
+        self._offer = Label("Or click a test image", role="help", tone="secondary")
+        for label in (self._text, self._details, self._offer, self._note):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.samples = tuple(SampleButton(number) for number in range(SAMPLES))
         row = QHBoxLayout()
-        row.setSpacing(8)
+        row.setSpacing(_GAP)
         row.addStretch(1)
         for number, button in enumerate(self.samples):
             row.addWidget(button)
             button.clicked.connect(lambda _=False, number=number: self.sample_chosen.emit(number))
         row.addStretch(1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(32, 0, 32, 0)
+        column.setContentsMargins(_MARGIN, 0, _MARGIN, 0)
         column.setSpacing(8)
         column.addStretch(2)
         column.addWidget(self._text)
         column.addWidget(self._details)
-        column.addSpacing(8)
+        column.addSpacing(12)
+        column.addWidget(self._offer)
         column.addLayout(row)
         column.addWidget(self._note)
         column.addStretch(3)
@@ -99,7 +109,23 @@ class EmptyState(QWidget):
 
     def show_samples(self, images: np.ndarray, names: tuple[str, ...]) -> None:
         """Shows the first of the run's example images, uint8 (N, C, H, W), and the class of each."""
+        self._offer.setVisible(len(images) > 0)
         for number, button in enumerate(self.samples):
             button.setVisible(number < len(images))
             if number < len(images):
                 button.show_image(images[number], names[number] if number < len(names) else "")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        least, most = _SIDES
+        across = (self.width() - 2 * _MARGIN + _GAP) // SAMPLES - _GAP - 2 * _RING
+        side = max(min(across, self.height() - _TEXTS, most), least)
+        for button in self.samples:
+            button.set_side(side)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(theme().color("border"), 1.5, Qt.PenStyle.DashLine))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(16.5, 0.5, -16.5, -16.5), 8, 8)
+        painter.end()

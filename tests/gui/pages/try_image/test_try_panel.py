@@ -351,6 +351,19 @@ def test_a_sample_of_the_run_is_tried(stage: Stage, run_folder: Path) -> None:
     assert stage.panel.body.details.text().endswith(("correct", "actual: cat", "actual: dog"))
 
 
+def test_examples_use_the_room_and_stay_inside(stage: Stage, run_folder: Path) -> None:
+    stage.show_run(run_folder)
+    empty = stage.panel.empty
+    stage.wait(lambda: all(each.isVisible() for each in empty.samples))
+    sides = []
+    for width, height in ((460, 420), (700, 520), (1_200, 900)):
+        stage.panel.resize(width, height)
+        stage.wait(lambda: empty.rect().contains(empty.childrenRect()))
+        sides.append(empty.samples[0].width())
+    assert sides[0] < sides[1] < sides[2]
+    assert empty.text.startswith("Drop an image here")
+
+
 def test_images_wait_for_a_run(stage: Stage, run_folder: Path, tmp_path: Path) -> None:
     stage.panel.try_paths([photo(tmp_path / "image.png")])
     assert "Train a network, or open a run" in stage.panel.empty.text
