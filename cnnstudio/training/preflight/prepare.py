@@ -7,8 +7,9 @@ torch in the middle of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -66,6 +67,13 @@ _MAX_UPLOADED_SHARE = 0.25
 """Of an accelerator's free memory, for one split. Larger splits are copied to it batch by batch."""
 
 _MIN_VALIDATION_IMAGES = 30
+_FROM: Mapping[ValidationSource, str] = MappingProxyType(
+    {"own": "", "share": ", held out from the training images", "test": ", which are the test images"}
+)
+_ALL_IMAGES = (
+    " With a validation share of 0, all training images are trained on, and the best epoch is chosen on the "
+    "test images."
+)
 
 _MEAN = ".running_mean"
 """How the name of a batch normalization's mean ends."""
@@ -234,7 +242,8 @@ def prepare(
             f"it has {count} and {len(resized.test)}."
         )
     recipe, warnings = _resolve_recipe(recipe, count, chosen)
-    warnings += (*_repeated_softmax(analysis), *_data_warnings(network, dataset, resized, validation))
+    warnings += (*_repeated_softmax(analysis), *_few_validation_images(len(validation), validation_source))
+    warnings += tuple(_data_warnings(network, dataset, resized))
     if loads_weights and network.locked_ids:
         fresh = None if start_weights is None else start_weights.fresh
         at_the_end = analyze(final_network(network, recipe), classes=len(dataset.classes))
@@ -319,16 +328,18 @@ def split_validation(dataset: Dataset, recipe: Recipe) -> tuple[Rows, Split | Su
     return train_rows, Subset(dataset.train, rows), "share"
 
 
-def _data_warnings(
-    network: Network, dataset: Dataset, resized: Dataset, validation: Split | Subset
-) -> Iterator[str]:
-    """What one has to know about these images before trusting the figures of a run on them."""
-    count = len(validation)
+def _few_validation_images(count: int, source: ValidationSource) -> Iterator[str]:
+    """What so few images cannot say, and how to train on all of them."""
     if count < _MIN_VALIDATION_IMAGES:
         yield (
-            f"Only {pluralize(count, 'validation image')}: a single one changes the validation accuracy by "
-            f"{100 / count:.0f} points, so small differences mean nothing."
+            f"Only {pluralize(count, 'validation image')}{_FROM[source]}: a single one changes the "
+            f"validation accuracy by {100 / count:.0f} points, so small differences mean nothing."
+            f"{_ALL_IMAGES if source == 'share' else ''}"
         )
+
+
+def _data_warnings(network: Network, dataset: Dataset, resized: Dataset) -> Iterator[str]:
+    """What one has to know about these images before trusting the figures of a run on them."""
     if loses_details(network, Shape.of(*dataset.shape)):
         own, taken = (f"{shape[2]} × {shape[1]}" for shape in (dataset.shape, resized.shape))
         yield (

@@ -224,6 +224,16 @@ def test_few_validation_images_are_pointed_out() -> None:
         "differences mean nothing."
     )
     assert prepare(tiny(), with_own_validation(30), LESSON).warnings == ()
+    # What they are, and what the best epoch is chosen on, is said in the same note.
+    data = dataclasses.replace(with_own_validation(), validation=None)
+    (held_out,) = prepare(tiny(), data, LESSON.replace(validation_share=0.1)).warnings
+    assert held_out.startswith("Only ")
+    assert ", held out from the training images: a single one" in held_out
+    assert held_out.endswith(" trained on, and the best epoch is chosen on the test images.")
+    few = dataclasses.replace(data, test=data.test.select(np.arange(12)))
+    (tested,) = prepare(tiny(), few, LESSON).warnings
+    assert tested.startswith("Only 12 validation images, which are the test images: a single one")
+    assert tested.endswith("so small differences mean nothing.")
 
 
 def test_colors_that_a_gray_network_drops_are_pointed_out() -> None:
