@@ -75,6 +75,14 @@ def test_the_pretrained_template_gets_a_layer_that_enlarges_small_images(
     assert (first.size[0] if isinstance(first, UpSampling2D) else None) == factor
 
 
+def test_gray_images_leave_pretrained_weights_their_channels_the_second_time_as_well(tmp_path: Path) -> None:
+    once, twice = tmp_path / "once.cnn.json", tmp_path / "twice.cnn.json"
+    assert main(["adapt", "efficientnet-lite0", "--data", "mnist", "--out", str(once)]) == 0
+    assert main(["adapt", str(once), "--data", "mnist", "--out", str(twice), "--input", "data"]) == 0
+    assert read_design(once).input.dims == (3, 28, 28)
+    assert read_design(twice) == read_design(once)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -15,6 +15,7 @@ from cnnstudio.core.files import is_folder
 
 if TYPE_CHECKING:
     from cnnstudio.data.sources.base import Source
+    from cnnstudio.design.network import Network
     from cnnstudio.layers.base import Shape
 
 
@@ -68,7 +69,7 @@ class Adapt(Command):
             shape = source.image_shape()
             network = fit_input(network, None if shape is None else Shape.of(*shape))
         if options.input is not None and network is before:
-            network = edits.set_input(network, _shape(options.input, source))
+            network = edits.set_input(network, _shape(options.input, source, network))
             problems = analyze(network).problems
             if problems and not analyze(before).problems:
                 raise UsageError(f"--input: images of {network.input} do not fit: {problems[0].full_message}")
@@ -83,8 +84,8 @@ class Adapt(Command):
         return DONE
 
 
-def _shape(text: str, source: Source) -> Shape:
-    """The shape in the option `--input`. Raises UsageError, DataError."""
+def _shape(text: str, source: Source, network: Network) -> Shape:
+    """The shape in the option `--input`, for that network. Raises UsageError, DataError."""
     from cnnstudio.layers.base import Shape
 
     if text == "data":
@@ -94,7 +95,9 @@ def _shape(text: str, source: Source) -> Shape:
                 f"--input: the size of the images of {source.title} is unknown; "
                 "specify channels x height x width, such as 3x64x64"
             )
-        return Shape.of(*shape)
+        # Pretrained weights are those of their channels, which gray images get as well.
+        channels = shape[0] if network.weights is None else network.input.channels
+        return Shape.of(channels, *shape[1:])
     sizes = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})[x×](\d{1,5})", text.strip().lower())
     if sizes is None or "0" in sizes.groups():
         raise UsageError(
