@@ -115,7 +115,7 @@ class RunState:
         self.steps = recipe.epochs * len(self.batches)
         """Of the whole run."""
         self.learning_rate = learning_rates(recipe, self.steps)
-        self.checkpoints = CheckpointManager(self.training_step, None, self.warn)
+        self.checkpoints = CheckpointManager(self.training_step, None, self.warn, len(prepared.validation))
         self.epochs_done = self.step = 0
         self.sums = NO_SUMS
         """Of the epoch in which the run resumes."""
@@ -146,7 +146,13 @@ class RunState:
         is that of `CheckpointStore`, `waits_for_best` that of `CheckpointManager`.
         """
         self.checkpoints = CheckpointManager(
-            self.training_step, folder, self.warn, before_saving, require_own, waits_for_best
+            self.training_step,
+            folder,
+            self.warn,
+            len(self.prepared.validation),
+            before_saving,
+            require_own,
+            waits_for_best,
         )
         self.save_schedule = SaveSchedule(interval, self.stopwatch.seconds)
 

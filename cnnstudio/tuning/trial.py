@@ -64,5 +64,5 @@ class Trial:
 
 
 def score_key(scores: Scores) -> tuple[float, float]:
-    """Sort key: by accuracy, then by loss, as a run chooses its best epoch."""
+    """Sort key: by accuracy, then by loss, which label smoothing and the like change between trials."""
     return scores.accuracy, -scores.loss

@@ -39,6 +39,9 @@ _Result = TypeVar("_Result")
 _SAVE_ERRORS = (UserError, OSError, SafetensorError, ValueError)
 """What a save may raise, for whatever reason: none of them may end the training, or keep it from ending."""
 
+FEW_IMAGES = 100
+"""Validation images: with fewer, each changes the accuracy by more than a point."""
+
 _MODEL_PREFIX = "own."
 """Marks the model's own weights in a checkpoint's state, if `weights` are their moving average."""
 
@@ -78,6 +81,7 @@ class CheckpointManager:
         training_step: TrainingStep,
         folder: Path | None,
         warn: Callable[[str], None],
+        validation_images: int,
         before_saving: Callable[[], None] = lambda: None,
         require_own: Callable[[Mapping[str, Any]], None] = lambda info: None,
         waits_for_best: bool = False,
@@ -90,6 +94,7 @@ class CheckpointManager:
         self._training_step = training_step
         self._store = CheckpointStore(folder / "checkpoints", require_own) if folder else None
         self._warn = warn
+        self._compares_losses = validation_images < FEW_IMAGES
         self._before_saving = before_saving
         self._waits_for_best = waits_for_best
         """Whether the run does not continue without its best weights on the disk, and says so itself."""
@@ -110,10 +115,15 @@ class CheckpointManager:
         self.saved_step = -1
 
     def is_best(self, epoch: int, scores: Scores) -> bool:
-        """Whether this epoch is the best so far, by validation accuracy and then by loss."""
+        """Whether this epoch is the best so far, by validation accuracy and then by loss.
+
+        With few validation images by loss alone: of ten, an early epoch often has as many right by chance.
+        """
         if self._best_so_far is None or self._best_so_far[0] == epoch:
             return True
         before = self._best_so_far[1]
+        if self._compares_losses:
+            return scores.loss < before.loss
         return (scores.accuracy, -scores.loss) > (before.accuracy, -before.loss)
 
     def epochs_without_improvement(self, epoch: int) -> int:
