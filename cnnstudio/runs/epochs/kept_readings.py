@@ -49,7 +49,7 @@ def identify(run: Run, epoch: int, images: str) -> str:
 
 def find_reading(run: Run, epoch: int, name: str, split: str, images: str | None = None) -> Reading | None:
     """The kept reading of an instrument; by default of the images that the run was trained on."""
-    path = _path(run, epoch, name, split, _version_of_run(run) if images is None else images)
+    path = _path(run, epoch, name, split, version_of_run(run) if images is None else images)
     with contextlib.suppress(OSError, ValueError, SafetensorError):
         reading = instrument(name).unpack(load(read_regular(path, MAX_BYTES)))
         os.utime(path)
@@ -70,7 +70,7 @@ def keep_reading(reading: Reading, run: Run, epoch: int, name: str, split: str, 
         _log.info("Cannot keep a reading in %s: %s", readings_folder(), error)
 
 
-def _version_of_run(run: Run) -> str:
+def version_of_run(run: Run) -> str:
     """Runs before there were versions had images without corrections."""
     return run.data_version or version_id(run.dataset_fingerprint, {})
 

@@ -14,7 +14,7 @@ from cnnstudio.core.errors import UserError
 from cnnstudio.data.dataset import Dataset, Split, Subset
 from cnnstudio.data.versions.version import read_version, version_of
 from cnnstudio.design.analysis.analysis import analyze
-from cnnstudio.runs.epochs.kept_readings import identify
+from cnnstudio.runs.epochs.kept_readings import identify, version_of_run
 from cnnstudio.runs.run import Run
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class TrainingFeatures:
             if self._begun is None or self._begun[0] != key:
                 self._begun = key, Description(len(places))
             split = training.split if isinstance(training, Subset) else training
-            known = find_kept_features(model, run.recipe, _fingerprints(run), len(split))
+            known = find_kept_features(model, run.recipe, _fingerprints(run, dataset), len(split))
             describing = self._begun[1].describe(model, training, places, known)
             features = yield from part_of(describing, 0.0, 0.9)
             limit = yield from part_of(usual_distance(features), 0.9, 0.99)
@@ -86,11 +86,15 @@ class TrainingFeatures:
         return found
 
 
-def _fingerprints(run: Run) -> list[str]:
-    """What the run's images may have been known by in training, where corrected labels change nothing."""
-    found = [run.dataset_fingerprint]
+def _fingerprints(run: Run, dataset: Dataset) -> list[str]:
+    """What these images may have been known by in a training, where corrected labels change nothing.
+
+    Those of the run only if they are its images: the files may have changed since.
+    """
+    version = version_of(dataset)
+    found = [run.dataset_fingerprint] if version == version_of_run(run) else []
     with contextlib.suppress(UserError):
-        found.append(str(read_version(run.data_version)["images"]))
+        found.append(str(read_version(version)["images"]))
     return found
 
 

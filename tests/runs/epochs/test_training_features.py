@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cnnstudio.data.sources import find_source
 from cnnstudio.data.sources.file_source import FileSource
@@ -96,6 +98,19 @@ def test_what_was_kept_in_half_precision_is_used_too(tmp_path: Path, described: 
     alone = without_kept(lambda: found(run))
     assert (with_kept.features * alone.features).sum(1).min() > 0.999
     assert with_kept.limit == pytest.approx(alone.limit, rel=0.05)
+
+
+def test_what_was_kept_of_other_images_is_not_used(tmp_path: Path, described: list[int]) -> None:
+    """The files may have changed since: then what is shown is of the present ones."""
+    run = trained(tmp_path)
+    changed = tmp_path / "images" / "train" / "bright" / "3.png"
+    Image.new("RGB", (8, 8), (0, 0, 255)).save(changed)
+    os.utime(changed, (1, 1))
+    inspector = Inspector(lambda run: find_source(run.dataset_name).load(), "cpu")
+    now = finish(inspector.references(run.folder, resolve_epoch(run)))
+    assert sum(described) > len(now.features)
+    alone = without_kept(lambda: finish(inspector.references(run.folder, resolve_epoch(run))))
+    np.testing.assert_allclose(now.features, alone.features, atol=1e-5)
 
 
 @pytest.mark.parametrize(
