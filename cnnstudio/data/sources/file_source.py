@@ -49,6 +49,7 @@ from cnnstudio.data.versions.version import record_version, version_id
 VERSION = 2
 """Raised with every change to how images are read, so that older cached copies are not used."""
 _MAX_LISTED = 100
+_UNNAMED = "images"
 
 
 class FileSource(Source):
@@ -61,7 +62,8 @@ class FileSource(Source):
         self.resize: ResizeMode = resize
         self.size = size
         self.path = Path(os.path.abspath(expand_home(path)))
-        self.name = self.title = name or self.path.name
+        # A whole drive has no name.
+        self.name = self.title = name or self.path.name or _UNNAMED
         self.plan = plan
 
     @property

@@ -449,6 +449,14 @@ def pets_folder(folder: Path, side: int = 6) -> Path:
     return folder
 
 
+def test_a_whole_drive_gets_a_name_as_well() -> None:
+    """Such as a memory card: without one, nothing could be said about it or done with it."""
+    drive = Path(Path.cwd().anchor)
+    assert register(ImageFolder(drive)).name == "images"
+    found = find_source("images")
+    assert (found.title, found.path) == ("images", drive)  # type: ignore[attr-defined]  # of files
+
+
 def test_the_chosen_size_of_images_is_kept_with_the_set_and_part_of_its_version(tmp_path: Path) -> None:
     folder, found = pets_folder(tmp_path / "pets"), {}
     for size in (AUTOMATIC, (8, 8), (4, 8)):
