@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QSizePolicy, QWidget
 
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.tab_buttons import TabButton
 
 _HEIGHT, _RADIUS = 32, 6
+_LEAST_PADDING = 6
+"""Beside each name in a small window."""
 
 
 class _Segment(TabButton):
@@ -27,6 +29,10 @@ class _Segment(TabButton):
         super().__init__(title, f"pageButton{title}")
         self.setToolTip(f"{title} (Ctrl+{number})")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint() - QSize(2 * (self.padding - _LEAST_PADDING), 0)
 
     def paint_focus(self, painter: QPainter) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

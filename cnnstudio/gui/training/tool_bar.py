@@ -37,6 +37,8 @@ _NARROW = 1200
 _WIDTHS, _NARROW_WIDTHS = (144, 136, 176), (104, 104, 168)
 """Of the data set, the recipe and the run on show; there is room for *Lesson CNN · 14:02*."""
 _TRAIN_WIDTH, _ICON_WIDTH = 88, 36
+_LEAST_PROGRESS = 20
+"""The width of the bar in a small window: names of pages need theirs more."""
 _PROGRESS_STEPS = 1000
 """Nobody sees smaller ones in the bar, which counts in 32 bits: too few for the bytes of a data set."""
 
@@ -118,6 +120,7 @@ class TrainingToolBar(QToolBar):
         self.bar.setAccessibleName("Training progress")
         self.bar.setTextVisible(False)
         self.bar.setRange(0, _PROGRESS_STEPS)
+        self.bar.setMinimumWidth(_LEAST_PROGRESS)
         self.status_label = PartsLabel("", "help", "secondary")
         self.status_label.setObjectName("trainingStatus")
         progress = QVBoxLayout()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import shiboken6
 from PySide6.QtCore import QPoint, QSize, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QFontMetrics
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -33,6 +33,7 @@ from cnnstudio.gui.pages.page import focus_panel
 from cnnstudio.gui.runs.follower import read_run
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
+from cnnstudio.gui.theme.theme import theme
 from cnnstudio.layers.base import Family
 from cnnstudio.training.recipe.built_in import LESSON
 from tests.gui.canned import run_events
@@ -663,6 +664,23 @@ def test_a_large_window_has_wider_curves_and_they_stay_as_the_user_drags_them(
     assert dragged > 700
     page.refit()
     assert page.curves.width() == dragged
+
+
+@pytest.mark.parametrize("width", [1000, 1024, 1280])
+def test_the_names_of_the_pages_are_whole_beside_what_training_starts_from(
+    open_window: OpenWindow, width: int
+) -> None:
+    window = open_window(width, 700)
+    window.tool_bar.start.restore('{"source": "/runs/head@3", "title": "Head, epoch 3"}')
+    QApplication.processEvents()
+    assert window.tool_bar.start_chip.isVisible()
+    strong = QFontMetrics(theme().font("strong"))
+    for button in window.page_switch.buttons:
+        assert button.width() >= strong.horizontalAdvance(button.text()) + 8
+    button = window.shown_run_button
+    assert button.mapTo(window, QPoint(button.width(), 0)).x() == width - 12
+    bar = window.tool_bar.bar
+    assert 12 <= bar.width() <= button.x() - bar.x()
 
 
 @pytest.mark.parametrize("width", [1024, 1280])
