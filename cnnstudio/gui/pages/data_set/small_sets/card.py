@@ -43,6 +43,7 @@ class PretrainedCard(QWidget):
         self._bar.setTextVisible(False)
         self._bar.setFixedSize(96, 6)
         self._bar.setAccessibleName("Progress of the measurement")
+        self.state = Label(role="help", tone="secondary", wrap=True)
         self.measure = QPushButton(_MEASURE)
         self.measure.setObjectName("measureExpectations")
         self.measure.setProperty("role", "small")
@@ -93,7 +94,7 @@ class PretrainedCard(QWidget):
         below.setSpacing(8)
         below.addWidget(self.measure)
         below.addWidget(self._bar)
-        below.addStretch(1)
+        below.addWidget(self.state, 1)
         rows = QVBoxLayout(frame)
         rows.setContentsMargins(12, 6, 6, 8)
         rows.setSpacing(4)
@@ -122,14 +123,16 @@ class PretrainedCard(QWidget):
         self.about_more.setText(
             f"{_sentence(offer.durations.get(FEW_IMAGES.name), 'Takes minutes')}. {_gain(offer.per_class)}"
         )
+        self.state.setVisible(task.is_running)
         if task.is_resting:
-            self.text.setText("The measurement goes on when the training has ended.")
+            self.state.setText("The measurement goes on when the training has ended.")
         elif is_computing:
             self._bar.setRange(0, 0)
-            self.text.setText("Measuring…")
-        elif offer.expected is not None:
+            self.state.setText("Measuring…")
+        if offer.expected is not None:
             self.text.setText(offer.expected.sentence)
         else:
+            # Also while it is measured: the ways below are about this network.
             few = f"{pluralize(offer.per_class, 'image')} per class {_are(offer.per_class)} few."
             why = "A network that has learned from a million photos needs fewer."
             self.text.setText(f"{few} {why} {obstacle}".rstrip())
@@ -139,7 +142,7 @@ class PretrainedCard(QWidget):
             return
         if progress.total:
             show_done(self._bar, progress.done, progress.total)
-        self.text.setText(progress.text)
+        self.state.setText(progress.text)
 
     def _on_measure(self) -> None:
         if self._offer.task.is_running:
