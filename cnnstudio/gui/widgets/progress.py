@@ -42,7 +42,9 @@ class ProgressLine(QWidget):
         self._cancel = QPushButton(button)
         self._cancel.setObjectName("cancel")
         self._cancel.clicked.connect(self._on_cancel)
-        self._cancel.setVisible(bool(button))
+        if not button:
+            # Shown before it has a place, a widget would be a window of its own.
+            self._cancel.hide()
         self._pause = QPushButton("Pause")
         self._pause.setObjectName("pause")
         self._pause.clicked.connect(self._on_pause)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shiboken6
-from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt
 from PySide6.QtGui import QAction, QFontMetrics
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -125,6 +125,31 @@ def test_the_switch_and_its_keys_turn_the_pages(open_window: OpenWindow, qtbot: 
         Keyboard(window).press(Qt.Key(Qt.Key.Key_1 + number), CTRL)
         assert window.pages.current.title == title
         assert switch_button(window, title).isChecked()
+
+
+def test_no_page_opens_a_window_of_its_own(open_window: OpenWindow, qtbot: QtBot) -> None:
+    window = open_window()
+    opened, application = _Opened(window), QApplication.instance()
+    assert application is not None
+    application.installEventFilter(opened)
+    for title in TITLES:
+        qtbot.mouseClick(switch_button(window, title), Qt.MouseButton.LeftButton)
+    application.removeEventFilter(opened)
+    assert opened.names == []
+    assert window.isActiveWindow()
+
+
+class _Opened(QObject):
+    """Notes what is shown as a window."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self.names: list[str] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+            self.names.append(f"{type(watched).__name__} {watched.objectName()}")
+        return False
 
 
 def test_turning_a_page_changes_nothing_else(open_window: OpenWindow) -> None:
