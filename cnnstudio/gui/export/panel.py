@@ -180,10 +180,10 @@ class ExportPanel(Panel):
     @property
     def _obstacle(self) -> str:
         """Why nothing can be exported now; empty if something can."""
-        if self._run is None or not (self._run / "checkpoints").is_dir():
-            return "There is no trained model yet. Press Train, or open an earlier run (Run ▸ Open run…)."
         if self._session.state is not State.IDLE:
             return "Training is in progress. Stop it, or wait for it to finish, then export the model."
+        if self._run is None or not (self._run / "checkpoints").is_dir():
+            return "There is no trained model yet. Press Train, or open an earlier run (Run ▸ Open run…)."
         return ""
 
     def refresh(self, *_: object) -> None:

@@ -376,6 +376,14 @@ def test_without_a_trained_model_the_panel_says_what_to_do(panel: ExportPanel) -
     assert not button(panel, "export_onnx").isEnabled()
 
 
+def test_in_its_first_epoch_nobody_is_told_to_press_train(panel: ExportPanel) -> None:
+    panel.show_run(None)
+    panel._session._set_state(State.RUNNING)
+    assert "Training is in progress" in shown(panel)
+    assert "Press Train" not in shown(panel)
+    panel._session._set_state(State.IDLE)
+
+
 def test_nothing_is_exported_while_a_training_runs(panel: ExportPanel) -> None:
     panel._session._set_state(State.RUNNING)
     assert "Training is in progress" in shown(panel)
