@@ -52,8 +52,10 @@ def test_without_a_run_a_pretrained_network_doubts_labels(
     assert main(["data", "check", str(data), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["notes"] == []
-    doubt = found["doubts"][0]
-    assert (doubt["file"], doubt["label"], doubt["suggested"]) == ("train/bright/wrong.png", "bright", "dark")
+    # Noise may be doubted as well, depending on the last digits of its features.
+    assert len(found["doubts"]) <= 3
+    (doubt,) = (each for each in found["doubts"] if each["file"] == "train/bright/wrong.png")
+    assert (doubt["label"], doubt["suggested"]) == ("bright", "dark")
     assert 0.9 < doubt["score"] <= 1
     assert doubt["reason"].startswith("Labeled bright, looks like dark: of the 6 most similar images, ")
 

@@ -146,7 +146,7 @@ def test_a_stopped_run_goes_on_at_its_step_to_its_end(old: Path, capsys: Output)
     assert (started["steps_done"], started["first_epoch"], started["epochs"]) == (17, 3, 4)
     assert called(said, "Progress")[0]["first_step"] == 18
     (warned,) = called(said, "Warned")
-    assert warned["message"].startswith("Only 12 validation images: ")
+    assert warned["message"].startswith("Only 12 validation images, which are the test images: ")
     assert [epoch["epoch"] for epoch in called(said, "EpochEnded")] == [3, 4]
     assert said[-1]["outcome"] == "completed"
     after = lines(folder / "events.jsonl")
