@@ -80,7 +80,7 @@ def test_with_few_images_the_recipe_for_them_is_mentioned_once(
             shutil.copy(source, photos / "train" / name / f"copy{number}.png")
     assert note("efficientnet-lite0") == (
         "Note: 10 images per class are few. --recipe few-images trains the last groups as well: it takes "
-        "longer, and is more accurate as a rule."
+        "longer and is usually more accurate."
     )
     assert note("efficientnet-lite0", "--recipe", "pretrained") == ""
     assert note("efficientnet-lite0", "--json") == ""

@@ -353,7 +353,7 @@ def _mention_few_images(options: argparse.Namespace, network: Network, dataset: 
         return
     echo(
         f"Note: {per_class} images per class are few. --recipe {FEW_IMAGES.name} trains the last groups as "
-        "well: it takes longer, and is more accurate as a rule."
+        "well: it takes longer and is usually more accurate."
     )
 
 

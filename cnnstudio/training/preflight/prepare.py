@@ -343,8 +343,8 @@ def _data_warnings(network: Network, dataset: Dataset, resized: Dataset) -> Iter
     if loses_details(network, Shape.of(*dataset.shape)):
         own, taken = (f"{shape[2]} × {shape[1]}" for shape in (dataset.shape, resized.shape))
         yield (
-            f"The images of {dataset.title} are {own}, but they are made {taken} before the first layer of "
-            "the network enlarges them: details are lost. Adapt the network to the data set."
+            f"The images of {dataset.title} are {own}, but they are resized to {taken} before the first "
+            "layer of the network enlarges them, which loses details: adapt the network to the data set."
         )
     if resized.shape[0] < dataset.shape[0] and has_colors(dataset.train):
         yield (

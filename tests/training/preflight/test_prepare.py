@@ -256,8 +256,8 @@ def test_images_that_are_made_smaller_only_to_be_enlarged_again_are_named() -> N
         return prepare(design, colors(size=size), LESSON, loads_weights=False).warnings
 
     assert warnings(pretrained, 200) == (
-        "The images of Colors are 200 × 200, but they are made 32 × 32 before the first layer of the network "
-        "enlarges them: details are lost. Adapt the network to the data set.",
+        "The images of Colors are 200 × 200, but they are resized to 32 × 32 before the first layer of the "
+        "network enlarges them, which loses details: adapt the network to the data set.",
     )
     assert warnings(pretrained, 32) == warnings(pretrained, 28) == ()
     # What other networks do with images is their own affair.

@@ -239,8 +239,8 @@ def test_the_offer_measures_both_starts_and_is_one_undo_step(
 @pytest.mark.parametrize(
     ("fewest", "gain"),
     [
-        (11, "As a rule some points more accurate."),
-        (12, "With so few images of each class seldom more accurate."),
+        (11, "Usually a few points more accurate."),
+        (12, "With so few images per class, seldom more accurate."),
     ],
 )
 def test_the_offer_leads_to_the_recipe_for_few_images_and_says_what_each_takes(

@@ -157,8 +157,8 @@ def _sentence(duration: str | None, otherwise: str) -> str:
 
 def _gain(per_class: int) -> str:
     if per_class < MIN_FOR_GROUPS:
-        return "With so few images of each class seldom more accurate."
-    return "As a rule some points more accurate."
+        return "With so few images per class, seldom more accurate."
+    return "Usually a few points more accurate."
 
 
 def _are(count: int) -> str:
