@@ -38,8 +38,9 @@ _NARROW = 1200
 _WIDTHS, _NARROW_WIDTHS = (144, 136, 176), (104, 104, 168)
 """Of the data set, the recipe and the run on show; there is room for *Lesson CNN · 14:02*."""
 _TRAIN_WIDTH, _ICON_WIDTH = 88, 36
-_LEAST_PROGRESS = 20
-"""The width of the bar in a small window: names of pages need theirs more."""
+_LEAST_PROGRESS, _LEAST_BESIDE_START = 64, 20
+"""The width of the bar in a small window, and where what training starts from is shown beside it: names of
+pages need theirs more."""
 _PROGRESS_STEPS = 1000
 """Nobody sees smaller ones in the bar, which counts in 32 bits: too few for the bytes of a data set."""
 
@@ -122,7 +123,6 @@ class TrainingToolBar(QToolBar):
         self.bar.setAccessibleName("Training progress")
         self.bar.setTextVisible(False)
         self.bar.setRange(0, _PROGRESS_STEPS)
-        self.bar.setMinimumWidth(_LEAST_PROGRESS)
         self.status_label = PartsLabel("", "help", "secondary")
         self.status_label.setObjectName("trainingStatus")
         progress = QVBoxLayout()
@@ -150,6 +150,8 @@ class TrainingToolBar(QToolBar):
             row.addWidget(button)
         self.start_chip = StartChip(self.start)
         row.addWidget(self.start_chip)
+        self.start.changed.connect(self._limit_bar)
+        self._limit_bar()
         row.addSpacing(8)
         row.addLayout(progress, 1)
         if shown_run is not None:
@@ -172,6 +174,9 @@ class TrainingToolBar(QToolBar):
         self.start_chip.fit_into(self.width(), is_narrow=self.is_narrow)
         if (event.oldSize().width() < _NARROW) != self.is_narrow:
             self._fold()
+
+    def _limit_bar(self) -> None:
+        self.bar.setMinimumWidth(_LEAST_BESIDE_START if self.start.title else _LEAST_PROGRESS)
 
     def _fold(self) -> None:
         """Gives each control its width, which depends on nothing but that of the window."""
