@@ -18,7 +18,7 @@ from cnnstudio.export.errors import ExportFailed
 from cnnstudio.export.examples import onnx_example
 from cnnstudio.export.training_features import FEATURES_FILE, distance_in
 from cnnstudio.export.weights import metadata_texts, model_metadata
-from cnnstudio.interchange.onnx.reader import OWN_FEATURES, OWN_PRODUCER
+from cnnstudio.interchange.onnx import own_exports
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -65,7 +65,7 @@ class Onnx(Exporter):
 
         example = torch.zeros(2, *run.network.input.dims)
         distance = distance_in(folder)
-        outputs = ["logits"] if distance is None else ["logits", OWN_FEATURES]
+        outputs = ["logits"] if distance is None else ["logits", own_exports.FEATURES]
         large = sum(tensor.nbytes for tensor in model.state_dict().values()) > MAX_BYTES_IN_ONE_FILE
         try:
             layer = None if distance is None else distance.layer
@@ -150,7 +150,7 @@ def _add_metadata(
         initializer.ClearField("metadata_props")
     graph.ClearField("metadata_props")
     graph.name = escape_bytes(run.network.name)
-    proto.producer_name, proto.producer_version = OWN_PRODUCER, __version__
+    proto.producer_name, proto.producer_version = own_exports.PRODUCER, __version__
     proto.doc_string = Onnx.usage if distance is None else f"{Onnx.usage} {FEATURES_USAGE}"
     metadata = {**model_metadata(run, model, distance), "normalization": "included", "output": "logits"}
     onnx.helper.set_model_props(proto, metadata_texts(metadata))

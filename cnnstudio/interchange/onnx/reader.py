@@ -26,6 +26,7 @@ from cnnstudio.design.edits import rename
 from cnnstudio.design.network import Network
 from cnnstudio.interchange.chain import CodeError
 from cnnstudio.interchange.interpreter.graph import SymbolicTensor, UnsupportedTopology, items_between
+from cnnstudio.interchange.onnx import own_exports
 from cnnstudio.interchange.onnx.arrays import Array
 from cnnstudio.interchange.onnx.assembly import Assembled, assemble
 from cnnstudio.interchange.onnx.errors import NotExpressibleError, OnnxError
@@ -53,8 +54,6 @@ _QUANTIZED = (
     "ConvInteger",
     "MatMulInteger",
 )
-OWN_PRODUCER, OWN_FEATURES = "CNN Studio", "features"
-"""What the program's own exports say that they are written by, and their output that is no scores."""
 _LISTED = 8
 _MAX_NAME = 100
 _BYTE = 255
@@ -135,9 +134,9 @@ def _read(
     _require_readable(graph)
     names = [each.name for each in graph.outputs if each.name]
     chosen = _chosen(names, output)
-    if graph.producer == OWN_PRODUCER and chosen != OWN_FEATURES:
+    if graph.producer == own_exports.PRODUCER and chosen != own_exports.FEATURES:
         # Each export computes them anew, for “not sure”.
-        names = [name for name in names if name != OWN_FEATURES]
+        names = [name for name in names if name != own_exports.FEATURES]
     if chosen is None:
         listed = ", ".join(shorten(name) for name in names[:_LISTED])
         raise OnnxError(f"there is no output “{shorten(output)}” in the file; there is {listed}")
