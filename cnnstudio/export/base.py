@@ -92,8 +92,9 @@ class Exporter(ABC):
 
     def estimate(self, run: Run) -> int:
         """How large its files will probably be, in bytes. Raises RunError, FileError or DesignError."""
-        weights = _BYTES_PER_PARAMETER * analyze(run.network).parameters
-        return weights + (estimate_features(run.network, run.train_images) if self.compares_images else 0)
+        analysis = analyze(run.network)
+        weights = _BYTES_PER_PARAMETER * analysis.parameters
+        return weights + (estimate_features(analysis, run.train_images) if self.compares_images else 0)
 
     def example(self, folder: Path, run: Run) -> str:
         """Python code that uses the files in `folder`; empty if the format has none."""

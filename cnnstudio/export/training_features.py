@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnstudio.core.files import open_regular, write_atomically
-from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.export.safetensors_file import sorted_metadata
 from cnnstudio.insight.confidence.reference_images import MAX_FEATURES, reference_count
 from cnnstudio.interchange.pytorch.file import TrainingDistance
@@ -19,7 +18,7 @@ from cnnstudio.training.pretrained.metadata import metadata_of
 
 if TYPE_CHECKING:
     from cnnstudio.data.dataset import Pixels
-    from cnnstudio.design.network import Network
+    from cnnstudio.design.analysis.analysis import Analysis
     from cnnstudio.insight.confidence.reference_images import References
     from cnnstudio.training.model import Model
 
@@ -58,9 +57,8 @@ def write_training_features(folder: Path, model: Model, references: References) 
     write_atomically(folder / FEATURES_FILE, sorted_metadata(data))
 
 
-def estimate_features(network: Network, images: int) -> int:
-    """How large FEATURES_FILE will probably be, in bytes, for so many training images."""
-    analysis = analyze(network)
+def estimate_features(analysis: Analysis, images: int) -> int:
+    """How large FEATURES_FILE of that network will probably be, in bytes, for so many training images."""
     last = next((each for each in reversed(analysis.reports) if each.node.layer.role is Role.LINEAR), None)
     if last is None or last.input is None:
         return 0

@@ -24,6 +24,7 @@ from safetensors import safe_open
 from cnnstudio.cli.main import main
 from cnnstudio.core.progress import Progress
 from cnnstudio.data.sources import find_source
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import Network
 from cnnstudio.export import ExportFailed, exporters
 from cnnstudio.export.training_features import (
@@ -292,9 +293,11 @@ def test_the_estimate_of_the_size_has_the_features(
     exporter = exporters()["pytorch"]
     exporter.export(trained, tmp_path)
     written = (tmp_path / FEATURES_FILE).stat().st_size
-    assert 0 < written - estimate_features(trained.network, trained.train_images) < 1_000
+    assert 0 < written - estimate_features(analyze(trained.network), trained.train_images) < 1_000
     weights = sum(weights.nbytes for weights in trained.model().parameters())
-    assert exporter.estimate(trained) == weights + estimate_features(trained.network, trained.train_images)
+    assert exporter.estimate(trained) == weights + estimate_features(
+        analyze(trained.network), trained.train_images
+    )
     monkeypatch.setattr(exporter, "compares_images", False, raising=False)
     assert exporter.estimate(trained) == weights
 

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.formatting import format_bytes
 from cnnstudio.core.progress import CancelFunction, Progress, ProgressFunction, raise_if_cancelled
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.export import Exporter, ExportFailed, ExportResult, ResultsDiffer, exporters
 from cnnstudio.export.training_features import estimate_features
 from cnnstudio.gui.compute.session import State, TrainingSession
@@ -52,7 +53,7 @@ def result(difference: float | None = 0.0) -> ExportResult:
 
 def test_the_panel_names_the_network_and_offers_every_format(panel: ExportPanel, run: Path) -> None:
     opened = Run.open(run)
-    features = estimate_features(opened.network, opened.train_images)
+    features = estimate_features(analyze(opened.network), opened.train_images)
     assert features > 0
     assert "Export Tiny net" in shown(panel)
     for name, exporter in exporters().items():
