@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,17 +76,11 @@ def describe_images(
 
 def describe_batch(model: Model, images: Pixels, flip: bool) -> Described:
     """The same for images, uint8 (n, C, H, W), at once. Afterwards the model is as it was before."""
-    seen: list[Tensor] = []
-    last = model.get_submodule(last_layer(model))
-    handle = last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    try:
-        with evaluation_mode(model):
-            logits = predict_logits(model, model.normalize(images), flip)
-            # Of the images as they are, which come first.
-            features = normalize_features(seen[0])
-            return Described(logits.float().softmax(1).cpu().numpy(), features.cpu().numpy())
-    finally:
-        handle.remove()
+    with _last_inputs(model) as seen:
+        logits = predict_logits(model, model.normalize(images), flip)
+        # Of the images as they are, which come first.
+        features = normalize_features(seen[0])
+        return Described(logits.float().softmax(1).cpu().numpy(), features.cpu().numpy())
 
 
 def last_features_of(kept: KeptFeatures, rows: npt.NDArray[np.int64]) -> Features:
@@ -93,17 +89,24 @@ def last_features_of(kept: KeptFeatures, rows: npt.NDArray[np.int64]) -> Feature
     The model is that of `kept`. float32 (n, features).
     """
     model = kept.rest.model
+    with _last_inputs(model) as seen:
+        given = torch.from_numpy(kept.values[rows]).reshape(len(rows), *kept.shape).to(model.device)
+        if given.ndim == 4:
+            given = given.contiguous(memory_format=torch.channels_last)
+        kept.rest(given)
+        found: Features = normalize_features(seen[0]).cpu().numpy()
+        return found
+
+
+@contextmanager
+def _last_inputs(model: Model) -> Iterator[list[Tensor]]:
+    """Inside, the model is evaluated, and the list gets what each forward pass gives its last layer."""
     seen: list[Tensor] = []
     last = model.get_submodule(last_layer(model))
     handle = last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     try:
         with evaluation_mode(model):
-            given = torch.from_numpy(kept.values[rows]).reshape(len(rows), *kept.shape).to(model.device)
-            if given.ndim == 4:
-                given = given.contiguous(memory_format=torch.channels_last)
-            kept.rest(given)
-            found: Features = normalize_features(seen[0]).cpu().numpy()
-            return found
+            yield seen
     finally:
         handle.remove()
 
