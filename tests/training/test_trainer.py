@@ -16,7 +16,7 @@ from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
 from cnnstudio.training import metrics, step_hooks, train_step, trainer
-from cnnstudio.training.checkpoints.manager import FEW_IMAGES, all_finite
+from cnnstudio.training.checkpoints.manager import FEW_VALIDATION_IMAGES, all_finite
 from cnnstudio.training.checkpoints.store import CheckpointStore, restore_weights
 from cnnstudio.training.control import Control
 from cnnstudio.training.evaluation import mean_scores
@@ -135,7 +135,7 @@ def test_the_test_scores_are_those_of_the_best_weights(share: float, tmp_path: P
     prepared = prepare(tiny(), colors(noise=150), recipe)
     finished = train_prepared(prepared, emit=listener, folder=tmp_path)
     ended = listener.of(EpochEnded)
-    if len(prepared.validation) < FEW_IMAGES:
+    if len(prepared.validation) < FEW_VALIDATION_IMAGES:
         best = min(ended, key=lambda event: event.validation.loss)
     else:
         best = max(ended, key=lambda event: (event.validation.accuracy, -event.validation.loss))

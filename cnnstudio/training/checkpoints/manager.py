@@ -39,8 +39,8 @@ _Result = TypeVar("_Result")
 _SAVE_ERRORS = (UserError, OSError, SafetensorError, ValueError)
 """What a save may raise, for whatever reason: none of them may end the training, or keep it from ending."""
 
-FEW_IMAGES = 100
-"""Validation images: with fewer, each changes the accuracy by more than a point."""
+FEW_VALIDATION_IMAGES = 100
+"""With fewer, each changes the accuracy by more than a point, and the loss chooses the best epoch."""
 
 _MODEL_PREFIX = "own."
 """Marks the model's own weights in a checkpoint's state, if `weights` are their moving average."""
@@ -94,7 +94,7 @@ class CheckpointManager:
         self._training_step = training_step
         self._store = CheckpointStore(folder / "checkpoints", require_own) if folder else None
         self._warn = warn
-        self._compares_losses = validation_images < FEW_IMAGES
+        self._compares_losses = validation_images < FEW_VALIDATION_IMAGES
         self._before_saving = before_saving
         self._waits_for_best = waits_for_best
         """Whether the run does not continue without its best weights on the disk, and says so itself."""

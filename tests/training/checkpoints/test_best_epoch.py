@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cnnstudio.training.checkpoints.manager import FEW_IMAGES, CheckpointManager, ManagerState
+from cnnstudio.training.checkpoints.manager import FEW_VALIDATION_IMAGES, CheckpointManager, ManagerState
 from cnnstudio.training.events import Scores
 from cnnstudio.training.model import build_model
 from cnnstudio.training.recipe.built_in import LESSON
@@ -24,13 +24,13 @@ def is_best(before: Scores, scores: Scores, images: int) -> bool:
 @pytest.mark.parametrize(
     ("images", "scores", "best"),
     [
-        (FEW_IMAGES, Scores(2.0, 0.6), True),
-        (FEW_IMAGES, Scores(0.5, 0.4), False),
-        (FEW_IMAGES, Scores(0.9, 0.5), True),
+        (FEW_VALIDATION_IMAGES, Scores(2.0, 0.6), True),
+        (FEW_VALIDATION_IMAGES, Scores(0.5, 0.4), False),
+        (FEW_VALIDATION_IMAGES, Scores(0.9, 0.5), True),
         # Of so few images, some are right by chance.
-        (FEW_IMAGES - 1, Scores(2.0, 0.6), False),
-        (FEW_IMAGES - 1, Scores(0.5, 0.4), True),
-        (FEW_IMAGES - 1, Scores(1.0, 0.6), False),
+        (FEW_VALIDATION_IMAGES - 1, Scores(2.0, 0.6), False),
+        (FEW_VALIDATION_IMAGES - 1, Scores(0.5, 0.4), True),
+        (FEW_VALIDATION_IMAGES - 1, Scores(1.0, 0.6), False),
     ],
 )
 def test_the_best_epoch_is_the_most_accurate_or_with_few_images_that_of_the_smallest_loss(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import shiboken6
 from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QDragLeaveEvent
@@ -21,7 +19,6 @@ from cnnstudio.data.sources.folder_scan import readable_suffixes
 from cnnstudio.design.file import write_design
 from cnnstudio.design.templates import template
 from cnnstudio.gui.interchange.dialog import ImportDialog
-from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.drops.found import Kind, identify
 from cnnstudio.gui.shell.drops.overlay import NOTHING
 from cnnstudio.gui.shell.drops.plan import plan
@@ -31,22 +28,6 @@ from tests.gui.canned import run_events
 from tests.gui.data.test_data_dialog import image_folder
 from tests.gui.user_input import drag_and_drop, drag_over, drop
 from tests.runs.written import WrittenRun
-
-
-@pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    """A window that never loads torch."""
-    window = create_window()
-    window.session.preload = lambda: None  # type: ignore[method-assign]  # nothing computes here
-    window.session.fetch = lambda *arguments: None  # type: ignore[method-assign, assignment, return-value]  # nor here
-    window.message_bar.hide()
-    with qtbot.waitActive(window):
-        window.show()
-        window.activateWindow()
-    yield window
-    window.project.mark_saved(Path("elsewhere.cnn.json"))
-    window.close()
-    shiboken6.delete(window)
 
 
 @pytest.fixture

@@ -4,38 +4,20 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-import shiboken6
 from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.interchange.onnx_dialog import OnnxDialog
-from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
 from tests.gui.user_input import drag_and_drop
 from tests.interchange.onnx.graphs import Graph
-
-
-@pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    """A window that computes nothing."""
-    window = create_window()
-    window.session.preload = lambda: None  # type: ignore[method-assign]  # nothing computes here
-    window.session.fetch = lambda *arguments: None  # type: ignore[method-assign, assignment, return-value]  # nor here
-    window.message_bar.hide()
-    with qtbot.waitActive(window):
-        window.show()
-        window.activateWindow()
-    yield window
-    window.project.mark_saved(Path("elsewhere.cnn.json"))
-    window.close()
-    shiboken6.delete(window)
 
 
 class Program:
