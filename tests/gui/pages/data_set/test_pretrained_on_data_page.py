@@ -267,6 +267,8 @@ def test_the_offer_leads_to_the_recipe_for_few_images_and_says_what_each_takes(
     assert asked == []
     assert card.about.text() == "Quick."
     assert card.about_more.text() == f"Takes minutes. {gain}"
+    assert card.measure.isVisible()
+    assert card.measure.width() <= card.measure.sizeHint().width()
     window.session.devices = {"cpu": "CPU"}
     window.session.devices_changed.emit()
     qtbot.waitUntil(lambda: card.about.text() == "About 19 s on this machine.", timeout=_PATIENCE_MS)

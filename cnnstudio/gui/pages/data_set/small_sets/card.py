@@ -92,7 +92,8 @@ class PretrainedCard(QWidget):
             ways.addWidget(button, row, 0)
             ways.addWidget(about, row, 1)
         below.setSpacing(8)
-        below.addWidget(self.measure)
+        # Not as wide as the card while nothing stands beside it.
+        below.addWidget(self.measure, 0, Qt.AlignmentFlag.AlignLeft)
         below.addWidget(self._bar)
         below.addWidget(self.state, 1)
         rows = QVBoxLayout(frame)
