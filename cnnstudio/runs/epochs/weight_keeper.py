@@ -95,13 +95,17 @@ class WeightKeeper:
             self._failure = "An unexpected error occurred; see the log."
 
     def _write(self, kept: _Kept) -> None:
-        # If the folder was deleted, it is recreated by the recorder or not at all.
-        if not exists(self._folder / RUN_FILE):
-            return
-        try:
-            write_weights(self._folder, kept.epoch, kept.weights, self._owner)
-        except FileError as error:
-            self._failure = str(error)
+        # Twice, because the folder may be deleted while this writes, and be recreated before it fails.
+        for is_last in (False, True):
+            # If the folder was deleted, it is recreated by the recorder or not at all.
+            if not exists(self._folder / RUN_FILE):
+                return
+            try:
+                write_weights(self._folder, kept.epoch, kept.weights, self._owner)
+                break
+            except FileError as error:
+                if is_last:
+                    self._failure = str(error)
         limit_run(self._folder, kept.best_epoch, RUN_BYTES)
 
 

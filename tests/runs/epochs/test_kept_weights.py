@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -289,6 +290,29 @@ def test_a_deleted_folder_is_not_recreated_for_weights(tmp_path: Path) -> None:
     keeper.close()
     assert not (tmp_path / "gone").exists()
     assert keeper.failure == ""
+
+
+@pytest.mark.parametrize("recreated", [False, True])
+def test_a_folder_deleted_while_weights_are_written_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recreated: bool
+) -> None:
+    folder, real = tmp_path / "run", os.replace
+    write_json(folder / "run.json", {})
+
+    def replace_in_deleted_folder(source: object, target: object) -> None:
+        monkeypatch.setattr(os, "replace", real)
+        shutil.rmtree(folder)
+        if recreated:
+            write_json(folder / "run.json", {})
+        real(str(source), str(target))
+
+    monkeypatch.setattr(os, "replace", replace_in_deleted_folder)
+    keeper = WeightKeeper(folder, "x")
+    keeper.keep(1, build_model(tiny()), None)
+    keeper.close()
+    assert keeper.failure == ""
+    assert kept_epochs(folder) == [1] * recreated
+    assert folder.exists() == recreated
 
 
 def test_a_failed_write_leaves_nothing_behind(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
