@@ -39,7 +39,8 @@ from cnnstudio.training.distributed.ranks import SINGLE_PROCESS, Ranks, launch_i
 from cnnstudio.training.events import Event, Finished
 from cnnstudio.training.hardware.device import device_title
 from cnnstudio.training.model import Model
-from cnnstudio.training.preflight.prepare import PreparedTraining, prepare, validate_threads
+from cnnstudio.training.preflight.checks import validate_threads
+from cnnstudio.training.preflight.prepare import PreparedTraining, prepare
 from cnnstudio.training.pretrained.catalog import PRETRAINED
 from cnnstudio.training.pretrained.metadata import Normalization
 from cnnstudio.training.recipe.live_changes import CHANGEABLE_WHILE_TRAINING

@@ -39,11 +39,8 @@ from cnnstudio.training.frozen.store import NotKept
 from cnnstudio.training.hardware.torch_state import set_random_state
 from cnnstudio.training.metrics import NO_SUMS, Meter, Stopwatch
 from cnnstudio.training.optimization.schedule import learning_rates
-from cnnstudio.training.preflight.prepare import (
-    PreparedTraining,
-    check_batch_normalization,
-    final_network,
-)
+from cnnstudio.training.preflight.checks import check_batch_normalization, final_network
+from cnnstudio.training.preflight.prepare import PreparedTraining
 from cnnstudio.training.pretrained.random_locks import describe_random_locks
 from cnnstudio.training.recipe.live_changes import differences, resumed_recipe
 from cnnstudio.training.recipe.recipe import Recipe

@@ -42,7 +42,8 @@ from cnnstudio.training.hardware.torch_state import one_thread, seed_step, torch
 from cnnstudio.training.metrics import NO_SUMS, NotFiniteError
 from cnnstudio.training.model import Model
 from cnnstudio.training.optimization.optimizers import set_learning_rate
-from cnnstudio.training.preflight.prepare import PreparedTraining, TrainingError, prepare, validate_threads
+from cnnstudio.training.preflight.checks import TrainingError, validate_threads
+from cnnstudio.training.preflight.prepare import PreparedTraining, prepare
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.run_state import RunState
 from cnnstudio.training.step_hooks import SaveFailurePolicy, StepHooks, Stopped, UnsavedError

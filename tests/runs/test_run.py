@@ -34,7 +34,7 @@ from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Started, Warned
 from cnnstudio.training.hardware.device import DeviceError
 from cnnstudio.training.preflight import prepare as preflight
-from cnnstudio.training.preflight.prepare import TrainingError
+from cnnstudio.training.preflight.checks import TrainingError
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.training.images import colors
 from tests.training.listeners import Listener, stop_at

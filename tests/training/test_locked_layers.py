@@ -12,7 +12,8 @@ from cnnstudio.design import edits
 from cnnstudio.design.network import Network
 from cnnstudio.training.checkpoints.store import CheckpointStore
 from cnnstudio.training.model import build_model
-from cnnstudio.training.preflight.prepare import TrainingError, prepare
+from cnnstudio.training.preflight.checks import TrainingError
+from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.built_in import LESSON
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import TrainingStep

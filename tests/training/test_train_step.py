@@ -13,7 +13,8 @@ from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
 from cnnstudio.training.model import build_model
-from cnnstudio.training.preflight.prepare import TrainingError, prepare
+from cnnstudio.training.preflight.checks import TrainingError
+from cnnstudio.training.preflight.prepare import prepare
 from cnnstudio.training.recipe.built_in import LESSON
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import TrainingStep, micro_batch_count, micro_batch_size

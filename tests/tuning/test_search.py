@@ -18,7 +18,7 @@ from cnnstudio.runs.library.deletion import delete_run
 from cnnstudio.runs.run import Run
 from cnnstudio.training.control import Control
 from cnnstudio.training.events import EpochEnded, Event, Finished, Progress, Scores
-from cnnstudio.training.preflight import prepare as preflight
+from cnnstudio.training.preflight import checks
 from cnnstudio.training.recipe.files import read_recipe
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.tuning import search as search_module
@@ -119,7 +119,7 @@ def test_an_invalid_combination_is_a_failed_trial_and_the_search_continues(tmp_p
 
 
 def test_too_much_memory_is_a_failed_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, "free_memory", lambda device: 30_000_000)
+    monkeypatch.setattr(checks, "free_memory", lambda device: 30_000_000)
     study = new_study(tmp_path, "dense_1.use_bias=true,false", "conv2d_1.filters=8,4096")
     study.plan = study.plan.replace(trials=4)
     search(study)

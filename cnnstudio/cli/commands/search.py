@@ -142,7 +142,8 @@ def _open_study(
     from cnnstudio.design.adaptation import fit_to_data
     from cnnstudio.layers.base import Shape
     from cnnstudio.runs.library.finding import new_folder
-    from cnnstudio.training.preflight.prepare import prepare, validate_threads
+    from cnnstudio.training.preflight.checks import validate_threads
+    from cnnstudio.training.preflight.prepare import prepare
     from cnnstudio.tuning.study import (
         Study,
         locked_folder,

@@ -16,7 +16,8 @@ from cnnstudio.training.checkpoints.position import Position, read_position
 from cnnstudio.training.checkpoints.store import CheckpointError, CheckpointStore
 from cnnstudio.training.checkpoints.weight_transfer import plan_transfer
 from cnnstudio.training.events import WeightsTransferred
-from cnnstudio.training.preflight.prepare import PreparedTraining, TrainingError, known_statistics
+from cnnstudio.training.preflight.checks import TrainingError
+from cnnstudio.training.preflight.prepare import PreparedTraining, known_statistics
 from cnnstudio.training.recipe.live_changes import resumed_recipe
 from cnnstudio.training.recipe.recipe import Recipe
 

@@ -15,8 +15,9 @@ from cnnstudio.core.progress import CancelFunction, never_cancelled, raise_if_ca
 from cnnstudio.training.hardware.device_memory import is_out_of_memory, retain_freed_memory
 from cnnstudio.training.hardware.torch_state import torch_settings
 from cnnstudio.training.optimization.optimizers import set_learning_rate
+from cnnstudio.training.preflight.checks import TrainingError, validate_threads
 from cnnstudio.training.preflight.lr_range import STEPS, LrRangeTest, rate_at, run_range_test
-from cnnstudio.training.preflight.prepare import PreparedTraining, TrainingError, validate_threads
+from cnnstudio.training.preflight.prepare import PreparedTraining
 from cnnstudio.training.train_step import TrainingStep
 
 

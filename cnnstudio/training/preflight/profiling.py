@@ -39,12 +39,8 @@ from cnnstudio.training.hardware.device_memory import (
     retain_freed_memory,
 )
 from cnnstudio.training.hardware.torch_state import torch_settings
-from cnnstudio.training.preflight.prepare import (
-    PreparedTraining,
-    TrainingError,
-    required_memory,
-    validate_threads,
-)
+from cnnstudio.training.preflight.checks import TrainingError, required_memory, validate_threads
+from cnnstudio.training.preflight.prepare import PreparedTraining
 from cnnstudio.training.recipe.recipe import MAX_ACCUMULATE, Recipe
 from cnnstudio.training.train_step import TrainingStep, micro_batch_size
 

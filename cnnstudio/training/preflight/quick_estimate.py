@@ -20,7 +20,8 @@ from cnnstudio.training.frozen.frozen_part import frozen_length
 from cnnstudio.training.hardware.device_memory import is_out_of_memory, release_memory, retain_freed_memory
 from cnnstudio.training.hardware.torch_state import torch_settings
 from cnnstudio.training.model import Model
-from cnnstudio.training.preflight.prepare import PreparedTraining, final_network, prepare
+from cnnstudio.training.preflight.checks import final_network
+from cnnstudio.training.preflight.prepare import PreparedTraining, prepare
 from cnnstudio.training.preflight.profiling import measure_speed
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import micro_batch_size

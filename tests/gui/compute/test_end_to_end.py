@@ -184,11 +184,11 @@ def test_a_training_that_needs_too_much_memory_offers_a_fix(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cnnstudio.design.analysis.analysis import analyze
-    from cnnstudio.training.preflight import prepare as preflight
+    from cnnstudio.training.preflight import checks
 
     recipe = Recipe("quick", batch_size=16)
-    free = preflight.required_memory(analyze(TINY), recipe) // 2
-    monkeypatch.setattr(preflight, "free_memory", lambda device: free)
+    free = checks.required_memory(analyze(TINY), recipe) // 2
+    monkeypatch.setattr(checks, "free_memory", lambda device: free)
     fixes: list[Remedy] = []
     studio.session.fix_available.connect(fixes.append)
     studio.project.set_recipe(recipe)

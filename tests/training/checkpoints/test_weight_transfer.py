@@ -33,7 +33,7 @@ from cnnstudio.training.events import (
     WeightsTransferred,
 )
 from cnnstudio.training.model import build_model
-from cnnstudio.training.preflight.prepare import TrainingError
+from cnnstudio.training.preflight.checks import TrainingError
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.training.images import colors
 from tests.training.listeners import Listener, stop_at

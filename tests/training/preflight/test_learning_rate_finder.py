@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from cnnstudio.core.progress import Cancelled
+from cnnstudio.training.preflight.checks import TrainingError
 from cnnstudio.training.preflight.learning_rate_finder import find_learning_rate
 from cnnstudio.training.preflight.lr_range import LrRangeTest, LrRangeTestError, rate_at, run_range_test
-from cnnstudio.training.preflight.prepare import PreparedTraining, TrainingError, prepare
+from cnnstudio.training.preflight.prepare import PreparedTraining, prepare
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import TrainingStep
 from cnnstudio.training.trainer import train_prepared

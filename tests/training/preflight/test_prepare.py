@@ -27,13 +27,9 @@ from cnnstudio.training.events import Diagnosed, Started
 from cnnstudio.training.hardware import device
 from cnnstudio.training.hardware.device import DeviceError, available_devices, choose_device
 from cnnstudio.training.model import build_model
-from cnnstudio.training.preflight import prepare as preflight
-from cnnstudio.training.preflight.prepare import (
-    TrainingError,
-    evaluation_batch_size,
-    prepare,
-    required_memory,
-)
+from cnnstudio.training.preflight import checks
+from cnnstudio.training.preflight.checks import TrainingError, required_memory
+from cnnstudio.training.preflight.prepare import evaluation_batch_size, prepare
 from cnnstudio.training.pretrained.start_weights import from_network
 from cnnstudio.training.recipe.built_in import LESSON
 from cnnstudio.training.recipe.recipe import Recipe
@@ -92,14 +88,14 @@ def test_an_invalid_number_of_threads_is_refused(threads: int) -> None:
 
 
 def test_a_training_that_does_not_fit_into_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, "free_memory", lambda device: 10_000)
+    monkeypatch.setattr(checks, "free_memory", lambda device: 10_000)
     with pytest.raises(
         TrainingError,
         match=r"needs about .* GB of memory, but 0.0 GB are free on this computer: use fewer filters",
     ):
         prepare(tiny(), colors(), LESSON)
     prepare(tiny(), colors(), LESSON, check_memory=False)
-    monkeypatch.setattr(preflight, "free_memory", lambda device: None)
+    monkeypatch.setattr(checks, "free_memory", lambda device: None)
     prepare(tiny(), colors(), LESSON)
 
 
@@ -108,7 +104,7 @@ def test_gradient_accumulation_is_offered_for_a_batch_that_does_not_fit(
 ) -> None:
     recipe, analysis = LESSON.replace(batch_size=96), analyze(tiny())
     free = required_memory(analysis, recipe) // 2
-    monkeypatch.setattr(preflight, "free_memory", lambda device: free)
+    monkeypatch.setattr(checks, "free_memory", lambda device: free)
     with pytest.raises(
         TrainingError, match=r"split each batch of 96 into 4 \(gradient accumulation\)"
     ) as refused:

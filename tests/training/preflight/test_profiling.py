@@ -8,7 +8,8 @@ import torch
 from cnnstudio.core.progress import Cancelled, Progress
 from cnnstudio.training.hardware.device_memory import PeakMemory
 from cnnstudio.training.preflight import profiling
-from cnnstudio.training.preflight.prepare import PreparedTraining, TrainingError, prepare, required_memory
+from cnnstudio.training.preflight.checks import TrainingError, required_memory
+from cnnstudio.training.preflight.prepare import PreparedTraining, prepare
 from cnnstudio.training.preflight.profiling import BatchSizeResult, estimate_training, fit_recipe_to_memory
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import TrainingStep
