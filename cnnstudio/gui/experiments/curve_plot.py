@@ -11,9 +11,10 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from cnnstudio.core.formatting import format_count, format_percent
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
+from cnnstudio.gui.widgets.canvas.marks import paint_axis_titles
 from cnnstudio.tuning.learning_curve import FRACTIONS, CurvePoint
 
-_LEFT, _TOP, _RIGHT, _BOTTOM = 44, 12, 92, 40
+_LEFT, _TOP, _RIGHT, _BOTTOM = 72, 20, 92, 68
 _DOT = 4.0
 
 
@@ -29,7 +30,7 @@ class LearningCurvePlot(QWidget):
         theme().changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
-        return QSize(520, 240)
+        return QSize(520, 280)
 
     def show_points(self, points: tuple[CurvePoint, ...]) -> None:
         self._points = points
@@ -54,6 +55,9 @@ class LearningCurvePlot(QWidget):
         painter = QPainter(self)
         try:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(theme().color("border"))
+            painter.setBrush(theme().color("panel"))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
             self._paint_axes(painter)
             self._paint_line(
                 painter, "training", [point.train_accuracy for point in self._points], "training"
@@ -76,11 +80,15 @@ class LearningCurvePlot(QWidget):
         images = {point.fraction: point.images for point in self._points}
         for fraction in FRACTIONS:
             x = self._place(fraction, 0).x()
+            painter.setPen(style.color("grid"))
+            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+            painter.setPen(style.color("secondary"))
             lines = [f"{100 * fraction:.0f}%"]
             lines += [format_count(images[fraction])] if fraction in images else []
             for number, text in enumerate(lines):
                 y = small.baseline(area.bottom() + 12 + 14 * number)
                 painter.drawText(QPointF(x - small.width(text) / 2, y), text)
+        paint_axis_titles(painter, area, "training images", 45, "accuracy", 48)
 
     def _paint_line(self, painter: QPainter, token: str, values: list[float], label: str) -> None:
         if not values:

@@ -31,6 +31,10 @@ _RAIL_CONTENT = 28
 _MARGIN = 5
 _BAR_WIDTH, _SHORT_BAR_WIDTH = 72, 40
 """The short one leaves room for the number of dead units."""
+_LEAST_BAR = 16
+"""Where there is less room beside the text, there is no bar."""
+_LEAST_HEAD = 3
+"""Letters of a name that are worth showing before its number."""
 _NODE = Qt.ItemDataRole.UserRole
 
 Index = QModelIndex | QPersistentModelIndex
@@ -198,20 +202,32 @@ class StripDelegate(QStyledItemDelegate):
         width = self._digits.width(row.output)
         painter.drawText(right - width, self._digits.baseline(first), row.output)
         painter.setFont(self._strong.font)
-        title = self._strong.elided(plain_line(row.title), right - width - 8 - left)
+        title = self._elided_title(plain_line(row.title), right - width - 8 - left)
         painter.drawText(left, self._strong.baseline(first), title)
         if row.activity is not None and not row.is_last:
-            left = self._paint_bar(painter, left, second, row)
+            left = self._paint_bar(painter, left, right, second, row)
         painter.setPen(theme().color("secondary"))
         painter.setFont(self._small.font)
         painter.drawText(left, self._small.baseline(second), self._small.elided(row.details, right - left))
 
-    def _paint_bar(self, painter: QPainter, left: int, middle: float, row: _Row) -> int:
-        """The share of active values; returns where the text begins."""
+    def _elided_title(self, title: str, width: int) -> str:
+        """`Inverte… 12` of `Inverted bottleneck 12`: the number tells it from its neighbors."""
+        name, _, number = title.rpartition(" ")
+        room = width - self._strong.width(f" {number}")
+        has_room = room >= self._strong.width(f"{name[:_LEAST_HEAD]}…")
+        if self._strong.width(title) <= width or not (name and number.isdecimal() and has_room):
+            return self._strong.elided(title, width)
+        return f"{self._strong.elided(name, room)} {number}"
+
+    def _paint_bar(self, painter: QPainter, left: int, right: int, middle: float, row: _Row) -> int:
+        """The share of active values; returns where the text begins, which has all the room that it needs."""
         assert row.activity is not None
+        usual = _SHORT_BAR_WIDTH if row.activity.dead else _BAR_WIDTH
+        whole = min(usual, right - left - 8 - self._small.width(row.details))
+        if whole < _LEAST_BAR:
+            return left
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme().color("grid"))
-        whole = _SHORT_BAR_WIDTH if row.activity.dead else _BAR_WIDTH
         painter.drawRoundedRect(QRectF(left, middle - 2, whole, 4), 2, 2)
         filled = whole * row.activity.share
         if filled > 0:

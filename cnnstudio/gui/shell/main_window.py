@@ -205,6 +205,7 @@ class MainWindow(QMainWindow):
         self.estimate.estimated.connect(self.pages.train.curves.show_estimate)
         self.pages.turned.connect(self.estimate.consider)
         self.pages.explore.run_wanted.connect(self.show_runs)
+        self.pages.use.try_panel.empty.run_wanted.connect(self.show_runs)
         self.page_switch.chosen.connect(lambda number: self.pages.turn_to(int(number)))
         self.pages.turned.connect(self._on_page_turned)
         self.pages.message.connect(self.message_bar.show_message)
@@ -323,7 +324,7 @@ class MainWindow(QMainWindow):
     def _on_tool_bar_status(self) -> None:
         bar = self.tool_bar
         self.timeline.set_narrow(bar.is_narrow)
-        texts = (bar.status.text, bar.status.short_text) if bar.is_narrow else ("", "")
+        texts = ("", "") if bar.shows_sentence else (bar.status.text, bar.status.short_text)
         self.status.show_progress(*texts)
 
     def _on_failed(self, message: object) -> None:

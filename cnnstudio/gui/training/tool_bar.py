@@ -33,8 +33,9 @@ from cnnstudio.gui.widgets.plain_text import plain_line
 _HEIGHT, _LINE, _LEAST_WIDTH = 48, 1, 400
 _SIDE, _ABOVE, _BELOW = 12, 8, 7
 """Around the controls, which are 32 pixels high."""
-_NARROW = 1200
-"""The width of the window below which the controls fold."""
+_NARROW, _NARROW_BESIDE_START = 1200, 1400
+"""The width of the window below which the controls fold, and below which there is no room for the sentence on
+the progress beside what training starts from."""
 _WIDTHS, _NARROW_WIDTHS = (144, 136, 176), (104, 104, 168)
 """Of the data set, the recipe and the run on show; there is room for *Lesson CNN · 14:02*."""
 _TRAIN_WIDTH, _ICON_WIDTH = 88, 36
@@ -66,7 +67,7 @@ class TrainingToolBar(QToolBar):
     message = Signal(object)
     """A Message: why Train did not start a run, a result, or a note on the run or its data set."""
     status_changed = Signal()
-    """`status` or `is_narrow` changed."""
+    """`status`, `is_narrow` or `shows_sentence` changed."""
     data_dialog_requested = Signal(object)
     """The data sets dialog is needed: for the data set of this name, or for all if it is empty."""
 
@@ -150,8 +151,7 @@ class TrainingToolBar(QToolBar):
             row.addWidget(button)
         self.start_chip = StartChip(self.start)
         row.addWidget(self.start_chip)
-        self.start.changed.connect(self._limit_bar)
-        self._limit_bar()
+        self.start.changed.connect(self._fit_progress)
         row.addSpacing(8)
         row.addLayout(progress, 1)
         if shown_run is not None:
@@ -166,17 +166,27 @@ class TrainingToolBar(QToolBar):
 
     @property
     def is_narrow(self) -> bool:
-        """Whether there is no room for the sentence on the progress, which then stands elsewhere."""
+        """Whether the controls are folded."""
         return self.width() < _NARROW
+
+    @property
+    def shows_sentence(self) -> bool:
+        """Whether there is room for the sentence on the progress, which else stands elsewhere."""
+        return self.width() >= (_NARROW_BESIDE_START if self.start.title else _NARROW)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.start_chip.fit_into(self.width(), is_narrow=self.is_narrow)
         if (event.oldSize().width() < _NARROW) != self.is_narrow:
             self._fold()
+        elif self.status_label.isHidden() == self.shows_sentence:
+            self._fit_progress()
 
-    def _limit_bar(self) -> None:
+    def _fit_progress(self) -> None:
+        """The sentence only where there is room for it, and a bar that leaves the room to others."""
         self.bar.setMinimumWidth(_LEAST_BESIDE_START if self.start.title else _LEAST_PROGRESS)
+        self.status_label.setVisible(self.shows_sentence)
+        self.status_changed.emit()
 
     def _fold(self) -> None:
         """Gives each control its width, which depends on nothing but that of the window."""
@@ -186,8 +196,7 @@ class TrainingToolBar(QToolBar):
             combo.show_title(not self.is_narrow)
         if self._shown_run is not None:
             self._shown_run.setFixedWidth(shown_run)
-        self.status_label.setVisible(not self.is_narrow)
-        self.status_changed.emit()
+        self._fit_progress()
 
     def _connect(self) -> None:
         self.data.dialog_requested.connect(self.data_dialog_requested)

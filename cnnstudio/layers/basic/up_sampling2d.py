@@ -20,7 +20,9 @@ class UpSampling2D(Layer):
 
     family: ClassVar[Family] = Family.CORE
     description: ClassVar[str] = "Enlarges the image by an integer factor, without weights."
-    usage_hint: ClassVar[str] = "Use it to combine small feature maps with larger ones again."
+    usage_hint: ClassVar[str] = (
+        "Use it to combine feature maps of two sizes, or to enlarge small images for pretrained weights."
+    )
     order: ClassVar[int] = 3
 
     size: tuple[int, int] = pair((2, 2), maximum=64, help="factors for height × width")

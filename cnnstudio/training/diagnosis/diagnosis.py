@@ -141,7 +141,8 @@ class Diagnosis:
         if kind not in self._reported:
             self._reported.add(kind)
             self._open[kind] = self._epochs_done
-            yield Diagnosed(kind, self._epochs_done, message, to_try or advice(kind, self._recipe))
+            to_try = to_try or advice(kind, self._recipe, self._network)
+            yield Diagnosed(kind, self._epochs_done, message, to_try)
 
     def with_diagnoses(self, event: Event) -> list[Event]:
         """The event and its diagnoses: after it, but before a Finished, which is always the last event."""

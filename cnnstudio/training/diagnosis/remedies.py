@@ -41,9 +41,9 @@ class Remedy:
         return recipe.replace(**self.fields, name=UNNAMED)
 
 
-def advice(kind: DiagnosisKind, recipe: Recipe) -> str:
+def advice(kind: DiagnosisKind, recipe: Recipe, network: Network) -> str:
     """What to try, in one sentence; for validation_better see `validation_gap`, which knows the run."""
-    return _ADVICE[kind](recipe)
+    return _dead_units_advice(recipe, network) if kind == "dead_units" else _ADVICE[kind](recipe)
 
 
 def remedy(kind: DiagnosisKind, recipe: Recipe, network: Network) -> Remedy | None:
@@ -128,6 +128,19 @@ def _dropout_remedy(network: Network) -> Remedy | None:
     return Remedy("Add Dropout", {}, insert(network, network.place(last.id), [node]))
 
 
+def _is_normalized(network: Network) -> bool:
+    """Whether there is a normalization after every layer with trained weights, but the last."""
+    is_normalized = True
+    for layer in (node.layer for node in network.walk() if node.is_active):
+        if layer.role is Role.NORMALIZATION:
+            is_normalized = True
+        elif layer.role is Role.LINEAR:
+            if not is_normalized:
+                return False
+            is_normalized = False
+    return any(node.layer.role is Role.NORMALIZATION for node in network.walk() if node.is_active)
+
+
 def _wider_network(recipe: Recipe, network: Network) -> Remedy | None:
     """Twice the filters everywhere; None if some layer does not work with them."""
     wider = network
@@ -155,6 +168,12 @@ def _overfitting_advice(recipe: Recipe) -> str:
         "Stop at the best epoch (patience). Dropout before the last Dense layer and weight decay delay "
         "overfitting, but do not always raise the accuracy."
     )
+
+
+def _dead_units_advice(recipe: Recipe, network: Network) -> str:
+    """Normalization only where layers of the network have none."""
+    others = "" if _is_normalized(network) else "BatchNormalization, "
+    return f"Try a learning rate below {recipe.learning_rate:g}, {others}or leaky_relu instead of relu."
 
 
 def _memory_advice(recipe: Recipe) -> str:
@@ -191,10 +210,6 @@ _ADVICE: Mapping[DiagnosisKind, Callable[[Recipe], str]] = MappingProxyType(
         "memory": _memory_advice,
         "rate_too_high": lambda recipe: f"Try a learning rate below {recipe.learning_rate:g}.",
         "rate_too_low": lambda recipe: f"Try a learning rate above {recipe.learning_rate:g}.",
-        "dead_units": lambda recipe: (
-            f"Try a learning rate below {recipe.learning_rate:g}, BatchNormalization, or leaky_relu instead "
-            "of relu."
-        ),
         "overfitting": _overfitting_advice,
         "plateau": lambda recipe: (
             "Longer training at this rate hardly helps. Use more filters; a learning rate that falls towards "

@@ -164,10 +164,11 @@ def warn_about_resizing(network: Network, dataset: Dataset, resized: Dataset) ->
         )
 
 
-def diagnose_classes(dataset: Dataset, rows: Rows, recipe: Recipe) -> Iterator[Diagnosed]:
+def diagnose_classes(dataset: Dataset, rows: Rows, recipe: Recipe, network: Network) -> Iterator[Diagnosed]:
     """Whether the classes of the training images are far apart in size, unless the recipe balances them."""
     if recipe.class_weights == "none":
         counts = np.bincount(dataset.train.labels[rows], minlength=len(dataset.classes)).tolist()
         unequal = describe_unequal_sizes(dict(zip(dataset.classes, counts, strict=True)))
         if unequal:
-            yield Diagnosed("class_sizes", 0.0, f"{unequal}.", advice("class_sizes", recipe))
+            to_try = advice("class_sizes", recipe, network)
+            yield Diagnosed("class_sizes", 0.0, f"{unequal}.", to_try)

@@ -242,7 +242,7 @@ def prepare(
         sample_images=choose_sample_images(resized.test),
         evaluation_batch_size=evaluation_batch_size(analysis, chosen),
         warnings=warnings,
-        diagnosed=tuple(diagnose_classes(resized, train_rows, recipe)),
+        diagnosed=tuple(diagnose_classes(resized, train_rows, recipe, network)),
         start_weights=start_weights,
         fingerprint=dataset.pixels_fingerprint if network.locked_ids else "",
         resize=dataset.resize,

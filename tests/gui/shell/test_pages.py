@@ -417,6 +417,14 @@ def test_without_a_run_explore_says_what_it_shows_and_leads_to_the_runs(
     assert not button.isVisible()
 
 
+def test_without_a_run_use_leads_to_the_runs(open_window: OpenWindow, qtbot: QtBot) -> None:
+    window = open_window()
+    window.pages.turn_to(window.pages.USE)
+    button = window.findChild(QPushButton, "openRunToTry")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert window.runs_overlay.isVisible()
+
+
 # The run on show
 
 

@@ -482,3 +482,26 @@ def test_the_chip_has_the_width_that_the_window_has_for_it(stage: Stage, width: 
     assert bool(chip.text()) is bool(text)
     assert chip.text().endswith("…") is text.endswith("…")
     assert chip.accessibleName() == "Start weights: A title of several words"
+
+
+def test_the_chip_names_pretrained_weights_in_one_whole_word(stage: Stage) -> None:
+    stage.project.open_network(edits.set_weights(tiny(), "efficientnet-lite0"), None)
+    stage.window.resize(1280, 300)
+    chip = stage.tool_bar.start_chip
+    stage.qtbot.waitUntil(lambda: chip.text() == "Pretrained")
+    stage.window.resize(1920, 300)
+    stage.qtbot.waitUntil(lambda: chip.text() == "EfficientNet-Lite0, pretrained")
+
+
+def test_beside_the_chip_the_sentence_on_the_progress_stands_where_it_has_room(stage: Stage) -> None:
+    stage.window.resize(1280, 300)
+    stage.qtbot.waitUntil(stage.tool_bar.status_label.isVisible)
+    stage.start.restore('{"source": "/runs/a", "title": "A title of several words"}')
+    assert not stage.tool_bar.shows_sentence
+    assert not stage.tool_bar.status_label.isVisible()
+    stage.window.resize(1440, 300)
+    stage.qtbot.waitUntil(stage.tool_bar.status_label.isVisible)
+    stage.window.resize(1280, 300)
+    stage.qtbot.waitUntil(lambda: not stage.tool_bar.status_label.isVisible())
+    stage.start.remove()
+    assert stage.tool_bar.status_label.isVisible()

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 
+from cnnstudio.layers.base import Layer
+from cnnstudio.layers.basic.activation import Activation
+from cnnstudio.layers.basic.dense import Dense
+from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
+from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
 from cnnstudio.training.diagnosis.diagnosis import Diagnosis
 from cnnstudio.training.diagnosis.remedies import advice, remedy
 from cnnstudio.training.events import (
@@ -26,7 +31,7 @@ from cnnstudio.training.events import (
 )
 from cnnstudio.training.recipe.built_in import LESSON
 from cnnstudio.training.recipe.recipe import Recipe
-from tests.training.networks import lesson
+from tests.training.networks import lesson, network
 
 CHANCE = math.log(10)
 STEPS = 40
@@ -218,6 +223,20 @@ def test_a_dead_layer_is_named_and_silences_the_learning_rate_rules() -> None:
     assert diagnosed([whole])[0].message.startswith("All of the 32 units")
 
 
+def test_normalization_is_advised_against_dead_units_only_where_layers_have_none() -> None:
+    def advised(*layers: Layer) -> str:
+        units = UnitsChecked(1, ("conv2d_1",), (20,), (32,))
+        (found,) = Diagnosis(LESSON, network(*layers)).feed(units)
+        assert isinstance(found, Diagnosed)
+        return found.advice
+
+    conv, norm, last = Conv2D(filters=32), BatchNormalization(), (Flatten(), Dense(units=10))
+    assert "BatchNormalization" in advised(conv, Activation(), *last)
+    assert "BatchNormalization" in advised(conv, norm, Activation(), conv, Activation(), *last)
+    everywhere = advised(conv, norm, Activation(), conv, norm, Activation(), *last)
+    assert everywhere == "Try a learning rate below 0.001, or leaky_relu instead of relu."
+
+
 def test_inactive_units_before_training_or_in_small_layers_are_not_reported() -> None:
     assert kinds([UnitsChecked(0, ("conv2d_1",), (32,), (32,))]) == []
     assert kinds([UnitsChecked(1, ("conv2d_1", "gone"), (16, 3), (32, 3))]) == []
@@ -337,7 +356,7 @@ def test_each_problem_has_a_remedy(kind: DiagnosisKind, recipe: Recipe, fields: 
     assert found is not None
     assert found.apply_to(recipe) == recipe.replace(**fields, name="custom")
     assert found.label
-    assert advice(kind, recipe).endswith(".")
+    assert advice(kind, recipe, lesson()).endswith(".")
 
 
 def test_dropout_is_offered_after_augmentation_and_averages() -> None:
@@ -367,7 +386,8 @@ def test_more_filters_are_offered_against_a_plateau() -> None:
 def test_there_is_no_remedy_if_nothing_is_left_to_try() -> None:
     assert remedy("memory", LESSON.replace(batch_size=8, accumulate=8), lesson()) is None
     assert remedy("rate_too_low", LESSON.replace(learning_rate=50.0), lesson()) is None
-    assert advice("memory", LESSON.replace(batch_size=8, accumulate=8)).startswith("Use fewer filters")
+    split = LESSON.replace(batch_size=8, accumulate=8)
+    assert advice("memory", split, lesson()).startswith("Use fewer filters")
 
 
 # Recovery

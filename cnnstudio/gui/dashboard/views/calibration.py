@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
 from cnnstudio.core.formatting import format_percent, pluralize
 from cnnstudio.gui.dashboard.view_foot import foot
 from cnnstudio.gui.dashboard.views.base import Table, View
 from cnnstudio.gui.dashboard.views.parts.reliability import Bins, ReliabilityDiagram
 from cnnstudio.gui.dashboard.views.readings import MomentReadings
-from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line
+from cnnstudio.gui.widgets.labels import Label, Line, PartsLabel
 from cnnstudio.insight.instruments.calibration import CalibrationReading
 
 _SMALL_DIFFERENCE = 0.01
 _LEGEND = "Blue: correct predictions · orange: distance from the confidence · gray: images"
+
+
+class _Verdict(QWidget):
+    """The error, and beside it what it means; below it, on as many lines as it takes, in a narrow panel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._error = Label("", "title")
+        self._text = Label("", "content", "secondary", wrap=True)
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._row.setContentsMargins(16, 0, 16, 4)
+        self._row.addWidget(self._error)
+        self._row.addWidget(self._text, 1)
+        self._fit()
+
+    @property
+    def text(self) -> str:
+        return f"{self._error.text()}: {self._text.text()}"
+
+    def show_texts(self, error: str, text: str) -> None:
+        self._error.setText(error)
+        self._text.setText(text)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        metrics = self._text.fontMetrics()
+        needed = self._error.sizeHint().width() + 12 + metrics.horizontalAdvance(self._text.text())
+        is_row = needed <= self._row.contentsRect().width()
+        directions = QBoxLayout.Direction
+        self._row.setDirection(directions.LeftToRight if is_row else directions.TopToBottom)
+        self._row.setSpacing(12 if is_row else 2)
 
 
 class CalibrationView(View):
@@ -32,21 +68,15 @@ class CalibrationView(View):
     def build(self) -> QWidget:
         self._bins: Bins | None = None
         self._reading: CalibrationReading | None = None
-        self.error = Label("", "title")
-        self.verdict = ElidedLabel("", "content", "secondary")
-        head = QHBoxLayout()
-        head.setContentsMargins(16, 0, 16, 4)
-        head.setSpacing(12)
-        head.addWidget(self.error)
-        head.addWidget(self.verdict, 1)
+        self.verdict = _Verdict()
         self.diagram = ReliabilityDiagram()
         self.diagram.chosen.connect(self._on_bin_chosen)
-        self.details = ElidedLabel(_LEGEND, "help", "secondary")
+        self.details = PartsLabel(_LEGEND, "help", "secondary")
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 4, 0, 0)
         column.setSpacing(0)
-        column.addLayout(head)
+        column.addWidget(self.verdict)
         column.addWidget(self.diagram, 1)
         column.addWidget(Line())
         column.addWidget(foot(self.details))
@@ -64,8 +94,7 @@ class CalibrationView(View):
             self._reading = reading
             self._bins = Bins(reading.edges, reading.counts, reading.confidence, reading.accuracy)
             self.diagram.show_bins(self._bins)
-            self.error.setText(f"ECE {format_percent(reading.ece)}")
-            self.verdict.set_full_text(_verdict(reading))
+            self.verdict.show_texts(f"ECE {format_percent(reading.ece)}", _verdict(reading))
             self._on_bin_chosen(self.diagram.index)
         note = self.epoch_note(answer, readings)
         self.show_content(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QEnterEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.widgets.canvas.marks import paint_image
@@ -62,10 +62,15 @@ class SampleButton(QAbstractButton):
 
 
 class EmptyState(QWidget):
-    """A frame to drop images on: sentences in the middle, and below them images of the data set."""
+    """A frame to drop images on: sentences in the middle, and below them images of the data set.
+
+    Without a run, there is a button that leads to the runs in place of the images.
+    """
 
     sample_chosen = Signal(object)
     """The index of an example image to try."""
+    run_wanted = Signal()
+    """There is no run to try images on, and the user wants to choose one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,6 +81,11 @@ class EmptyState(QWidget):
         self._offer = Label("Or click a test image", role="help", tone="secondary")
         for label in (self._text, self._details, self._offer, self._note):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self._open = QPushButton("Open a run…")
+        self._open.setObjectName("openRunToTry")
+        self._open.setProperty("role", "outlined")
+        self._open.setToolTip("Choose a run to try images on")
+        self._open.clicked.connect(self.run_wanted)
         self.samples = tuple(SampleButton(number) for number in range(SAMPLES))
         row = QHBoxLayout()
         row.setSpacing(_GAP)
@@ -90,16 +100,19 @@ class EmptyState(QWidget):
         column.addStretch(2)
         column.addWidget(self._text)
         column.addWidget(self._details)
-        column.addSpacing(12)
+        column.addSpacing(4)
+        column.addWidget(self._open, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(self._offer)
         column.addLayout(row)
         column.addWidget(self._note)
         column.addStretch(3)
 
-    def show_texts(self, text: str, details: str, note: str = "") -> None:
+    def show_texts(self, text: str, details: str, note: str = "", *, has_run: bool = True) -> None:
         """Shows what can be done; `note` says what could not be."""
+        self._open.setVisible(not has_run)
         self._text.setText(text)
         self._details.setText(details)
+        self._details.setVisible(bool(details))
         self._note.setText(note)
         self._note.setVisible(bool(note))
 

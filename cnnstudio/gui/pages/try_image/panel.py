@@ -259,7 +259,8 @@ class TryPanel(Panel):
         if has_run:
             self.empty.show_texts(_EMPTY, _HOW, self.images.note)
         else:
-            self.empty.show_texts(_NO_RUN, "" if self.images.is_empty else _LATER, self.images.note)
+            later = "" if self.images.is_empty else _LATER
+            self.empty.show_texts(_NO_RUN, later, self.images.note, has_run=False)
 
     def _on_nearest_opened(self, place: object) -> None:
         reading = self.body.nearest.images.reading

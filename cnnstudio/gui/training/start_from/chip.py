@@ -47,8 +47,12 @@ class StartChip(QPushButton):
         self.setFixedWidth(self._width)
         self.setIcon(theme().icon("start_from", "accent"))
         is_narrow = self._width == _ICON_WIDTH
-        text = "" if is_narrow else elided(self.fontMetrics(), title, self._width - _BESIDE)
-        self.setText(text.replace("&", "&&"))
+        width = self._width - _BESIDE
+        if self.fontMetrics().horizontalAdvance(title) > width:
+            text = elided(self.fontMetrics(), plain_line(self._start.short_title), width)
+        else:
+            text = title
+        self.setText("" if is_narrow else text.replace("&", "&&"))
         self.setToolTip(plain_tooltip(f"Training starts from the weights of {title}"))
         self.setAccessibleName(f"Start weights: {title}" if title else "Start weights")
 

@@ -59,6 +59,11 @@ class StartFrom(QObject):
         known = PRETRAINED.get(self._project.network.weights or "")
         return f"{known.title}, pretrained" if known else ""
 
+    @property
+    def short_title(self) -> str:
+        """The same in few letters, where it is not the weights of a run or file that have a name."""
+        return "Pretrained" if self._choice is None and self.title else self.title
+
     # Choosing
 
     def ask(self, path: Path | None = None) -> None:

@@ -1,12 +1,13 @@
-"""Images, frames around what is chosen and what has the focus, and round numbers for axes."""
+"""Images, frames around what is chosen and what has the focus; titles and round numbers of axes."""
 
 from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen, QPixmap
 
+from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 
 
@@ -38,6 +39,22 @@ def paint_image(painter: QPainter, area: QRectF, pixmap: QPixmap) -> None:
     target = QRectF(area.center().x() - width / 2, area.center().y() - height / 2, width, height)
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < 2)
     painter.drawPixmap(target, pixmap, QRectF(pixmap.rect()))
+
+
+def paint_axis_titles(
+    painter: QPainter, area: QRectF, below: str, down: float, beside: str, across: float
+) -> None:
+    """Titles in the middle of an area's axes: so many pixels below it, and upright so many to its left."""
+    small = text_metrics(theme().font("help"))
+    painter.setFont(small.font)
+    painter.setPen(theme().color("secondary"))
+    x = area.center().x() - small.width(below) / 2
+    painter.drawText(QPointF(x, small.baseline(area.bottom() + down)), below)
+    painter.save()
+    painter.translate(area.left() - across, area.center().y())
+    painter.rotate(-90)
+    painter.drawText(QPointF(-small.width(beside) / 2, 4), beside)
+    painter.restore()
 
 
 def round_ticks(low: float, high: float, count: int = 4) -> list[float]:

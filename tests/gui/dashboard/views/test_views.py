@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.compute.questions import Answer, Question
@@ -189,8 +189,20 @@ def test_the_error_and_the_verdict_are_in_words(harness: Harness) -> None:
     harness.settle()
     assert isinstance(view, CalibrationView)
 
-    assert view.error.text().startswith("ECE ")
-    assert view.verdict.full_text.startswith("overconfident: ")
+    assert view.verdict.text.startswith("ECE ")
+    assert ": overconfident: " in view.verdict.text
+
+
+@pytest.mark.parametrize("width", [600, 240])
+def test_the_verdict_is_whole_also_in_a_narrow_panel(harness: Harness, width: int) -> None:
+    panel = harness.panel("viewCalibration")
+    harness.settle()
+    assert isinstance(panel.view, CalibrationView)
+    panel.resize(width, 600)
+    harness.settle()
+    for label in panel.view.verdict.findChildren(QLabel):
+        needed = label.fontMetrics().boundingRect(label.rect(), int(Qt.TextFlag.TextWordWrap), label.text())
+        assert label.rect().contains(needed)
 
 
 def test_mouse_and_keys_read_single_bins(harness: Harness) -> None:

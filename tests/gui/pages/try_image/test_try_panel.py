@@ -371,6 +371,16 @@ def test_images_wait_for_a_run(stage: Stage, run_folder: Path, tmp_path: Path) -
     stage.wait_for_answers(1)
 
 
+def test_without_a_run_a_button_leads_to_the_runs(stage: Stage, run_folder: Path) -> None:
+    wanted: list[bool] = []
+    stage.panel.empty.run_wanted.connect(lambda: wanted.append(True))
+    button = stage.panel.empty.findChild(QPushButton, "openRunToTry")
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert wanted
+    stage.show_run(run_folder)
+    stage.wait(lambda: not button.isVisible())
+
+
 def test_what_has_no_weights_is_a_sentence(stage: Stage, run_folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(run_folder, copy)

@@ -13,7 +13,7 @@ from cnnstudio.gui.dashboard.views.parts.pointed_chart import PointedChart
 from cnnstudio.gui.theme.text_metrics import text_metrics
 from cnnstudio.gui.theme.theme import theme
 from cnnstudio.gui.theme.tints import mixed
-from cnnstudio.gui.widgets.canvas.marks import paint_focus
+from cnnstudio.gui.widgets.canvas.marks import paint_axis_titles, paint_focus
 
 _LEFT, _BOTTOM, _TOP, _RIGHT = 60, 40, 10, 28
 _COUNTS = 48
@@ -126,7 +126,9 @@ class ReliabilityDiagram(PointedChart[int]):
         style = theme()
         small = text_metrics(style.font("help"))
         painter.setFont(small.font)
-        for step in range(0, 101, 20):
+        # As many numbers as there is room for below the diagram.
+        distance = 20 if diagram.width() >= 6 * small.width("100% ") else 50
+        for step in range(0, 101, distance):
             y = diagram.bottom() - step / 100 * diagram.height()
             x = diagram.left() + step / 100 * diagram.width()
             painter.setPen(style.color("grid"))
@@ -135,14 +137,8 @@ class ReliabilityDiagram(PointedChart[int]):
             text = f"{step}%"
             painter.drawText(QPointF(diagram.left() - small.width(text) - 6, small.baseline(y)), text)
             painter.drawText(QPointF(x - small.width(text) / 2, small.baseline(counts.bottom() + 10)), text)
-        label = "confidence"
-        x = diagram.center().x() - small.width(label) / 2
-        painter.drawText(QPointF(x, small.baseline(counts.bottom() + 27)), label)
-        painter.save()
-        painter.translate(diagram.left() - 42, diagram.center().y())
-        painter.rotate(-90)
-        painter.drawText(QPointF(-small.width("correct") / 2, 4), "correct")
-        painter.restore()
+        down = counts.bottom() + 27 - diagram.bottom()
+        paint_axis_titles(painter, diagram, "confidence", down, "correct", 42)
 
     def _column(self, bins: Bins, index: int, area: QRectF) -> tuple[float, float]:
         """Left and width of a bar."""
