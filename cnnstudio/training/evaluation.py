@@ -22,14 +22,15 @@ def after_deadline(deadline: float) -> CancelFunction:
 
 @contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Inside, the model is in evaluation mode, without gradients; afterwards its mode is as before."""
-    was_training = model.training
+    """Inside, the model is in evaluation mode, without gradients; afterwards all of it is as before."""
+    in_training = [module for module in model.modules() if module.training]
     model.eval()
     try:
         with torch.inference_mode():
             yield
     finally:
-        model.train(was_training)
+        for module in in_training:
+            module.training = True
 
 
 def predict_logits(model: nn.Module, images: Tensor, flip: bool = False) -> Tensor:

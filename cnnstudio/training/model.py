@@ -141,20 +141,24 @@ class Model(LayerSequence):
         pixels = torch.tensor(images, device=self.device)
         return normalize(pixels, torch.tensor(self.mean), torch.tensor(self.std))
 
-    def initialize_from_images(self, batches: Callable[[], Iterable[Tensor]]) -> None:
+    def initialize_from_images(self, batches: Callable[[], Iterable[Tensor]]) -> bool:
         """Data-dependent initialization, such as Whitening's, by the values that reach each of these layers.
 
         From top to bottom, because each sees the images through the layers above it. `batches` gives
-        normalized training images, float32 (N, C, H, W), the same on each call.
+        normalized training images, float32 (N, C, H, W), the same on each call. Returns whether there are
+        such layers.
         """
+        found = [module for module in self.modules() if isinstance(module, DataDependentInit)]
+        if not found:
+            return False
         training = self.training
         try:
             self.eval()
-            for module in self.modules():
-                if isinstance(module, DataDependentInit):
-                    module.initialize_from(self._input_of(module, images) for images in batches())
+            for module in found:
+                module.initialize_from(self._input_of(module, images) for images in batches())
         finally:
             self.train(training)
+        return True
 
     def _input_of(self, module: nn.Module, images: Tensor) -> Tensor:
         """The input of the module for `images`; the modules after it are not computed."""

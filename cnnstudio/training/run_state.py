@@ -275,12 +275,14 @@ class RunState:
         `images` gives normalized training images (N, C, H, W), the same on each call.
         """
         found, start = self.warm_start, self.prepared.start_weights
-        parent_weights = found.weights if found else start.weights if start else {}
-        # Twice: data-dependent layers, such as Whitening, see the images through the layers above them, which
-        # must have the parent's weights by then; but they may also keep the parent's weights themselves.
-        self.model.load_state_dict(parent_weights, strict=False)
-        self.model.initialize_from_images(images)
-        self.model.load_state_dict(parent_weights, strict=False)
+        # The start weights are in the model since it was made.
+        if found:
+            self.model.load_state_dict(found.weights, strict=False)
+        # Data-dependent layers, such as Whitening, see the images through the layers above them, which must
+        # have their weights by then; but they may also have start weights themselves.
+        if self.model.initialize_from_images(images):
+            known = found.weights if found else start.weights if start else {}
+            self.model.load_state_dict(known, strict=False)
         # Each rank has drawn its own initial weights; from here on they must be the same.
         self.ranks.broadcast_weights(self.model)
         self.training_step.start_ema(self.steps)

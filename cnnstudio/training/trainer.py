@@ -328,7 +328,8 @@ class _Training:
         weight_change = WeightChange(run.model) if run.sums == NO_SUMS else None
         meter.start_epoch(run.sums)
         run.sums = NO_SUMS
-        run.model.train()
+        if not run.model.training:  # as `after_epoch` may have left it
+            run.model.train()
         # Before the first step too: a stop that came during the last evaluation must not cost a step.
         self.hooks.after_step()
         self._train_batches(epoch)

@@ -94,7 +94,7 @@ def test_each_stage_uses_the_features_of_what_is_still_locked(monkeypatch: pytes
 
     def of(prepared: object, model: Model, *rest: object) -> object:
         found = create(FrozenFeatures, prepared, model, *rest)
-        lengths.append(len(model.run_order) - len(found.rest._names))
+        lengths.append(len(model.run_order) - len(found.rest))
         return found
 
     with monkeypatch.context() as patch:

@@ -88,7 +88,7 @@ def last_features_of(kept: KeptFeatures, rows: npt.NDArray[np.int64]) -> Feature
 
     The model is that of `kept`. float32 (n, features).
     """
-    model = kept.rest.model
+    model = kept.model
     with _last_inputs(model) as seen:
         given = torch.from_numpy(kept.values[rows]).reshape(len(rows), *kept.shape).to(model.device)
         if given.ndim == 4:

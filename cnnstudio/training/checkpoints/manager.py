@@ -386,9 +386,6 @@ def _copy_to_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def all_finite(model: Model) -> bool:
     """Whether no weight that learns and no running statistic is NaN or infinite."""
-    locked = {name for name, each in model.named_parameters() if not each.requires_grad}
-    return all(
-        bool(torch.isfinite(value).all())
-        for name, value in model.state_dict().items()
-        if value.is_floating_point() and name not in locked
-    )
+    learned = (weights for weights in model.parameters() if weights.requires_grad)
+    statistics = (value for value in model.buffers() if value.is_floating_point())
+    return all(bool(torch.isfinite(value).all()) for value in (*learned, *statistics))

@@ -35,7 +35,7 @@ from cnnstudio.training.frozen.store import (
     require_room,
 )
 from cnnstudio.training.hardware.spare_threads import SpareThreads
-from cnnstudio.training.hardware.torch_state import MAX_UNSHARED, one_thread
+from cnnstudio.training.hardware.torch_state import MAX_UNSHARED
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import TRAINING, PreparedTraining
 from cnnstudio.training.recipe.recipe import Recipe
@@ -82,6 +82,7 @@ class KeptFeatures:
     """(images, values), mapped read-only."""
     shape: tuple[int, ...]
     """Of those of one image, as the rest takes them."""
+    model: Model
     rest: RestOfModel
 
 
@@ -98,13 +99,12 @@ def find_kept_features(
         return None
     part = FrozenPart(model, length, bfloat16=recipe.precision == "bfloat16")
     dims = model.network.input.dims
-    with one_thread(True):
-        one = part(torch.zeros(1, *dims, device=model.device))
+    one = part.example(dims)
     shape = tuple(one.shape[1:])
     keys = [_key(part, [fingerprint, dims, TRAINING, None]) for fingerprint in fingerprints]
     found = (find_features(key, (count, math.prod(shape)), _dtype(one)) for key in keys)
     values = next((each for each in found if each is not None), None)
-    return None if values is None else KeptFeatures(values, shape, RestOfModel(model, length))
+    return None if values is None else KeptFeatures(values, shape, model, RestOfModel(model, length))
 
 
 class FrozenFeatures:
@@ -125,10 +125,7 @@ class FrozenFeatures:
         self._exact = FrozenPart(model, length)
         is_half = prepared.recipe.precision == "bfloat16"
         self._fast = FrozenPart(model, length, bfloat16=True) if is_half else self._exact
-        pixels = torch.zeros(1, *prepared.network.input.dims, device=prepared.device)
-        # A single image, whose small operations threads would only wait for.
-        with one_thread(True):
-            found = self._fast(pixels)
+        found = self._fast.example(prepared.network.input.dims)
         self._shape = tuple(found.shape[1:])
         self._dtypes = {self._exact: FLOAT32, self._fast: _dtype(found)}
 
@@ -165,7 +162,7 @@ class FrozenFeatures:
         As where a last layer is all that trains: of flat features, an image takes as many multiplications as
         the rest has weights.
         """
-        weights = sum(each.numel() for module in self.rest.layers() for each in module.parameters())
+        weights = sum(each.numel() for each in self.rest.parameters())
         return len(self._shape) == 1 and weights * batch_size <= MAX_UNSHARED
 
     def train_batches(self) -> FeatureBatches:

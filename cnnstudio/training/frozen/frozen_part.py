@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from cnnstudio.training.frozen.folding import folded
+from cnnstudio.training.hardware.torch_state import one_thread
 from cnnstudio.training.model import LayerSequence, Model, NamedModule
 
 VERSION = 2
@@ -31,7 +33,8 @@ def frozen_length(model: Model) -> int:
     if not model.network.locked_ids:
         return 0
     training = model.training
-    model.train()
+    if not training:
+        model.train()
     try:
         length = 0
         for name in model.run_order:
@@ -39,7 +42,8 @@ def frozen_length(model: Model) -> int:
                 break
             length += 1
     finally:
-        model.train(training)
+        if not training:
+            model.eval()
     names = model.run_order[:length]
     has_locked = any(
         name in names and any(True for _ in model.get_submodule(name).parameters())
@@ -73,10 +77,13 @@ class FrozenPart:
     @functools.cached_property
     def _module(self) -> nn.Module:
         """Copied only when there is something to compute: what was kept is found by the key alone."""
-        # The copy keeps the order of this model; its modules are not to be moved again.
-        module = folded(LayerSequence(self._entries, reorder=False))
+        module = folded(self._own_modules())
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stub lacks it
         return module
+
+    def _own_modules(self) -> LayerSequence:
+        """Those of the model itself, in the order in which it runs them: they are not to be moved again."""
+        return LayerSequence(self._entries, reorder=False)
 
     def _key(self, model: Model) -> str:
         digest = hashlib.sha256(repr([VERSION, model.mean, model.std, self._bfloat16]).encode())
@@ -93,11 +100,23 @@ class FrozenPart:
 
         float32, or bfloat16 where that is what the last layers compute.
         """
+        return self._compute(self._module, images)
+
+    def example(self, dims: Sequence[int]) -> Tensor:
+        """What it gives for one image of these (C, H, W), whose values do not matter: type and shape do.
+
+        Without the copy, which takes longer than to find both by the model's own modules.
+        """
+        # A single image, whose small operations threads would only wait for.
+        with one_thread(True):
+            return self._compute(self._own_modules(), torch.zeros(1, *dims, device=self._device))
+
+    def _compute(self, module: nn.Module, images: Tensor) -> Tensor:
         with (
             torch.inference_mode(),
             torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16),
         ):
-            result: Tensor = self._module(images.contiguous(memory_format=torch.channels_last))
+            result: Tensor = module(images.contiguous(memory_format=torch.channels_last))
         return result if result.dtype == torch.bfloat16 else result.float()
 
 
@@ -110,28 +129,16 @@ def _settings(module: nn.Module) -> list[tuple[str, object]]:
     )
 
 
-class RestOfModel(nn.Module):
-    """The model after its locked beginning; the same modules, so that training and evaluating it are one."""
+class RestOfModel(nn.Sequential):
+    """The model after its locked beginning; the same modules, so that training and evaluating it are one.
+
+    Takes the output of the beginning, float (n, …); gives logits, float (n, classes). What is done with all
+    of its modules leaves those of the beginning alone.
+    """
 
     def __init__(self, model: Model, length: int) -> None:
-        super().__init__()
-        self.model = model
-        self._names = model.run_order[length:]
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Of the rest's modules, in the order in which they run."""
-        return self._names
-
-    def layers(self) -> Iterator[nn.Module]:
-        """The modules of the rest, in the order in which they run."""
-        return map(self.model.get_submodule, self._names)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """The output of the beginning, float (n, …) -> logits, float (n, classes)."""
-        for layer in self.layers():
-            features = layer(features)
-        return features
+        names = model.run_order[length:]
+        super().__init__(OrderedDict((name, model.get_submodule(name)) for name in names))
 
 
 class MirroredMean(nn.Module):

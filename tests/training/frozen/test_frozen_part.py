@@ -19,6 +19,7 @@ from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.convolutional.depthwise_conv2d import DepthwiseConv2D
 from cnnstudio.layers.normalization.batch_normalization import BatchNormalization
 from cnnstudio.layers.regularization.dropout import Dropout
+from cnnstudio.training.evaluation import evaluation_mode
 from cnnstudio.training.frozen.folding import folded
 from cnnstudio.training.frozen.frozen_part import FrozenPart, RestOfModel, frozen_length
 from cnnstudio.training.model import LayerSequence, Model, build_model
@@ -96,9 +97,32 @@ def test_beginning_and_rest_together_are_the_model() -> None:
     part, rest = FrozenPart(model, length), RestOfModel(model, length)
     with torch.inference_mode():
         assert torch.allclose(rest(part(images)), model(images), atol=1e-5)
-    rest.train()
+
+
+def test_evaluating_the_rest_leaves_all_modules_in_the_mode_that_they_had() -> None:
+    # The second normalization is locked behind a layer that learns, so that it belongs to the rest.
+    layers = Conv2D(4), Conv2D(4), BatchNormalization(), Flatten(), Dense(3)
+    design = network(*layers, input=Shape.of(3, 8, 8))
+    model = build_model(edits.set_trainable(design, ["conv2d_1", "batch_normalization_1"], False))
+    rest = RestOfModel(model, frozen_length(model))
+    before = {name: module.training for name, module in model.named_modules()}
+    assert (before["conv2d_2"], before["batch_normalization_1"]) == (True, False)
+    with evaluation_mode(rest):
+        assert not any(module.training for module in rest.modules())
+        assert model.get_submodule("conv2d_1").training, "it does not run, so there is nothing to switch"
+    assert {name: module.training for name, module in model.named_modules()} == before
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("layers", [1, 2, 5])
+def test_the_example_is_like_what_is_computed_of_images(layers: int, half: bool) -> None:
+    design = tiny()
+    locked = edits.set_trainable(design, [node.id for node in design.nodes[:layers]], False)
+    model = build_model(locked)
+    part = FrozenPart(model, frozen_length(model), bfloat16=half)
+    found, computed = part.example(design.input.dims), part(torch.randn(4, 3, 8, 8))
+    assert (found.shape[1:], found.dtype) == (computed.shape[1:], computed.dtype)
     assert model.training
-    assert not model.get_submodule("batch_normalization_1").training
 
 
 def test_half_precision_is_close_to_full_precision() -> None:
