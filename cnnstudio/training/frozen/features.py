@@ -23,6 +23,7 @@ from cnnstudio.core.progress import (
 from cnnstudio.data.augmentation.augmentation import NO_AUGMENTATION, Augmentation
 from cnnstudio.data.batches import Batches
 from cnnstudio.data.dataset import Split, Subset
+from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.training.frozen.batches import FeatureBatches
 from cnnstudio.training.frozen.frozen_part import FrozenPart, MirroredMean, RestOfModel, frozen_length
 from cnnstudio.training.frozen.store import (
@@ -37,7 +38,7 @@ from cnnstudio.training.frozen.store import (
 from cnnstudio.training.hardware.spare_threads import SpareThreads
 from cnnstudio.training.hardware.torch_state import MAX_UNSHARED
 from cnnstudio.training.model import Model
-from cnnstudio.training.preflight.prepare import TRAINING, PreparedTraining
+from cnnstudio.training.preflight.prepare import TRAINING, PreparedTraining, fitting_batch_size
 from cnnstudio.training.recipe.recipe import Recipe
 
 __all__ = ["Cancelled", "FrozenFeatures", "KeptFeatures", "can_use_features", "find_kept_features"]
@@ -128,6 +129,9 @@ class FrozenFeatures:
         found = self._fast.example(prepared.network.input.dims)
         self._shape = tuple(found.shape[1:])
         self._dtypes = {self._exact: FLOAT32, self._fast: _dtype(found)}
+        largest = max(found.numel() * (2 if self._mirrors else 1), _largest_output(model, length))
+        # Not that of images: what the locked beginning gives may be a hundred times as large.
+        self._evaluation_batch_size = fitting_batch_size(largest, prepared.device)
 
     @classmethod
     def of(
@@ -189,7 +193,7 @@ class FrozenFeatures:
             [self._features(images, self._exact, mirrors=self._mirrors)],
             (2, *self._shape) if self._mirrors else self._shape,
             self._prepared.device,
-            batch_size=self._prepared.evaluation_batch_size,
+            batch_size=self._evaluation_batch_size,
             shuffle=False,
         )
 
@@ -252,3 +256,15 @@ class FrozenFeatures:
 def _dtype(values: Tensor) -> np.dtype[Any]:
     """The type in which values are kept, which loses nothing of them."""
     return BFLOAT16 if values.dtype == torch.bfloat16 else FLOAT32
+
+
+def _largest_output(model: Model, length: int) -> int:
+    """The most values per image that a layer gives whose modules are not all among the first `length`."""
+    analysis, running = analyze(model.network), set(model.run_order[length:])
+    outputs = [
+        analysis[each.id].output
+        for node in model.network.nodes
+        if running.intersection(model.modules_by_node.get(node.id, ()))
+        for each in node.walk()
+    ]
+    return max(output.size for output in outputs if output is not None)

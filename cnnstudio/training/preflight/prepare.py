@@ -311,5 +311,10 @@ def evaluation_batch_size(analysis: Analysis, device: torch.device) -> int:
         analysis.network.input.size,
         *(report.output.size for report in analysis.reports if report.output),
     ]
+    return fitting_batch_size(max(sizes), device)
+
+
+def fitting_batch_size(values: int, device: torch.device) -> int:
+    """Images per batch in evaluations in which no layer gives more than so many values per image."""
     most = _EVALUATION_BYTES * (1 if device.type == "cpu" else _ACCELERATOR_FACTOR)
-    return min(max(most // (BYTES_PER_FLOAT * max(sizes)), 1), 1024)
+    return min(max(most // (BYTES_PER_FLOAT * values), 1), 1024)

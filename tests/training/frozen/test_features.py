@@ -188,6 +188,23 @@ def test_what_is_computed_as_float32_beside_bfloat16_is_kept_so() -> None:
 
 
 @pytest.mark.parametrize(
+    ("layers", "mirrors", "expected"),
+    # The first two layers give 8 × 8 × 8 values; the pooling, which is locked with the third, 8 × 3 × 3.
+    [(0, False, 8), (2, False, 8), (3, False, 56), (3, True, 28)],
+)
+def test_an_evaluation_has_as_many_images_at_a_time_as_what_is_left_to_compute_lets_it(
+    layers: int, mirrors: bool, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnstudio.training.preflight.prepare._EVALUATION_BYTES", 4 * 8 * 8 * 8 * 8)
+    recipe = RECIPE.replace(test_time_flip=mirrors)
+    prepared = prepare(locked(layers=layers), colors(test=60), recipe, "cpu")
+    assert prepared.evaluation_batch_size == 8
+    found = FrozenFeatures.of(prepared, prepared.fresh_model(), ignore_progress, never_cancelled)
+    batches = found.unshuffled(prepared.test) if found else prepared.unshuffled(prepared.test)
+    assert batches.global_batch_size(0) == expected
+
+
+@pytest.mark.parametrize(
     "recipe",
     [HALF, AUGMENTED, RECIPE.replace(test_time_flip=True, validation_share=0)],
     ids=["held out", "copies", "mirrored, and validated on the test images"],
