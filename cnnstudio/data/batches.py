@@ -178,12 +178,9 @@ class Batches:
             return None
         if self.augmentation.flip != "alternating":
             return self._moves.draw(self._count, random)
-        # Whether an image starts mirrored is fixed per image for the whole run, independent of the order and
-        # of all other random numbers; it then alternates from epoch to epoch.
-        per_image = torch.Generator().manual_seed(_seed(self._seed, 0, 0, 0))
-        starts_mirrored = torch.randint(2, (len(self._labels),), generator=per_image)
         rows = torch.arange(self._count) if order is None else order.cpu()
-        return self._moves.draw(self._count, random, (starts_mirrored[rows] + number) % 2)
+        mirrored = alternately_mirrored(len(self._labels), self._seed, number)
+        return self._moves.draw(self._count, random, mirrored[rows])
 
     def _order(self, random: torch.Generator) -> Tensor | None:
         """Row numbers in the split, in the order of this epoch; None for all rows in their stored order."""
@@ -251,6 +248,15 @@ def _scale_and_offset(mean: Tensor, std: Tensor, pixels: int, device: torch.devi
     """
     scale, offset = 1 / (255 * std.double()), -mean.double() / std.double()
     return scale.float().repeat(pixels).to(device), offset.float().repeat(pixels).to(device)
+
+
+def alternately_mirrored(count: int, seed: int, number: int) -> Tensor:
+    """Which of a split's images are mirrored in epoch `number` of alternating flips, int64 (count,), 0 or 1.
+
+    Fixed for each image and the whole run, independent of the order and of all other random numbers.
+    """
+    per_image = torch.Generator().manual_seed(_seed(seed, 0, 0, 0))
+    return (torch.randint(2, (count,), generator=per_image) + number) % 2
 
 
 def _seed(*numbers: int) -> int:

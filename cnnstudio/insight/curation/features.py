@@ -90,7 +90,7 @@ def last_features_of(kept: KeptFeatures, rows: npt.NDArray[np.int64]) -> Feature
     """
     model = kept.model
     with _last_inputs(model) as seen:
-        given = torch.from_numpy(kept.values[rows]).reshape(len(rows), *kept.shape).to(model.device)
+        given = torch.from_numpy(kept.of(rows)).reshape(len(rows), *kept.shape).to(model.device)
         if given.ndim == 4:
             given = given.contiguous(memory_format=torch.channels_last)
         kept.rest(given)

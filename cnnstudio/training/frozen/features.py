@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -21,7 +24,7 @@ from cnnstudio.core.progress import (
     throttled,
 )
 from cnnstudio.data.augmentation.augmentation import NO_AUGMENTATION, Augmentation
-from cnnstudio.data.batches import Batches
+from cnnstudio.data.batches import Batches, alternately_mirrored
 from cnnstudio.data.dataset import Split, Subset
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.training.frozen.batches import FeatureBatches
@@ -79,12 +82,21 @@ def _key(
 class KeptFeatures:
     """What the locked beginning of a model makes of all training images, and the rest, which takes it."""
 
-    values: Features
-    """(images, values), mapped read-only."""
+    copies: tuple[Features, ...]
+    """(images, values) each, mapped read-only."""
+    unchanged: npt.NDArray[np.int64] | None
+    """(images,), which of two copies has an image as it is; None if there are only the images as they are."""
     shape: tuple[int, ...]
     """Of those of one image, as the rest takes them."""
     model: Model
     rest: RestOfModel
+
+    def of(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Those of some images, float32 (n, values)."""
+        if self.unchanged is None:
+            return self.copies[0][rows]
+        first, second = (each[rows] for each in self.copies)
+        return np.where(self.unchanged[rows, None] == 0, first, second)
 
 
 def find_kept_features(
@@ -92,20 +104,49 @@ def find_kept_features(
 ) -> KeptFeatures | None:
     """Those that a training by this recipe kept of its data set's `count` training images; None without.
 
-    Without augmentation, that is: those of augmented copies are none of the images themselves. The data set
-    has one of these fingerprints.
+    Of the images as they are: copies of them have other features, unless they are each image and its mirror
+    image. The data set has one of these fingerprints.
     """
+    names = [*fingerprints]
+    found = (_find_kept(each, recipe, names, count) for each in _in_stages(model, recipe))
+    return next((each for each in found if each is not None), None)
+
+
+def _in_stages(model: Model, recipe: Recipe) -> Iterator[Model]:
+    """The model with the locks of each stage of its training."""
+    yield model
+    if recipe.unlocks and model.network.locked_ids:
+        later = copy.deepcopy(model)
+        later.unlock([node.id for node in later.last_locked(recipe.unlock_groups)])
+        yield later
+
+
+def _find_kept(model: Model, recipe: Recipe, fingerprints: Sequence[str], count: int) -> KeptFeatures | None:
     length = frozen_length(model)
     if not length:
         return None
     part = FrozenPart(model, length, bfloat16=recipe.precision == "bfloat16")
     dims = model.network.input.dims
     one = part.example(dims)
-    shape = tuple(one.shape[1:])
-    keys = [_key(part, [fingerprint, dims, TRAINING, None]) for fingerprint in fingerprints]
-    found = (find_features(key, (count, math.prod(shape)), _dtype(one)) for key in keys)
-    values = next((each for each in found if each is not None), None)
-    return None if values is None else KeptFeatures(values, shape, model, RestOfModel(model, length))
+    shape, rest = tuple(one.shape[1:]), RestOfModel(model, length)
+
+    def find(fingerprint: str, *copied: Any) -> Features | None:
+        key = _key(part, [fingerprint, dims, TRAINING, None], *copied)
+        return find_features(key, (count, math.prod(shape)), _dtype(one))
+
+    augmentation = recipe.augmentation
+    only_flips = dataclasses.replace(_none_like(augmentation), flip="alternating")
+    for fingerprint in fingerprints:
+        found = find(fingerprint)
+        if found is not None:
+            return KeptFeatures((found,), None, shape, model, rest)
+        if augmentation != only_flips or recipe.feature_copies < 2:
+            continue
+        first, second = (find(fingerprint, augmentation, number, recipe.seed) for number in (1, 2))
+        if first is not None and second is not None:
+            mirrored = alternately_mirrored(count, recipe.seed, 1)
+            return KeptFeatures((first, second), mirrored.numpy(), shape, model, rest)
+    return None
 
 
 class FrozenFeatures:
@@ -147,11 +188,25 @@ class FrozenFeatures:
     @property
     def size(self) -> int:
         """Bytes that all features of this training take together."""
-        prepared, (exact, fast) = self._prepared, (self._dtypes[self._exact], self._dtypes[self._fast])
-        evaluated = {id(each): len(each) for each in (prepared.validation, prepared.test)}
-        per_value = len(prepared.train) * len(self._copies) * fast.itemsize
-        per_value += sum(evaluated.values()) * (2 if self._mirrors else 1) * exact.itemsize
-        return per_value * math.prod(self._shape)
+        return sum(math.prod(each.shape) * each.dtype.itemsize for each in self._wanted())
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the features of one image, as the rest takes them."""
+        return self._shape
+
+    def compute(self, images: Tensor) -> Tensor:
+        """What the training gets in place of normalized images, float32 (n, C, H, W): (n, …)."""
+        return self._fast(images)
+
+    def count_missing(self, *, with_test: bool = True) -> int:
+        """How many images have yet to be computed, with each copy and each mirror image, none being kept."""
+        wanted = self._wanted(with_test=with_test)
+        return sum(
+            len(each.images) * (2 if each.mirrors else 1)
+            for each in wanted
+            if find_features(each.key, each.shape, each.dtype) is None
+        )
 
     @property
     def _copies(self) -> Sequence[int]:
@@ -159,6 +214,10 @@ class FrozenFeatures:
         recipe = self._prepared.recipe
         is_augmented = recipe.augmentation != _none_like(recipe.augmentation)
         return range(1, recipe.feature_copies + 1) if is_augmented else (0,)
+
+    def rest_of(self, model: Model) -> RestOfModel:
+        """What follows the locked beginning in another model of the same network."""
+        return RestOfModel(model, frozen_length(model))
 
     def are_steps_small(self, batch_size: int) -> bool:
         """Whether steps of so many images are too small to be shared between threads.
@@ -204,6 +263,31 @@ class FrozenFeatures:
         """
         return self._features(split, self._fast if split is self._prepared.train else self._exact)
 
+    def _wanted(self, *, with_test: bool = True) -> list[_Wanted]:
+        """All that this training asks for."""
+        prepared = self._prepared
+        tested = (prepared.test,) if with_test else ()
+        evaluated = {id(each): each for each in (prepared.validation, *tested)}.values()
+        return [
+            *(self._want(prepared.train, self._fast, number) for number in self._copies),
+            *(self._want(each, self._exact, mirrors=self._mirrors) for each in evaluated),
+        ]
+
+    def _want(
+        self, images: Split | Subset, part: FrozenPart, number: int = 0, *, mirrors: bool = False
+    ) -> _Wanted:
+        prepared, recipe = self._prepared, self._prepared.recipe
+        split, rows = (images.split, images.rows) if isinstance(images, Subset) else (images, None)
+        name = next(name for name, each in prepared.splits.items() if each is split)
+        augmentation, seed = (recipe.augmentation, recipe.seed) if number else (NO_AUGMENTATION, 0)
+        chosen = None if rows is None else hashlib.sha256(rows.tobytes()).hexdigest()
+        source = [prepared.fingerprint, prepared.network.input.dims, name, chosen]
+        key = _key(part, source, augmentation, number, seed, mirrors=mirrors)
+        shape = (len(images), math.prod(self._shape) * (2 if mirrors else 1))
+        return _Wanted(
+            images, name, part, augmentation, number, seed, mirrors, key, shape, self._dtypes[part]
+        )
+
     def _features(
         self, images: Split | Subset, part: FrozenPart, number: int = 0, *, mirrors: bool = False
     ) -> Features:
@@ -212,15 +296,8 @@ class FrozenFeatures:
         With `mirrors`, those of each image are followed by those of its mirror image in the same row.
         Raises Cancelled, DataError if the images cannot be read, and NotKept if the disk is full.
         """
-        prepared, recipe = self._prepared, self._prepared.recipe
+        prepared, wanted = self._prepared, self._want(images, part, number, mirrors=mirrors)
         split, rows = (images.split, images.rows) if isinstance(images, Subset) else (images, None)
-        name = next(name for name, each in prepared.splits.items() if each is split)
-        augmentation, seed = (recipe.augmentation, recipe.seed) if number else (NO_AUGMENTATION, 0)
-        chosen = None if rows is None else hashlib.sha256(rows.tobytes()).hexdigest()
-        source = [prepared.fingerprint, prepared.network.input.dims, name, chosen]
-        key = _key(part, source, augmentation, number, seed, mirrors=mirrors)
-
-        dtype = self._dtypes[part]
 
         def compute(first: int) -> Iterator[Values]:
             batches = Batches(
@@ -230,12 +307,12 @@ class FrozenFeatures:
                 torch.tensor(prepared.std),
                 batch_size=_BATCH,
                 shuffle=False,
-                augmentation=augmentation,
-                seed=seed,
+                augmentation=wanted.augmentation,
+                seed=wanted.seed,
                 rows=rows,
                 uploaded=False,
             )
-            done, copy = first, f", copy {number} of {prepared.recipe.feature_copies}" if number else ""
+            done, which = first, f", copy {number} of {prepared.recipe.feature_copies}" if number else ""
             # Parts are batches, so that the first row is that of one.
             for pixels, _ in batches.epoch(number, first // _BATCH):
                 raise_if_cancelled(self._cancelled)
@@ -244,13 +321,33 @@ class FrozenFeatures:
                         part(each).flatten(1) for each in (pixels, *([pixels.flip(3)] if mirrors else []))
                     ]
                 values = torch.cat(both, 1).cpu()
-                yield (values.view(torch.uint16) if dtype == BFLOAT16 else values.float()).numpy()
+                is_half = wanted.dtype == BFLOAT16
+                yield (values.view(torch.uint16) if is_half else values.float()).numpy()
                 done += len(pixels)
-                text = f"Computing the locked layers{copy}: {done:,} of {len(images):,} {name} images"
+                text = f"Computing the locked layers{which}: {done:,} of {len(images):,} {wanted.name} images"
                 self._progress(Progress(done, len(images), text))
 
-        values = math.prod(self._shape) * (2 if mirrors else 1)
-        return load_or_compute(key, (len(images), values), dtype, compute)
+        return load_or_compute(wanted.key, wanted.shape, wanted.dtype, compute)
+
+
+@dataclass(frozen=True, eq=False)
+class _Wanted:
+    """Features of images, and what they are found by."""
+
+    images: Split | Subset
+    name: str
+    """Of the images' split."""
+    part: FrozenPart
+    augmentation: Augmentation
+    number: int
+    """Of the augmented copy; 0 for the images as they are."""
+    seed: int
+    mirrors: bool
+    """Whether those of the mirror image follow in each row."""
+    key: str
+    shape: tuple[int, int]
+    """(images, values)"""
+    dtype: np.dtype[Any]
 
 
 def _dtype(values: Tensor) -> np.dtype[Any]:

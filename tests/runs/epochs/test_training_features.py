@@ -91,6 +91,26 @@ def test_what_the_training_kept_is_used(
     np.testing.assert_array_equal(with_kept.rows, alone.rows)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "locked"),
+    [
+        (RECIPE.replace(flip="alternating", feature_copies=2, seed=3), 2),
+        (RECIPE.replace(unlock_after=1, unlock_groups=1), 3),
+        (RECIPE.replace(flip="alternating", feature_copies=2, unlock_after=1, unlock_groups=1), 3),
+    ],
+    ids=["mirrored copies", "two stages", "both"],
+)
+def test_what_was_kept_of_mirrored_copies_and_of_either_stage_is_used(
+    recipe: Recipe, locked: int, tmp_path: Path, described: list[int]
+) -> None:
+    run = trained(tmp_path, recipe, locked=locked)
+    with_kept = found(run)
+    assert described == [1]
+    alone = without_kept(lambda: found(run))
+    np.testing.assert_allclose(with_kept.features, alone.features, atol=1e-5)
+    assert with_kept.limit == pytest.approx(alone.limit, abs=1e-5)
+
+
 def test_what_was_kept_in_half_precision_is_used_too(tmp_path: Path, described: list[int]) -> None:
     run = trained(tmp_path, RECIPE.replace(precision="bfloat16"))
     with_kept = found(run)
@@ -115,8 +135,13 @@ def test_what_was_kept_of_other_images_is_not_used(tmp_path: Path, described: li
 
 @pytest.mark.parametrize(
     ("recipe", "locked"),
-    [(RECIPE.replace(flip="random", shift=1, feature_copies=2), 2), (RECIPE, 0)],
-    ids=["augmented copies", "nothing locked"],
+    [
+        (RECIPE.replace(flip="random", shift=1, feature_copies=2), 2),
+        (RECIPE.replace(flip="alternating", feature_copies=1), 2),
+        (RECIPE.replace(flip="alternating", shift=1, feature_copies=2), 2),
+        (RECIPE, 0),
+    ],
+    ids=["augmented copies", "half of the mirrored copies", "shifted mirrored copies", "nothing locked"],
 )
 def test_without_them_the_network_sees_all_images(
     recipe: Recipe, locked: int, tmp_path: Path, described: list[int]
