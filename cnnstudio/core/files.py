@@ -19,7 +19,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -57,12 +57,15 @@ def expand_home(path: str | Path) -> Path:
 
 
 @contextlib.contextmanager
-def atomic_writer(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
+def atomic_writer(
+    path: Path, *, durable: bool = True, instead: Callable[[], Path | None] = lambda: None
+) -> Iterator[BinaryIO]:
     """A new file to write into, which replaces `path` if the block ends without an error.
 
     Missing folders are created. Whatever goes wrong, including a process killed in the middle of a write,
     `path` has either its old content or the complete new content. Raises FileError if the system refuses.
     Without `durable` nothing is synced, so that after a power failure the file may be damaged.
+    `instead` is asked at the end, and may name another file in the same folder that is replaced in its place.
     """
     try:
         # For a symbolic link, replace the file that it points to, not the link.
@@ -79,6 +82,7 @@ def atomic_writer(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
                 file.flush()
                 if durable:
                     os.fsync(file.fileno())
+                target = instead() or target
                 # While it is locked, so that no other process takes it for abandoned.
                 if os.name != "nt":
                     os.replace(temporary, target)
@@ -129,13 +133,13 @@ def _open_temporary(target: Path) -> tuple[Path, BinaryIO]:
         file.close()
 
 
-def remove_abandoned_files(folder: Path, name: str) -> None:
-    """Deletes the temporary files of that name in the folder that killed processes left.
+def remove_abandoned_files(folder: Path, name: str | None = None) -> None:
+    """Deletes the temporary files of that name, or of any, in the folder that killed processes left.
 
     A process holds a lock on its temporary file, which the system releases when it ends. Where locks are not
     supported, nothing is deleted.
     """
-    pattern = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{8}}\.tmp")
+    pattern = re.compile(rf"\.{'.+' if name is None else re.escape(name)}\.[0-9a-f]{{8}}\.tmp", re.DOTALL)
     with contextlib.suppress(OSError):
         with os.scandir(folder) as entries:
             found = [Path(entry) for entry in entries if pattern.fullmatch(entry.name)]

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from cnnstudio.core.files import FileError, atomic_writer, fsync_folder, open_regular
+from cnnstudio.core.files import FileError, atomic_writer, open_regular, remove_abandoned_files
 from cnnstudio.core.formatting import as_printed, format_bytes
 from cnnstudio.core.paths import home
 from cnnstudio.core.progress import Cancelled
@@ -115,6 +115,10 @@ def load_or_compute(
         return _map(_path(key, dtype), shape, dtype)
     except (OSError, FileError, ValueError) as error:
         _log.info("Cannot keep features in %s: %s", features_folder(), error)
+    # Windows replaces no file that another process uses, which has computed the same.
+    found = find_features(key, shape, dtype)
+    if found is not None:
+        return found
     if _size(shape, dtype) > _MAX_UNKEPT_BYTES:
         raise _disk_is_full(_size(shape, dtype))
     values, rows = np.empty(shape, dtype), 0
@@ -128,12 +132,16 @@ def load_or_compute(
 def _compute_into_file(
     key: str, shape: tuple[int, int], dtype: np.dtype[Any], compute: Callable[[int], Iterator[Values]]
 ) -> None:
-    """Each part is written when it comes, so that they do not add up in memory."""
-    # The rows that there are stand under a name of their own until they are complete.
+    """Each part is written when it comes, so that they do not add up in memory.
+
+    Nobody else writes into the same file. Of several processes that compute the same, each replaces what is
+    there with a whole file.
+    """
+    # The rows that there are when it is cancelled get a name of their own.
     begun = _path(repr(["begun", key, shape]), dtype)
     _make_room(_size(shape, dtype))
     stopped: Cancelled | None = None
-    with atomic_writer(begun) as file:
+    with atomic_writer(_path(key, dtype), instead=lambda: begun if stopped else None) as file:
         rows = first = _copy_begun(begun, file, shape, dtype)
         try:
             for part in compute(first):
@@ -143,11 +151,12 @@ def _compute_into_file(
             if rows == first:
                 raise  # what was begun before stays as it is
             stopped = error
+        else:
+            _require_all(rows, shape)
     if stopped is not None:
         raise stopped
-    _require_all(rows, shape)
-    os.replace(begun, _path(key, dtype))
-    fsync_folder(features_folder())
+    with contextlib.suppress(OSError):
+        begun.unlink(missing_ok=True)
 
 
 def _copy_begun(path: Path, file: BinaryIO, shape: tuple[int, int], dtype: np.dtype[Any]) -> int:
@@ -236,6 +245,7 @@ def _has_room(size: int, freed: int = 0) -> bool:
 def _make_room(size: int) -> None:
     """Deletes the features that were not used for longest, until `size` bytes more are within the limits."""
     features_folder().mkdir(parents=True, exist_ok=True)
+    remove_abandoned_files(features_folder())
     files = _kept_files()
     total = sum(used for _, used, _ in files)
     if not _has_room(size, total):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,6 +135,59 @@ def test_what_was_computed_before_a_stop_is_not_computed_again() -> None:
     assert load_or_compute("key", (4, 3), FLOAT32, compute)[:][:, 0].tolist() == [0, 1, 2, 3]
     assert begun == [0, 1, 2]
     assert len(list(features_folder().iterdir())) == 1
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_who_computes_the_same_at_the_same_time_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch, is_cancelled: bool
+) -> None:
+    """The other ends right after the first file was given a name, whatever name that is."""
+    begins, ends = threading.Event(), threading.Event()
+    computed = list[int]()
+
+    def compute_elsewhere(first: int) -> Iterator[np.ndarray]:
+        yield np.zeros((1, 3), np.float32)
+        begins.set()
+        assert ends.wait(60)
+        if is_cancelled:
+            raise Cancelled
+        yield np.ones((1, 3), np.float32)
+
+    def elsewhere() -> None:
+        with contextlib.suppress(Cancelled):
+            load_or_compute("key", (2, 3), FLOAT32, compute_elsewhere)
+
+    other = threading.Thread(target=elsewhere)
+    replace = os.replace
+
+    def replace_and_wait(source: str, target: str) -> None:
+        replace(source, target)
+        if threading.current_thread() is not other and not ends.is_set():
+            ends.set()
+            other.join()
+
+    def compute(first: int) -> Iterator[np.ndarray]:
+        computed.append(first)
+        yield np.zeros((1, 3), np.float32)
+        yield np.ones((1, 3), np.float32)
+
+    monkeypatch.setattr("os.replace", replace_and_wait)
+    other.start()
+    assert begins.wait(60)
+    found = load_or_compute("key", (2, 3), FLOAT32, compute)
+    assert found[:].tolist() == [[0, 0, 0], [1, 1, 1]]
+    assert computed == [0]
+    kept = find_features("key", (2, 3))
+    assert kept is not None
+    assert kept[:].tolist() == found[:].tolist()
+
+
+def test_what_a_killed_process_was_writing_is_removed_by_the_next_one() -> None:
+    features_folder().mkdir(parents=True)
+    (features_folder() / f".{'0' * 32}.features.0123abcd.tmp").write_bytes(b"killed")
+    load_or_compute("key", (2, 3), FLOAT32, lambda first: iter([np.ones((2, 3), np.float32)]))
+    (kept,) = features_folder().iterdir()
+    assert kept.suffix == ".features"
 
 
 def test_a_stop_before_anything_was_computed_leaves_nothing_behind() -> None:
