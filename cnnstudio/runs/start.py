@@ -16,7 +16,7 @@ import torch
 import cnnstudio
 from cnnstudio.core.files import exists, is_folder
 from cnnstudio.core.parameters import parameters
-from cnnstudio.core.progress import ProgressFunction, ignore_progress
+from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress, never_cancelled
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.data.versions.version import version_of
 from cnnstudio.design.analysis.analysis import analyze
@@ -116,8 +116,19 @@ def start_run(
     """
     control = control or Control()
     before = ranks.broadcast_result(lambda: _Before.of(options))
+    # Each of several ranks computes a share of the batch, and how much memory all of them have is unknown.
     prepared = ranks.run_on_all(
-        lambda: _prepare(network, dataset, recipe, options, before, control, ranks, progress)
+        lambda: _prepare(
+            network,
+            dataset,
+            recipe,
+            options,
+            before,
+            control.stop.is_set,
+            ranks,
+            progress,
+            ranks.is_single_process,
+        )
     )
     parent = ranks.broadcast_result(lambda: _parent_run(options))
     plan = ranks.run_on_all(lambda: _plan_threads(options, ranks))
@@ -149,6 +160,26 @@ def start_run(
         )
         # Which says, too, if the result could not be written.
         return recorder.finished or finished
+
+
+def prepare_run(
+    network: Network,
+    dataset: Dataset,
+    recipe: Recipe,
+    options: RunOptions = DEFAULT_OPTIONS,
+    *,
+    progress: ProgressFunction = ignore_progress,
+    cancelled: CancelFunction = never_cancelled,
+) -> PreparedTraining:
+    """What `start_run` would train, with the same start weights, to be measured. Writes nothing.
+
+    Too little memory is a result of such measurements, not a reason to refuse them. Raises the UserErrors of
+    `start_run`, and Cancelled.
+    """
+    before = _Before.of(options)
+    return _prepare(
+        network, dataset, recipe, options, before, cancelled, SINGLE_PROCESS, progress, check_memory=False
+    )
 
 
 @dataclass(frozen=True)
@@ -189,9 +220,10 @@ def _prepare(
     recipe: Recipe,
     options: RunOptions,
     before: _Before,
-    control: Control,
+    cancelled: CancelFunction,
     ranks: Ranks,
     progress: ProgressFunction,
+    check_memory: bool,
 ) -> PreparedTraining:
     validate_threads(options.threads)
     weights = before.weights if before.begins else None
@@ -201,14 +233,12 @@ def _prepare(
         dataset,
         recipe,
         ranks.resolve_device(options.device),
-        # Each of several ranks computes a share of the batch, and how much memory all of them have is
-        # unknown.
-        check_memory=ranks.is_single_process,
+        check_memory=check_memory,
         start_weights=find_start_weights(weights, network) if weights else None,
         loads_weights=before.begins,
         normalization=before.normalization if fits else None,
         progress=progress,
-        cancelled=control.stop.is_set,
+        cancelled=cancelled,
     )
 
 

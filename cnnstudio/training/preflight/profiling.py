@@ -12,9 +12,8 @@ it raises and is caught. On the CPU it must not be tried, because Linux would en
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +29,7 @@ from cnnstudio.core.progress import (
     raise_if_cancelled,
 )
 from cnnstudio.design.analysis.analysis import Analysis, analyze
-from cnnstudio.training.evaluation import evaluation_mode
+from cnnstudio.training.evaluation import evaluation_mode, predict_logits
 from cnnstudio.training.hardware.device_memory import (
     PeakMemory,
     free_memory,
@@ -38,9 +37,10 @@ from cnnstudio.training.hardware.device_memory import (
     release_memory,
     retain_freed_memory,
 )
-from cnnstudio.training.hardware.torch_state import torch_settings
+from cnnstudio.training.hardware.torch_state import one_thread, torch_settings
 from cnnstudio.training.preflight.checks import TrainingError, required_memory, validate_threads
 from cnnstudio.training.preflight.prepare import PreparedTraining
+from cnnstudio.training.preflight.stages import Stage, StageCost, Trial, training_stages
 from cnnstudio.training.recipe.recipe import MAX_ACCUMULATE, Recipe
 from cnnstudio.training.train_step import TrainingStep, micro_batch_size
 
@@ -55,6 +55,9 @@ _NOT_ENOUGH_MEMORY = "{device} does not have enough memory for this network: use
 
 _SECONDS_PER_SIZE = 0.4
 """Minimum time of the steps by which a size is measured, if there are at least two of them."""
+
+_FEATURE_BATCH = 32
+"""Images of which the locked beginning is computed at a time, as in the training."""
 
 _USABLE_SHARE = 0.85
 """Of the free memory, for a training: other programs need some, too."""
@@ -90,8 +93,8 @@ class TrainingEstimate:
     """From small to large."""
     micro_batch: int
     """Images that the recipe computes at a time."""
-    seconds_per_epoch: float | None
-    """Including the validation; None if the recipe's batches do not fit into the memory."""
+    stages: tuple[StageCost, ...]
+    """What the recipe's stages take; none if its batches do not fit into the memory."""
     epochs: int
     memory: int
     """Bytes that the recipe's training takes; measured, or extrapolated if its size is not among `sizes`."""
@@ -108,9 +111,14 @@ class TrainingEstimate:
     """Speed with the other precision relative to the recipe's; None if the recipe's batches do not fit."""
 
     @property
+    def seconds_per_epoch(self) -> float | None:
+        """Of the last stage, which trains the most layers; including the validation."""
+        return self.stages[-1].seconds_per_epoch if self.stages else None
+
+    @property
     def seconds(self) -> float | None:
-        """For all epochs."""
-        return None if self.seconds_per_epoch is None else self.epochs * self.seconds_per_epoch
+        """For all epochs, and for what is computed before them."""
+        return sum(stage.seconds for stage in self.stages) if self.stages else None
 
     @property
     def fits(self) -> bool:
@@ -120,20 +128,38 @@ class TrainingEstimate:
     def description(self) -> str:
         """The result in a few sentences."""
         free = "" if self.free is None else f" ({format_bytes(self.free)} free)"
-        if self.seconds_per_epoch is None or self.seconds is None:
+        if self.seconds is None:
             text = (
                 f"Batches of {format_count(self.micro_batch)} do not fit into the memory{free}. Split into "
                 f"{self.accumulate} (gradient accumulation) they do, and the steps stay the same."
             )
         else:
-            epochs = f", all {pluralize(self.epochs, 'epoch')} about {format_duration(self.seconds)}"
             text = (
-                f"An epoch takes about {format_duration(self.seconds_per_epoch)}{epochs}. "
-                f"Memory: {format_bytes(self.memory)}{free}."
+                f"{self._describe_epochs()}, all {pluralize(self.epochs, 'epoch')} about "
+                f"{format_duration(self.seconds)}. "
             )
+            before = sum(stage.seconds_before for stage in self.stages)
+            if before:
+                text += f"This includes {format_duration(before)} for the locked layers, computed only once. "
+            text += f"Memory: {format_bytes(self.memory)}{free}."
         if self.faster_precision:
             text += f" {self.other_precision} would be {self.speedup:.1f} × as fast."
         return f"{text} The largest batch that fits is about {format_count(self.largest)}."
+
+    def _describe_epochs(self) -> str:
+        """`An epoch takes about 12 s`, `Epochs 1 to 8 take about 2 s each, epochs 9 to 20 about 12 s`."""
+        times = [format_duration(stage.seconds_per_epoch) for stage in self.stages]
+        if len(self.stages) == 1:
+            return f"An epoch takes about {times[0]}"
+        first = self.stages[0].epochs
+        one = "Epoch 1 takes" if first == 1 else f"Epochs 1 to {first:,} take"
+        each = "" if first == 1 else " each"
+        other = (
+            f"epoch {self.epochs:,}"
+            if first == self.epochs - 1
+            else f"epochs {first + 1:,} to {self.epochs:,}"
+        )
+        return f"{one} about {times[0]}{each}, {other} about {times[1]}"
 
     @property
     def faster_precision(self) -> str | None:
@@ -170,6 +196,7 @@ class TrainingEstimate:
             "other_precision": self.other_precision,
             "gain": self.speedup,
             "seconds": self.seconds,
+            "stages": tuple(map(dataclasses.asdict, self.stages)),
             "fits": self.fits,
         }
 
@@ -192,20 +219,49 @@ def estimate_training(
     micro_batch = micro_batch_size(prepared.recipe.batch_size, prepared.recipe.accumulate)
     deadline = time.monotonic() + seconds
     with torch_settings(prepared.device, threads, prepared.recipe.seed), retain_freed_memory(prepared.device):
+        stages = training_stages(prepared.network, prepared.recipe)
+        # More layers learn in the last stage: what fits there does in the first.
+        trial = Trial.of(stages[-1].of(prepared))
         # torch loads libraries for its first step, which would count as the memory of the first size.
-        _profile_size(prepared, 2, cancelled)
-        results, has_run_out = _profile_sizes(prepared, micro_batch, free, deadline, progress, cancelled)
+        _profile_size(trial, 2, cancelled)
+        results, has_run_out = _profile_sizes(trial, micro_batch, free, deadline, progress, cancelled)
         if not results:
             raise TrainingError(_NOT_ENOUGH_MEMORY.format(device=prepared.device))
-        validation_seconds = _validation_seconds(prepared, cancelled)
-        other, speedup = _try_other_precision(prepared, micro_batch, results, cancelled)
+        own_result = _result_for(results, micro_batch)
+        costs, peak = [], PeakMemory(prepared.device)
+        if own_result is not None:
+            *before, last = stages
+            for stage in before:
+                earlier = Trial.of(stage.of(prepared))
+                costs.append(
+                    _stage_cost(earlier, stage, measure_speed(earlier, micro_batch, cancelled), cancelled)
+                )
+            costs.append(_stage_cost(trial, last, own_result.images_per_second, cancelled, with_test=True))
+        other, speedup = _try_other_precision(trial, micro_batch, results, cancelled)
     return _conclude(
-        prepared, tuple(results), micro_batch, free, has_run_out, validation_seconds, other, speedup
+        trial.prepared,
+        tuple(results),
+        micro_batch,
+        free,
+        has_run_out,
+        tuple(costs),
+        peak.used(),
+        other,
+        speedup,
     )
 
 
+def _stage_cost(
+    trial: Trial, stage: Stage, rate: float, cancelled: CancelFunction, *, with_test: bool = False
+) -> StageCost:
+    """What a stage takes whose steps train `rate` images per second."""
+    before = trial.seconds_per_feature(_FEATURE_BATCH, cancelled) * trial.count_missing(with_test=with_test)
+    steps = len(trial.prepared.train_rows) / rate
+    return StageCost(stage.epochs, before, steps + _validation_seconds(trial, cancelled))
+
+
 def _profile_sizes(
-    prepared: PreparedTraining,
+    trial: Trial,
     micro_batch: int,
     free: int | None,
     deadline: float,
@@ -216,6 +272,7 @@ def _profile_sizes(
 
     The recipe's own size is tried even after the deadline.
     """
+    prepared = trial.prepared
     sizes = _sizes(micro_batch, len(prepared.train_rows))
     results: list[BatchSizeResult] = []
     for number, size in enumerate(sizes):
@@ -225,7 +282,7 @@ def _profile_sizes(
         # No break: the recipe's own size may come later in the list, and is tried even now.
         if size != micro_batch and _takes_too_long(results, size, deadline):
             continue
-        result = _profile_size(prepared, size, cancelled)
+        result = _profile_size(trial, size, cancelled)
         if result is None:
             # Larger sizes would run out as well.
             return results, True
@@ -237,16 +294,16 @@ def _profile_sizes(
 
 
 def _try_other_precision(
-    prepared: PreparedTraining, micro_batch: int, results: list[BatchSizeResult], cancelled: CancelFunction
+    trial: Trial, micro_batch: int, results: list[BatchSizeResult], cancelled: CancelFunction
 ) -> tuple[str, float | None]:
     """The precision that the recipe does not use, and its speed relative to the recipe's."""
-    recipe = prepared.recipe
+    recipe = trial.prepared.recipe
     other = "float32" if recipe.precision == "bfloat16" else "bfloat16"
     own_result = _result_for(results, micro_batch)
     if own_result is None:
         return other, None
-    changed = dataclasses.replace(prepared, recipe=recipe.replace(precision=other))
-    result = _profile_size(changed, micro_batch, cancelled)
+    changed = dataclasses.replace(trial.prepared, recipe=recipe.replace(precision=other))
+    result = _profile_size(Trial.of(changed), micro_batch, cancelled)
     return other, result.images_per_second / own_result.images_per_second if result else None
 
 
@@ -268,9 +325,10 @@ def fit_recipe_to_memory(
     recipe = recipe.replace(accumulate=estimate.accumulate)
     with torch_settings(prepared.device, threads, recipe.seed), retain_freed_memory(prepared.device):
         # The estimate extrapolates from small batches, so it is tried.
+        trial = Trial.of(training_stages(prepared.network, recipe)[-1].of(prepared))
         while True:
             size = micro_batch_size(recipe.batch_size, recipe.accumulate)
-            if _profile_size(prepared, size, cancelled) is not None:
+            if _profile_size(trial, size, cancelled) is not None:
                 return recipe
             if 2 * recipe.accumulate > min(recipe.batch_size, MAX_ACCUMULATE):
                 raise TrainingError(_NOT_ENOUGH_MEMORY.format(device=prepared.device))
@@ -296,29 +354,38 @@ def _may_fit(prepared: PreparedTraining, size: int, free: int | None, results: l
     return max(least, base + slope * size) <= _USABLE_SHARE * free
 
 
-def _profile_size(prepared: PreparedTraining, size: int, cancelled: CancelFunction) -> BatchSizeResult | None:
+def _profile_size(trial: Trial, size: int, cancelled: CancelFunction) -> BatchSizeResult | None:
     """Measures batches of one size; None if the memory ran out, which is released then."""
-    peak = PeakMemory(prepared.device)
+    peak = PeakMemory(trial.prepared.device)
     try:
-        rate = measure_speed(prepared, size, cancelled)
+        rate = measure_speed(trial, size, cancelled)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
     else:
         return BatchSizeResult(size, rate, peak.used())
     # Outside of the handler: as long as the exception lives, its traceback holds the tensors.
-    release_memory(prepared.device)
+    release_memory(trial.prepared.device)
     return None
 
 
-def measure_speed(prepared: PreparedTraining, size: int, cancelled: CancelFunction) -> float:
+def measure_speed(trial: Trial, size: int, cancelled: CancelFunction) -> float:
     """Images per second of training steps."""
+    with one_thread(trial.has_small_steps(size)):
+        return _measure_speed(trial, size, cancelled)
+
+
+def _measure_speed(trial: Trial, size: int, cancelled: CancelFunction) -> float:
     # A micro-batch costs what a whole batch of its size costs, apart from the update, which is made less
     # often: the speed of a recipe with accumulation is therefore a little underestimated.
+    prepared, features = trial.prepared, trial.features
     recipe = prepared.recipe.replace(batch_size=size, accumulate=1)
-    training_step = TrainingStep(prepared.fresh_model(), recipe, class_weights=prepared.class_weights())
-    training_step.model.train()
-    batches = _endless_batches(dataclasses.replace(prepared, recipe=recipe))
+    model = prepared.fresh_model()
+    training_step = TrainingStep(model, recipe, class_weights=prepared.class_weights())
+    model.train()
+    if features is not None:
+        training_step.forward = features.rest_of(model)
+    batches = trial.batches(size)
     # The first step also allocates what later ones reuse, such as the optimizer's state.
     _run_step(training_step, *next(batches))
     began, image_count = time.perf_counter(), 0
@@ -340,21 +407,16 @@ def _run_step(training_step: TrainingStep, images: Tensor, labels: Tensor) -> No
     loss.item()
 
 
-def _endless_batches(prepared: PreparedTraining) -> Iterator[tuple[Tensor, Tensor]]:
-    batches = prepared.batches()
-    for epoch in itertools.count(1):
-        yield from batches.epoch(epoch)
-
-
-def _validation_seconds(prepared: PreparedTraining, cancelled: CancelFunction) -> float:
+def _validation_seconds(trial: Trial, cancelled: CancelFunction) -> float:
     """For all validation images, extrapolated from a few batches of them."""
-    model, done = prepared.fresh_model(), 0
+    prepared, done = trial.prepared, 0
+    model, batches, flip = trial.evaluation()
     # The first batch counts too, although it is slower, so that the result may be somewhat too high.
     began = time.perf_counter()
     with evaluation_mode(model):
-        for images, _ in prepared.unshuffled(prepared.validation).epoch(0):
+        for images, _ in batches:
             raise_if_cancelled(cancelled)
-            model(images).sum().item()
+            predict_logits(model, images, flip).sum().item()
             done += len(images)
             if time.perf_counter() - began >= _SECONDS_PER_SIZE:
                 break
@@ -367,7 +429,8 @@ def _conclude(
     micro_batch: int,
     free: int | None,
     has_run_out: bool,
-    validation_seconds: float,
+    stages: tuple[StageCost, ...],
+    memory_before: int | None,
     other_precision: str,
     speedup: float | None,
 ) -> TrainingEstimate:
@@ -380,18 +443,16 @@ def _conclude(
     if not has_run_out:
         largest = min(_extrapolate_largest(base, slope, free, largest), image_count)
     own_result = _result_for(results, micro_batch)
-    seconds, memory = None, round(base + slope * micro_batch)
-    if own_result is not None:
-        seconds = image_count / own_result.images_per_second + validation_seconds
-        if own_result.memory is not None:
-            memory = own_result.memory
+    memory = round(base + slope * micro_batch)
+    if own_result is not None and own_result.memory is not None:
+        memory = own_result.memory
     threshold = _ABOUT_AS_FAST * _best_speed(results)
     return TrainingEstimate(
         sizes=results,
         micro_batch=micro_batch,
-        seconds_per_epoch=seconds,
+        stages=stages,
         epochs=recipe.epochs,
-        memory=memory,
+        memory=max(memory, memory_before or 0),
         free=free,
         fastest=next(result.size for result in results if result.images_per_second >= threshold),
         largest=largest,

@@ -5,7 +5,7 @@ Unlike `profiling` it loads no data set: the time of a step does not depend on w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +19,9 @@ from cnnstudio.training.frozen.features import can_use_features
 from cnnstudio.training.frozen.frozen_part import frozen_length
 from cnnstudio.training.hardware.device_memory import is_out_of_memory, release_memory, retain_freed_memory
 from cnnstudio.training.hardware.torch_state import torch_settings
-from cnnstudio.training.model import Model
-from cnnstudio.training.preflight.checks import final_network
 from cnnstudio.training.preflight.prepare import PreparedTraining, prepare
 from cnnstudio.training.preflight.profiling import measure_speed
+from cnnstudio.training.preflight.stages import StageCost, Trial, training_stages
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import micro_batch_size
 
@@ -31,7 +30,10 @@ _MAX_MACS = 10**10
 _MAX_BYTES = 64 * 2**20
 """Of the random images."""
 _FORWARD_SHARE = 1 / 3
-"""Of a training step's time, that of the forward pass, which is all that a validation needs."""
+"""Of a training step's time, that of the forward pass, which is all that a validation needs.
+
+Where most layers are locked, and still computed in every step, it is nearly all of the step.
+"""
 
 
 @dataclass(frozen=True)
@@ -80,67 +82,46 @@ def quick_estimates(
     random = np.random.default_rng(0)
     labels = np.arange(count, dtype=np.int64) % classes
     split = Split(random.integers(0, 256, (count, *network.input.dims), dtype=np.uint8), labels)
-    dataset = Dataset("random", "Random", tuple(map(str, range(classes))), split, split)
-    stages: dict[Network, _Stage] = {}
-    for each in dict.fromkeys(stage for recipe in recipes for stage, _ in _stages(network, recipe)):
-        prepared = prepare(each, dataset, recipe.replace(batch_size=size, accumulate=1), device)
-        with torch_settings(prepared.device, None, recipe.seed), retain_freed_memory(prepared.device):
-            speed = _measure(prepared, size, cancelled)
-            if speed is None:
-                return None
-            stages[each] = _Stage.of(prepared.fresh_model(), 1 / speed)
-    is_split = prepared.validation_source == "share"
-    return [
-        QuickEstimate(_rounded(_seconds(network, recipe, images, is_split, stages))) for recipe in recipes
-    ]
+    # Few test images: they are nothing that a training waits for.
+    few = Split(split.images[:classes], labels[:classes])
+    dataset = Dataset("random", "Random", tuple(map(str, range(classes))), split, few)
+    costs: dict[tuple[Network, bool], _Costs] = {}
+    for each in recipes:
+        for stage in training_stages(network, each):
+            key = stage.network, can_use_features(each)
+            if key not in costs:
+                tried = each.replace(batch_size=size, accumulate=1)
+                found = _measure(prepare(stage.network, dataset, tried, device), size, images, cancelled)
+                if found is None:
+                    return None
+                costs[key] = found
+    return [QuickEstimate(_rounded(_seconds(network, each, images, costs))) for each in recipes]
 
 
 @dataclass(frozen=True)
-class _Stage:
-    """What an image costs while certain layers are locked."""
+class _Costs:
+    """Seconds for an image."""
 
-    seconds: float
-    """For a training step with the image itself."""
-    locked: float
-    """The share of the multiply-adds that is in layers before the first one that learns, 0 to 1."""
-
-    @classmethod
-    def of(cls, model: Model, seconds: float) -> _Stage:
-        analysis, names = analyze(model.network), set(model.run_order[: frozen_length(model)])
-        nodes = [node for node, modules in model.modules_by_node.items() if names.issuperset(modules)]
-        return cls(seconds, sum(analysis[node].macs for node in nodes) / max(analysis.macs, 1))
-
-    @property
-    def forward_seconds(self) -> float:
-        """For the forward pass alone. A locked layer needs no backward pass."""
-        return self.seconds / (self.locked + (1 - self.locked) / _FORWARD_SHARE)
-
-
-def _stages(network: Network, recipe: Recipe) -> Iterator[tuple[Network, int]]:
-    """The network with the locks of each stage, and the epochs of that stage."""
-    if recipe.unlocks and network.locked_ids:
-        yield network, recipe.unlock_after
-        yield final_network(network, recipe), recipe.epochs - recipe.unlock_after
-    else:
-        yield network, recipe.epochs
+    feature: float
+    """To compute the locked beginning once; 0 if it is computed in every step."""
+    step: float
+    validation: float
 
 
 def _seconds(
-    network: Network, recipe: Recipe, images: int, is_split: bool, stages: Mapping[Network, _Stage]
+    network: Network, recipe: Recipe, images: int, costs: Mapping[tuple[Network, bool], _Costs]
 ) -> float:
-    """For all epochs. What a locked beginning gives is computed once for each copy of an image."""
-    trained = images * (1 - recipe.validation_share) if is_split else float(images)
-    # Where most is locked, what was measured is mostly a forward pass.
-    forward = stages[network].forward_seconds
+    """For all epochs."""
+    validated = images * recipe.validation_share
     total = 0.0
-    for each, epochs in _stages(network, recipe):
-        stage = stages[each]
-        step, validation = stage.seconds, forward
-        if stage.locked and can_use_features(recipe):
-            total += max(recipe.feature_copies, 1) * images * stage.locked * forward
-            validation = (1 - stage.locked) * forward
-            step = max(step - stage.locked * forward, validation)
-        total += epochs * (trained * step + (images - trained) * validation)
+    for stage in training_stages(network, recipe):
+        cost = costs[stage.network, can_use_features(recipe)]
+        computed = max(recipe.feature_copies, 1) * images + (1 + recipe.test_time_flip) * validated
+        before, epoch = (
+            cost.feature * computed,
+            cost.step * (images - validated) + cost.validation * validated,
+        )
+        total += StageCost(stage.epochs, before, epoch).seconds
     return total
 
 
@@ -149,10 +130,20 @@ def _rounded(seconds: float) -> float:
     return float(f"{seconds:.2g}")
 
 
-def _measure(prepared: PreparedTraining, size: int, cancelled: CancelFunction) -> float | None:
-    """Images per second; None if the memory ran out, which is released then."""
+def _measure(prepared: PreparedTraining, size: int, images: int, cancelled: CancelFunction) -> _Costs | None:
+    """What an image costs in a training of so many; None if the memory ran out, which is released then."""
     try:
-        return measure_speed(prepared, size, cancelled)
+        with (
+            torch_settings(prepared.device, None, prepared.recipe.seed),
+            retain_freed_memory(prepared.device),
+        ):
+            trial = Trial.of(prepared, images)
+            feature, step = (
+                trial.seconds_per_feature(size, cancelled),
+                1 / measure_speed(trial, size, cancelled),
+            )
+            is_mostly_forward = trial.features is None and bool(frozen_length(prepared.fresh_model()))
+            return _Costs(feature, step, step * (1 if is_mostly_forward else _FORWARD_SHARE))
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

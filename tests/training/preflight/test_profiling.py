@@ -11,6 +11,7 @@ from cnnstudio.training.preflight import profiling
 from cnnstudio.training.preflight.checks import TrainingError, required_memory
 from cnnstudio.training.preflight.prepare import PreparedTraining, prepare
 from cnnstudio.training.preflight.profiling import BatchSizeResult, estimate_training, fit_recipe_to_memory
+from cnnstudio.training.preflight.stages import Trial
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.train_step import TrainingStep
 from cnnstudio.training.trainer import train_prepared
@@ -35,7 +36,7 @@ def fake_results(
 ) -> None:
     """Sizes with these speeds that take 50 MB plus `per_image`; other sizes run out of memory."""
 
-    def profile_size(prepared: PreparedTraining, size: int, cancelled: object) -> BatchSizeResult | None:
+    def profile_size(trial: Trial, size: int, cancelled: object) -> BatchSizeResult | None:
         known = size in rates
         return BatchSizeResult(size, rates[size], 50_000_000 + per_image * size) if known else None
 
@@ -104,8 +105,8 @@ def test_the_other_precision_is_suggested_if_clearly_faster(
 ) -> None:
     rates = {own: 1000.0, other: 1800.0}
 
-    def profile_size(prepared: PreparedTraining, size: int, cancelled: object) -> BatchSizeResult:
-        return BatchSizeResult(size, rates[prepared.recipe.precision], 50_000_000)
+    def profile_size(trial: Trial, size: int, cancelled: object) -> BatchSizeResult:
+        return BatchSizeResult(size, rates[trial.prepared.recipe.precision], 50_000_000)
 
     monkeypatch.setattr(profiling, "_profile_size", profile_size)
     found = estimate_training(prepared(RECIPE.replace(precision=own)), threads=1)
