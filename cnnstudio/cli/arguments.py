@@ -45,6 +45,23 @@ def read_design_argument(text: str) -> Network:
     return read_design(path)
 
 
+def fit_to_dataset(text: str | None, network: Network, dataset: Dataset, before: Network | None) -> Network:
+    """The design that `text` names, as it is trained on these images if it has pretrained weights.
+
+    Their last layer has the classes of pretraining. A template's input is fitted to the images, too, but not
+    if `before`, which the training resumes or starts from, has the input of the template.
+    """
+    from cnnstudio.design.adaptation import fit_to_data
+    from cnnstudio.layers.base import Shape
+
+    if network.weights is None:
+        return network
+    keeps_input = before is not None and before.input == network.input
+    is_fitted = text is not None and is_pretrained_template(text) and not keeps_input
+    shape = Shape.of(*dataset.shape) if is_fitted else None
+    return fit_to_data(network, len(dataset.classes), shape)
+
+
 def is_pretrained_template(text: str) -> bool:
     """Whether `read_design_argument` takes it for the name of a template with pretrained weights."""
     from cnnstudio.design.templates import templates

@@ -52,8 +52,10 @@ class JsonPrinter:
 class TextPrinter:
     """Prints for people: a table, and on terminals a status line below it."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: str = "") -> None:
+        """`note` is printed when the training has started."""
         self._line = LiveLine()
+        self._note = note
         self._started: Started | None = None
         self._threads: int | None = None
         """The number that was told last; None for the usual one."""
@@ -111,6 +113,8 @@ class TextPrinter:
             f"{note}{resumed}\n"
             f"{_row(_HEADINGS)}"
         )
+        if self._note:
+            self._print(f"Note: {self._note}")
 
     def _tell_threads(self, event: ThreadsChanged) -> None:
         if not event.trial and event.threads != (self._threads or event.usual_threads):
@@ -143,13 +147,13 @@ class TextPrinter:
         self._print("\n".join(lines))
 
 
-def printer(as_json: bool, *, repeats_notes: bool = False) -> Callable[[Event], None]:
-    """The printer for `--json` or for people.
+def printer(as_json: bool, *, note: str = "", repeats_notes: bool = False) -> Callable[[Event], None]:
+    """The printer for `--json` or for people, who are told the `note` when the training has started.
 
     With `repeats_notes`, notes are also printed on standard error unless standard output is a terminal: that
     a run resumes from another checkpoint than its last must not be lost in a log.
     """
-    emit: Callable[[Event], None] = JsonPrinter() if as_json else TextPrinter()
+    emit: Callable[[Event], None] = JsonPrinter() if as_json else TextPrinter(note)
     if not repeats_notes or sys.stdout.isatty():
         return emit
 

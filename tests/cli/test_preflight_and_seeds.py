@@ -247,3 +247,22 @@ def test_resuming_seeds_finishes_the_missing_runs(
 def test_seeds_without_a_run_cannot_be_resumed(train: list[str], capsys: Output, tmp_path: Path) -> None:
     assert main([*train, "--seeds", "2", "--resume", "--run", str(tmp_path)]) == 2
     assert f"There are no runs to resume in {tmp_path}" in capsys.readouterr().err
+
+
+def test_checks_measure_from_the_weights_that_are_named(
+    train: list[str], capsys: Output, tmp_path: Path
+) -> None:
+    first = tmp_path / "first"
+    assert main([*train, "--run", str(first), "--json"]) == 0
+
+    def losses(*options: str) -> list[float]:
+        assert main([*train, "--find-learning-rate", "--json", *options]) == 0
+        found: list[float] = last_line(capsys)["losses"]
+        return found
+
+    assert losses("--weights", str(first)) != losses()
+    assert main([*train, "--preflight", "--weights", str(first)]) == 0
+    capsys.readouterr()
+    for check in ("--preflight", "--find-learning-rate", "--batch-size=auto"):
+        assert main([*train, check, "--weights", str(tmp_path / "nothing")]) == 2
+        assert "nothing" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,6 +25,7 @@ from cnnstudio.design.templates import template
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.up_sampling2d import UpSampling2D
 from cnnstudio.runs.run import Run
+from cnnstudio.training.events import Event, Started
 from cnnstudio.training.pretrained.catalog import EFFICIENTNET_LITE0
 from cnnstudio.tuning.study import Study
 
@@ -61,11 +63,11 @@ def small(tmp_path: Path) -> Path:
 
 
 def test_with_few_images_the_recipe_for_them_is_mentioned_once(
-    photos: Path, small: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+    photos: Path, small: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(
-        "cnnstudio.runs.start.start_run", lambda *_, **__: SimpleNamespace(outcome="completed")
-    )
+    def start(network: Network, *_: object, emit: Callable[[Event], None], **__: object) -> SimpleNamespace:
+        emit(_started(network))
+        return SimpleNamespace(outcome="completed")
 
     def note(*arguments: str) -> str:
         capsys.readouterr()
@@ -73,18 +75,46 @@ def test_with_few_images_the_recipe_for_them_is_mentioned_once(
         return "".join(line for line in capsys.readouterr().out.splitlines() if "few-images" in line)
 
     # Six of each class: there the last groups gain next to nothing.
-    assert note("efficientnet-lite0") == ""
-    for name in ("bright", "dark"):
-        source = photos / "train" / name / "0.png"
-        for number in range(4):
-            shutil.copy(source, photos / "train" / name / f"copy{number}.png")
-    assert note("efficientnet-lite0") == (
-        "Note: 10 images per class are few. --recipe few-images trains the last groups as well: it takes "
-        "longer and is usually more accurate."
+    with monkeypatch.context() as patched:
+        patched.setattr("cnnstudio.runs.start.start_run", start)
+        assert note("efficientnet-lite0") == ""
+        for name in ("bright", "dark"):
+            source = photos / "train" / name / "0.png"
+            for number in range(4):
+                shutil.copy(source, photos / "train" / name / f"copy{number}.png")
+        assert note("efficientnet-lite0") == (
+            "Note: 10 images per class are few. --recipe few-images trains the last groups as well: it takes "
+            "longer and is usually more accurate."
+        )
+        assert note("efficientnet-lite0", "--recipe", "pretrained") == ""
+        assert note("efficientnet-lite0", "--json") == ""
+        assert note(str(small)) == ""
+    # What does not start is not commented on.
+    (tmp_path / "run").write_text("a file")
+    arguments = ["train", "efficientnet-lite0", *CPU, "--data", str(photos), "--run", str(tmp_path / "run")]
+    assert main(arguments) == 2
+    found = capsys.readouterr()
+    assert "is a file" in found.err
+    assert "few-images" not in found.out
+
+
+def _started(network: Network) -> Started:
+    return Started(
+        run=None,
+        network_name=network.name,
+        parameters=1,
+        device="cpu",
+        threads=1,
+        epochs=1,
+        steps_per_epoch=1,
+        batch_size=1,
+        train_images=1,
+        validation_images=1,
+        classes=("bright", "dark"),
+        validation="share",
+        first_epoch=1,
+        steps_done=0,
     )
-    assert note("efficientnet-lite0", "--recipe", "pretrained") == ""
-    assert note("efficientnet-lite0", "--json") == ""
-    assert note(str(small)) == ""
 
 
 def _train(output: Output, *arguments: str) -> list[dict[str, object]]:

@@ -14,7 +14,7 @@ from cnnstudio.cli.arguments import (
     add_device_options,
     add_recipe_option,
     available_source,
-    is_pretrained_template,
+    fit_to_dataset,
     load_dataset,
     option_type,
     read_design_argument,
@@ -139,8 +139,6 @@ def _open_study(
 ) -> tuple[Study, TrialRunner]:
     """The new or resumed search, locked against other programs, and the runner for its trials."""
     from cnnstudio.cli.seed_sweep import recipes_with_seeds
-    from cnnstudio.design.adaptation import fit_to_data
-    from cnnstudio.layers.base import Shape
     from cnnstudio.runs.library.finding import new_folder
     from cnnstudio.training.preflight.checks import validate_threads
     from cnnstudio.training.preflight.prepare import prepare
@@ -163,12 +161,7 @@ def _open_study(
         require_empty(folder)
     source = available_source(options.data or (resumed.source if resumed else None))
     dataset = load_dataset(source, control.stop.is_set)
-    if network.weights is not None:
-        # As for a training: the last layer has the classes of pretraining, and a template fits small images.
-        keeps_input = resumed is not None and resumed.network.input == network.input
-        fits_input = is_pretrained_template(options.design) and not keeps_input
-        shape = Shape.of(*dataset.shape) if fits_input else None
-        network = fit_to_data(network, len(dataset.classes), shape)
+    network = fit_to_dataset(options.design, network, dataset, resumed and resumed.network)
     if resumed is not None:
         resumed.require_design(network)
         resumed.require_dataset(dataset)

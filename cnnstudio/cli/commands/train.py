@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from cnnstudio.cli.arguments import (
     add_device_options,
     add_recipe_option,
     available_source,
-    is_pretrained_template,
+    fit_to_dataset,
     load_dataset,
     option_type,
     read_design_argument,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from cnnstudio.data.dataset import Dataset
     from cnnstudio.design.network import Network
     from cnnstudio.runs.run import Run
+    from cnnstudio.runs.start import RunOptions
     from cnnstudio.training.checkpoints.save_schedule import SaveInterval
     from cnnstudio.training.control import Control
     from cnnstudio.training.distributed.ranks import Ranks
@@ -124,8 +126,8 @@ class Train(Command):
         return run_on_ranks(options, lambda ranks: _train(options, ranks))
 
 
-def _read(options: argparse.Namespace) -> tuple[Network, Recipe, str | None, SaveInterval, bool]:
-    """The network, the recipe, the name of the data set, the checkpoint interval, and `_fits_input`."""
+def _read(options: argparse.Namespace) -> tuple[Network, Recipe, str | None, SaveInterval, Network | None]:
+    """The network, the recipe, the name of the data set, the checkpoint interval, and `_network_before`."""
     interval = _interval(options.checkpoint_every)
     if options.design is None:
         network = _run_to_resume(options).network
@@ -134,34 +136,24 @@ def _read(options: argparse.Namespace) -> tuple[Network, Recipe, str | None, Sav
     network = _with_options(network, options)
     require_trainable(network)
     recipe, data = _recipe_and_data(options, network)
-    return network, recipe, data, interval, _fits_input(options, network)
+    before = None if network.weights is None else _network_before(options)
+    return network, recipe, data, interval, before
 
 
-def _fits_input(options: argparse.Namespace, network: Network) -> bool:
-    """Whether the input is fitted to the images: that of a template with pretrained weights.
-
-    Not if the run that it resumes, continues or takes its weights from has the input of the template.
-    """
-    if options.design is None or not is_pretrained_template(options.design):
-        return False
-    run = _known_run(options)
-    return run is None or run.network.input != network.input
-
-
-def _known_run(options: argparse.Namespace) -> Run | None:
-    """The run that is resumed or continued, or that the start weights come from. Raises RunError."""
+def _network_before(options: argparse.Namespace) -> Network | None:
+    """That of the run that is resumed or continued, or that the start weights come from. Raises RunError."""
     from cnnstudio.runs.errors import RunError
     from cnnstudio.runs.library.finding import find_run
     from cnnstudio.runs.start_weights import find_run_and_epoch
 
     if options.resume:
-        return _run_to_resume(options)
+        return _run_to_resume(options).network
     if options.continue_from is not None:
-        return find_run(options.continue_from)
+        return find_run(options.continue_from).network
     if options.weights is None:
         return None
     try:
-        return find_run_and_epoch(options.weights)[0]
+        return find_run_and_epoch(options.weights)[0].network
     except RunError:
         return None  # a pretrained name, a file, or what is refused later
 
@@ -270,24 +262,19 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
     from cnnstudio.cli.seed_sweep import recipes_with_seeds, train_and_report
     from cnnstudio.cli.training_output import printer, stop_when_unread
     from cnnstudio.core.progress import Cancelled
-    from cnnstudio.design.adaptation import fit_to_data
-    from cnnstudio.layers.base import Shape
     from cnnstudio.runs.library.finding import launched_run
     from cnnstudio.runs.signals import stopping_on_signals
-    from cnnstudio.runs.start import RunOptions, start_run
+    from cnnstudio.runs.start import start_run
     from cnnstudio.training.control import Control
     from cnnstudio.training.distributed.ranks import was_restarted
 
-    network, recipe, data, interval, fits_input = ranks.broadcast_result(lambda: _read(options))
+    network, recipe, data, interval, before = ranks.broadcast_result(lambda: _read(options))
     source = ranks.run_on_all(lambda: available_source(data))
     control = Control()
     with stopping_on_signals(control):
         try:
             dataset = ranks.local_main_process_first(lambda: load_dataset(source, control.stop.is_set))
-            if network.weights is not None:
-                # The last layer of pretrained weights has the classes of pretraining.
-                shape = Shape.of(*dataset.shape) if fits_input else None
-                network = fit_to_data(network, len(dataset.classes), shape)
+            network = fit_to_dataset(options.design, network, dataset, before)
             if options.find_learning_rate or options.preflight:
                 run_preflight(
                     options, _prepare(options, network, dataset, recipe, control), control.stop.is_set
@@ -298,37 +285,29 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
                 recipe = fit_batch_size(options, prepared, control.stop.is_set)
         except Cancelled:
             raise KeyboardInterrupt from None
-    if ranks.is_first:
-        _mention_few_images(options, network, dataset)
+    note = _few_images_note(options, network, dataset)
+    first = recipe.seed
 
     def train(recipe: Recipe, folder: Path | None, resume: bool) -> Finished:
         # Restarted by torchrun: continue the run that the processes created before one of them was lost.
         launched = ranks.broadcast_result(
             lambda: launched_run(folder, recipe.seed) if was_restarted() else None
         )
-        parent = ranks.broadcast_result(lambda: _parent_folder(options.continue_from))
+        run_options = ranks.broadcast_result(
+            lambda: _run_options(options, launched or folder, resume or launched is not None)
+        )
         return start_run(
             network,
             dataset,
             recipe,
-            RunOptions(
-                folder=launched or folder,
-                names_seed=options.seeds is not None,
-                source=source_reference(source),
-                device=options.device,
-                threads=options.threads,
-                # Runs with several seeds are compared with each other, and only their results are looked at.
-                adapt_threads=options.seeds is None,
-                keep_weights=options.seeds is None,
-                resume=resume or launched is not None,
-                interval=interval,
-                continue_from=parent,
-                weights=options.weights,
-                on_save_failure="retry",
-            ),
+            dataclasses.replace(run_options, source=source_reference(source), interval=interval),
             control=control,
             emit=stop_when_unread(
-                printer(options.json, repeats_notes=options.resume or options.continue_from is not None),
+                printer(
+                    options.json,
+                    note=note if recipe.seed == first else "",
+                    repeats_notes=options.resume or options.continue_from is not None,
+                ),
                 control,
             ),
             ranks=ranks,
@@ -342,17 +321,17 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
     return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[finished.outcome]
 
 
-def _mention_few_images(options: argparse.Namespace, network: Network, dataset: Dataset) -> None:
-    """Says which recipe is better for few images, where the recipe was not chosen."""
+def _few_images_note(options: argparse.Namespace, network: Network, dataset: Dataset) -> str:
+    """Which recipe is better for few images; empty if they are not few, or the recipe was chosen."""
     from cnnstudio.insight.curation.expected_accuracy import MIN_FOR_GROUPS, SMALL_CLASS
     from cnnstudio.training.recipe.built_in import FEW_IMAGES
 
     is_chosen = options.recipe is not None or options.resume or options.continue_from is not None
     per_class = len(dataset.train) // len(dataset.classes)
-    if options.json or is_chosen or not network.locked_ids or not MIN_FOR_GROUPS <= per_class < SMALL_CLASS:
-        return
-    echo(
-        f"Note: {per_class} images per class are few. --recipe {FEW_IMAGES.name} trains the last groups as "
+    if is_chosen or not network.locked_ids or not MIN_FOR_GROUPS <= per_class < SMALL_CLASS:
+        return ""
+    return (
+        f"{per_class} images per class are few. --recipe {FEW_IMAGES.name} trains the last groups as "
         "well: it takes longer and is usually more accurate."
     )
 
@@ -360,17 +339,33 @@ def _mention_few_images(options: argparse.Namespace, network: Network, dataset: 
 def _prepare(
     options: argparse.Namespace, network: Network, dataset: Dataset, recipe: Recipe, control: Control
 ) -> PreparedTraining:
-    from cnnstudio.training.preflight.prepare import prepare
+    from cnnstudio.runs.start import prepare_run
 
-    return prepare(
+    return prepare_run(
         network,
         dataset,
         recipe,
-        options.device,
-        # Too little memory is a result of these checks, not a reason to refuse them.
-        check_memory=False,
+        _run_options(options, options.run, options.resume),
         progress=LiveLine().show_progress,
         cancelled=control.stop.is_set,
+    )
+
+
+def _run_options(options: argparse.Namespace, folder: Path | None, resume: bool) -> RunOptions:
+    from cnnstudio.runs.start import RunOptions
+
+    return RunOptions(
+        folder=folder,
+        names_seed=options.seeds is not None,
+        device=options.device,
+        threads=options.threads,
+        # Runs with several seeds are compared with each other, and only their results are looked at.
+        adapt_threads=options.seeds is None,
+        keep_weights=options.seeds is None,
+        resume=resume,
+        continue_from=_parent_folder(options.continue_from),
+        weights=options.weights,
+        on_save_failure="retry",
     )
 
 
