@@ -41,6 +41,8 @@ class AdaptationOffer(QObject):
         self._message_bar = message_bar
         self._name = project.dataset_name
         """The data set that was chosen last."""
+        self._shape = project.image_shape
+        """That of its images, if it is known."""
         self._closed: set[str] = set()
         """Data sets whose offer was closed: it does not come back by itself."""
         self._task: IoTask | None = None
@@ -58,12 +60,17 @@ class AdaptationOffer(QObject):
 
     def _on_dataset_changed(self, _: object) -> None:
         # The signal also tells what became known about the same data set.
-        name = self._project.dataset_name
-        if name == self._name:
+        project = self._project
+        name, shape = project.dataset_name, project.image_shape
+        is_new, is_measured = name != self._name, shape is not None and self._shape is None
+        self._name, self._shape = name, shape
+        if not name or name in self._closed:
             return
-        self._name = name
-        if name and name not in self._closed:
+        if is_new:
             self._look(name, self._offer)
+        elif is_measured and project.network.weights is not None and self._task is None:
+            # A template that was opened before could not be fitted to the images.
+            self._offer(name, _About(project.dataset_title, project.classes, shape))
 
     def _look(self, name: str, on_done: Callable[[str, _About], None]) -> None:
         """Finds out what the images are. A folder may have a million of them or be on a slow drive."""

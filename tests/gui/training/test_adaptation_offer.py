@@ -96,6 +96,36 @@ def test_pretrained_weights_are_offered_the_layer_that_enlarges_small_images(
     assert project.network == adapt_to_classes(template("efficientnet-lite0").network, 3)
 
 
+def test_a_template_opened_before_the_size_of_the_images_is_known_is_offered_it_then(
+    stage: Stage, tmp_path: Path, qtbot: QtBot
+) -> None:
+    project, folder = stage.project, pets(tmp_path / "pets", 20)
+    project.set_dataset(folder, 3, "pets")
+    qtbot.waitUntil(lambda: bool(stage.bar.text))
+    project.open_network(adapt_to_classes(template("efficientnet-lite0").network, 3), None)
+    offered = "pets has images of 20 × 20; the network takes images of 160 × 160."
+    assert offered not in stage.bar.text
+    project.set_dataset(folder, 3, "pets", Shape.of(3, 20, 20))
+    assert stage.bar.text == offered
+    stage.press("messageButton")
+    assert project.network.input == Shape.of(3, 20, 20)
+    assert stage.bar.text == ""
+
+
+def test_what_was_offered_with_the_data_set_is_not_offered_again_when_its_size_is_known(
+    stage: Stage, tmp_path: Path, qtbot: QtBot
+) -> None:
+    project, folder = stage.project, pets(tmp_path / "pets", 20)
+    project.open_network(adapt_to_classes(template("efficientnet-lite0").network, 3), None)
+    project.set_dataset(folder, 3, "pets")
+    qtbot.waitUntil(lambda: bool(stage.bar.text))
+    offered = stage.bar.text
+    project.set_dataset(folder, 3, "pets", Shape.of(3, 20, 20))
+    assert stage.bar.text == offered
+    stage.press("messageClose")
+    assert stage.bar.text == ""
+
+
 def test_an_offer_goes_when_its_reason_does_and_when_it_is_closed(
     stage: Stage, tmp_path: Path, qtbot: QtBot
 ) -> None:
