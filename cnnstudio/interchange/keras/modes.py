@@ -1,7 +1,8 @@
 """What Keras code says about how layers work: frozen weights, and layers that are told whether they train.
 
 A design locks the former and does not have the latter. A layer that is applied with `training=False` and then
-does nothing is left out. What else is asked for is noted on its line, with the layers that it concerns.
+does nothing is left out; where all normalizations are, the recipe keeps their statistics. What else is asked
+for is noted on its line, with the layers that it concerns.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from cnnstudio.layers.code import Call, Unknown
 
 _TRAINABLE = "trainable"
 _MAXIMUM_NAMED = 3
+_NORMALIZATION = "BatchNormalization"
 _DROPOUT = frozenset({"Dropout", "SpatialDropout2D"})
 _PRETRAINED = "keras.applications."
 
@@ -79,14 +81,15 @@ class ModeReader(LoopReader):
 
     def locked_calls(self, items: Items) -> set[int]:
         """The ids of the calls among these items whose layers the code freezes."""
-        used = {id(call) for call in iter_calls(items)}
-        return {
+        used = {id(call): call for call in iter_calls(items)}
+        frozen = {
             id(call)
             for owner, _, is_certain in self._frozen.values()
             if is_certain
             for call in self._layers_of(owner)
-            if id(call) in used
         }
+        said = {each for each, call in used.items() if call.keywords.get(_TRAINABLE) is False}
+        return said | (frozen & used.keys())
 
     def note_frozen(self, items: Items) -> None:
         """Notes the layers of which only the run of the program would show whether they are frozen.
@@ -111,6 +114,15 @@ class ModeReader(LoopReader):
                 verb = "is" if len(frozen) == 1 else "are"
                 text = f"what is frozen here is only known at run time; {_named(frozen)} {verb} trained"
                 self.notes.add(line, text)
+
+    def keeps_statistics(self, items: Items) -> bool:
+        """Whether no normalization that learns among these items ever uses the statistics of batches.
+
+        What is locked never does.
+        """
+        locked, keeping = self.locked_calls(items), {id(call) for call, *_ in self._keeping}
+        learning = {id(call) for call in iter_calls(items) if call.name == _NORMALIZATION} - locked
+        return bool(learning) and learning <= keeping
 
     def _layers_of(self, owner: Any) -> Iterable[Call]:
         if isinstance(owner, Call):
@@ -172,10 +184,10 @@ class ModeReader(LoopReader):
         """Notes the layers that work in one mode in the code and in both in a design."""
         for call in calls:
             name = call.name if call.line == line else f"{call.name} of line {call.line}"
-            if call.name == "BatchNormalization" and trains:
+            if call.name == _NORMALIZATION and trains:
                 uses = "always uses the statistics of the batch; here only in training"
                 self.notes.add(line, f"in the code {name} {uses}")
-            elif call.name == "BatchNormalization":
+            elif call.name == _NORMALIZATION:
                 # A locked layer does so here as well, and what is locked may be said later.
                 self._keeping.append((call, name, line))
             elif self.is_off(call):

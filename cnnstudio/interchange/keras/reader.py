@@ -70,6 +70,8 @@ def read_keras(text: str, network: str = "") -> ImportedDesign:
     reader.note_frozen(tuple(model.items))
     recipe = reader.recipe_of(model, input_shape)
     items = tuple(model.items)
+    if reader.keeps_statistics(items):
+        recipe["batch_norm_statistics"] = "kept"
     design = Network(input_shape, with_ids(nodes), name)
     design = with_one_unit_read(design, items, model.losses, reader.notes)
     chosen = network or next((each for each, value in reader.networks().items() if value is model), name)

@@ -9,6 +9,7 @@ from cnnstudio.layers.basic.dense import Dense
 from cnnstudio.layers.basic.flatten import Flatten
 from cnnstudio.layers.convolutional.conv2d import Conv2D
 from cnnstudio.layers.regularization.dropout import Dropout
+from cnnstudio.training.recipe.recipe import Recipe
 
 HEAD = "import keras\nfrom keras import layers\n"
 
@@ -152,6 +153,30 @@ def test_a_locked_base_that_is_not_training_keeps_its_statistics_here_too(
     found = read_keras(HEAD + base + (lock + use if before else use + lock) + end)
     assert bool(found.network.locked_ids) == is_locked
     assert ["(batch_norm_statistics)" in note.text for note in found.notes] == [True] * (not is_locked)
+    assert found.recipe.get("batch_norm_statistics") == (None if is_locked else "kept")
+
+
+@pytest.mark.parametrize(
+    ("mode", "other", "kept"),
+    [
+        ("", "", None),
+        (", training=True", "", None),
+        (", training=False", "", "kept"),
+        # The recipe's setting is of all that learn.
+        (", training=False", "x = layers.BatchNormalization()(x)\n", None),
+        (", training=False", "x = layers.BatchNormalization(trainable=False)(x)\n", "kept"),
+    ],
+)
+def test_the_recipe_keeps_statistics_where_all_normalizations_that_learn_do(
+    mode: str, other: str, kept: str | None
+) -> None:
+    text = (
+        f"i = keras.Input((8, 8, 3))\nx = layers.BatchNormalization()(i{mode})\n{other}"
+        "m = keras.Model(i, layers.Dense(2)(layers.Flatten()(x)))\nm.compile('adam')\n"
+    )
+    found = read_keras(HEAD + text).recipe
+    assert found.get("batch_norm_statistics") == kept
+    assert Recipe().replace(**found).optimizer == "adam"
 
 
 BLOCK = """
