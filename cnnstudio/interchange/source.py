@@ -28,6 +28,22 @@ ONNX_SUFFIX = ".onnx"
 CODE_SUFFIXES = (".py", NOTEBOOK, ".md")
 _MODELS = (".pt", ".pth", ".pt2", ".ckpt", ".pkl", ".pickle", ".h5", ".hdf5", ".keras", ".pb", ".tflite")
 """Of whole models, or of weights that Python can read."""
+_NO_CODE = {
+    **dict.fromkeys(
+        _MODELS,
+        "files such as .pt, .pkl and .h5 can contain programs, so they are not opened: import the code of "
+        "the network, or an ONNX file of it",
+    ),
+    ".safetensors": "this file has weights, but not the layers that they belong to: import the code of the "
+    "network, and start its training from these weights (cnnstudio train --weights)",
+    **dict.fromkeys((".npz", ".npy"), "arrays do not say which layers a network has: import its code"),
+    **dict.fromkeys(
+        (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
+        "this is an image: import the code of a network, or an ONNX file",
+    ),
+    ".cnn.json": "this is a design already, which can be opened and trained as it is",
+}
+"""What files with these endings are, and what would be right."""
 MAXIMUM_NOTES = 100
 _MAX_NOTE_LENGTH = 240
 
@@ -98,13 +114,10 @@ def read_text(path: Path) -> str:
 
     Files of whole models are not opened: they can contain programs.
     """
-    suffix = path.suffix.lower()
-    if suffix in _MODELS:
-        raise CodeError(
-            f"{path.name}: files such as .pt, .pkl and .h5 can contain programs, so they are not opened: "
-            "import the code of the network, or an ONNX file of it"
-        )
-    is_notebook = suffix == NOTEBOOK
+    for ending, reason in _NO_CODE.items():
+        if path.name.lower().endswith(ending):
+            raise CodeError(f"{path.name}: {reason}")
+    is_notebook = path.suffix.lower() == NOTEBOOK
     try:
         # A character takes at most four bytes in UTF-8.
         most = MAXIMUM_BYTES if is_notebook else 4 * MAXIMUM_CHARACTERS

@@ -93,6 +93,40 @@ def test_files_that_can_contain_programs_are_not_opened(suffix: str, tmp_path: P
     assert not design.exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("net.safetensors", "has weights, but not the layers"),
+        ("net.SAFETENSORS", "train --weights"),
+        ("images.npz", "arrays do not say which layers"),
+        ("cat.JPG", "this is an image"),
+        ("my.cnn.json", "this is a design already"),
+    ],
+)
+def test_files_without_code_are_called_what_they_are(
+    name: str, said: str, tmp_path: Path, capsys: Output
+) -> None:
+    file, design = tmp_path / name, tmp_path / "out.cnn.json"
+    file.write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+    assert main(["import", str(file), "--out", str(design)]) == 2
+    error = capsys.readouterr().err
+    assert f"{name}: " in error
+    assert said in error
+    assert error.count("\n") == 1
+    assert not design.exists()
+
+
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [("run.json", "is a run, which has its design in"), ("saved_model.pb", "is a saved TensorFlow model")],
+)
+def test_folders_are_called_what_they_are(inside: str, said: str, tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / inside).write_text("{}")
+    assert main(["import", str(tmp_path / "net"), "--out", str(tmp_path / "out.cnn.json")]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_missing_files_and_folders_are_refused(tmp_path: Path, capsys: Output) -> None:
     assert main(["import", str(tmp_path / "none.py"), "--out", str(tmp_path / "a.json")]) == 2
     assert "there is no file" in capsys.readouterr().err

@@ -123,7 +123,7 @@ def _read(path: Path, network: str) -> tuple[ImportedDesign, str]:
     from cnnstudio.interchange.source import read_text
 
     if is_folder(path):
-        raise UsageError(f"{path} is a folder; specify a file with Python code")
+        raise UsageError(_describe_folder(path))
     if not exists(path):
         raise UsageError(f"there is no file “{path}”")
     text = read_text(path)
@@ -131,6 +131,17 @@ def _read(path: Path, network: str) -> tuple[ImportedDesign, str]:
         return read_code(text, network).with_default_name(path.stem), text
     except CodeError as error:
         raise CodeError(f"{path.name}: {error}") from None
+
+
+def _describe_folder(path: Path) -> str:
+    """What the folder is, and what would be right."""
+    from cnnstudio.runs.run import DESIGN_FILE, RUN_FILE
+
+    if exists(path / RUN_FILE):
+        return f"{path} is a run, which has its design in {path / DESIGN_FILE}"
+    if exists(path / "saved_model.pb"):
+        return f"{path} is a saved TensorFlow model; import the code of the network, or an ONNX file of it"
+    return f"{path} is a folder; specify a file with Python code"
 
 
 def _write_recipe(path: Path, values: Mapping[str, Any]) -> None:
