@@ -7,7 +7,7 @@ from pathlib import Path
 from cnnstudio.interchange.image_code import TO_RGB, opening_code
 
 _ONNX = """\
-import json
+import jsonSYSTEM
 
 import numpy as np
 import onnxruntime
@@ -49,9 +49,17 @@ _KNOWN = """\
 # Of the training images, to find images that are unlike any of them.
 distance = rule.get("distance")
 if distance:
-    with safe_open(FEATURES, framework="np") as file:
-        assert file.metadata()["id"] == distance["id"], "these features are of another network"
-        known = file.get_tensor("features").astype(np.float32)
+    known = None
+    try:
+        with safe_open(FEATURES, framework="np") as file:
+            if (file.metadata() or {}).get("id") == distance["id"]:
+                known = file.get_tensor("features").astype(np.float32)
+    except (OSError, SafetensorError):
+        pass
+    if known is None:
+        why = "is missing, damaged or of another network"
+        print(FEATURES, why + ": images are not compared with the training images.", file=sys.stderr)
+        distance = None
 """
 _DISTANCE = """
     if distance:
@@ -109,7 +117,10 @@ def onnx_example(file: Path, resize: str, *, flip: bool = False, features: Path 
     """
     code = _ONNX.replace("TO_RGB", TO_RGB).replace("OPENED", opening_code(resize))
     code = code.replace("LOGITS", _LOGITS_WITH_FLIP if flip else _LOGITS)
-    code = code.replace("SAFETENSORS", "\nfrom safetensors import safe_open" if features else "")
+    code = code.replace("SYSTEM", "\nimport sys" if features else "")
+    code = code.replace(
+        "SAFETENSORS", "\nfrom safetensors import SafetensorError, safe_open" if features else ""
+    )
     code = code.replace("DISTANCE", _DISTANCE if features else "").replace(
         "KNOWN", _KNOWN if features else ""
     )

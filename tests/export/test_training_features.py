@@ -184,8 +184,17 @@ def test_features_of_another_network_are_not_taken(trained: Run, work: Path, tmp
     finished = subprocess.run(command, capture_output=True, text=True)
     assert (finished.returncode, "is damaged or of another network: images" in finished.stderr) == (0, True)
     code = exporters()["onnx"].example(tmp_path, trained)
-    finished = subprocess.run([sys.executable, "-P", "-c", code], cwd=work, capture_output=True, text=True)
-    assert "these features are of another network" in finished.stderr
+    # Of another network, damaged, and missing.
+    for content in (None, data[:100], b""):
+        if content is not None:
+            (tmp_path / FEATURES_FILE).write_bytes(content)
+        finished = subprocess.run(
+            [sys.executable, "-P", "-c", code], cwd=work, capture_output=True, text=True
+        )
+        assert finished.returncode == 0
+        assert finished.stderr.count("\n") == 1
+        assert f"{FEATURES_FILE} is missing, damaged or of another network: images" in finished.stderr
+        assert finished.stdout.startswith("(")
 
 
 def test_damaged_features_are_not_taken(trained: Run, tmp_path: Path) -> None:
