@@ -172,7 +172,7 @@ class FrozenFeatures:
         self._dtypes = {self._exact: FLOAT32, self._fast: _dtype(found)}
         largest = max(found.numel() * (2 if self._mirrors else 1), _largest_output(model, length))
         # Not that of images: what the locked beginning gives may be a hundred times as large.
-        self._evaluation_batch_size = fitting_batch_size(largest, prepared.device)
+        self.evaluation_batch_size = fitting_batch_size(largest, prepared.device)
 
     @classmethod
     def of(
@@ -252,7 +252,7 @@ class FrozenFeatures:
             [self._features(images, self._exact, mirrors=self._mirrors)],
             (2, *self._shape) if self._mirrors else self._shape,
             self._prepared.device,
-            batch_size=self._evaluation_batch_size,
+            batch_size=self.evaluation_batch_size,
             shuffle=False,
         )
 

@@ -122,7 +122,7 @@ class Trial:
         """A model, what it is evaluated on, and whether each image is to be mirrored too."""
         prepared, flips = self.prepared, self.prepared.recipe.test_time_flip
         if self.features is not None:
-            size = min(prepared.evaluation_batch_size, len(prepared.validation))
+            size = min(self.features.evaluation_batch_size, len(prepared.validation))
             shape = (2, *self.features.shape) if flips else self.features.shape
             return self.features.evaluated, itertools.repeat(self._random_features(size, shape)), False
         return prepared.fresh_model(), prepared.unshuffled(prepared.validation).epoch(0), flips
