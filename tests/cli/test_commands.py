@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -245,21 +246,19 @@ def test_data_clear_deletes_the_copies_that_data_list_counts(capsys: Output) -> 
 
 
 def test_data_add_adds_a_folder_and_data_info_describes_it(capsys: Output, tmp_path: Path) -> None:
-    for name in ("cat", "dog"):
-        (tmp_path / "pets" / name).mkdir(parents=True)
-        Image.new("RGB", (8, 8)).save(tmp_path / "pets" / name / "1.png")
-    assert main(["data", "add", str(tmp_path / "pets"), "--json"]) == 0
+    assert main(["data", "add", str(two_of_each(tmp_path / "pets")), "--json"]) == 0
     assert json_of(capsys)["classes"] == ["cat", "dog"]
     assert main(["data", "info", "pets"]) == 0
     out = capsys.readouterr().out
-    assert "2: cat (1), dog (1)" in out
+    assert "2: cat (2), dog (2)" in out
     assert "20.0% of each class, held out from the training images" in out
 
 
 def test_sizes_of_images_are_all_said_in_the_same_order(capsys: Output, tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)
-        Image.new("RGB", (8, 6)).save(tmp_path / "pets" / name / "1.png")
+        for number in (1, 3):
+            Image.new("RGB", (8, 6)).save(tmp_path / "pets" / name / f"{number}.png")
     assert main(["data", "add", str(tmp_path / "pets"), "--size", "12x20"]) == 0
     out = capsys.readouterr().out
     assert "6 × 8 (height × width)" in out
@@ -274,7 +273,7 @@ def test_sizes_of_images_are_all_said_in_the_same_order(capsys: Output, tmp_path
 def test_images_without_classes_come_with_the_command_that_classifies_them(
     capsys: Output, tmp_path: Path
 ) -> None:
-    for name in ("train/cat/1.png", "train/dog/1.png", "test/1.png"):
+    for name in ("train/cat/1.png", "train/cat/2.png", "train/dog/1.png", "train/dog/2.png", "test/1.png"):
         path = tmp_path / "my pets" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8, 8)).save(path)
@@ -293,12 +292,44 @@ def test_data_add_says_that_a_class_has_only_damaged_images(capsys: Output, tmp_
             Image.effect_noise((40, 40), 50).save(tmp_path / "pets" / name / f"{number}.jpg")
     for path in (tmp_path / "pets" / "dog").iterdir():
         path.write_bytes(path.read_bytes()[:600])
-    assert main(["data", "add", str(tmp_path / "pets")]) == 0
     reason = "None of the training images of class dog in pets can be read."
-    assert f"pets cannot be used yet: {reason}" in capsys.readouterr().err
+    assert main(["data", "add", str(tmp_path / "pets")]) == 2
+    out, err = capsys.readouterr()
+    assert err.splitlines()[-1] == f"cnnstudio: pets was added, but cannot be used yet: {reason}"
+    assert "ready" not in out
+    assert main(["data", "add", str(tmp_path / "pets"), "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert json.loads(out)["problem"] == reason
+    assert err == f"cnnstudio: pets was added, but cannot be used yet: {reason}\n"
     assert main(["data", "info", "pets", "--json"]) == 0
     about = json.loads(capsys.readouterr().out)
     assert (about["available"], about["problem"], about["unreadable"]) == (False, reason, 3)
+
+
+def test_scripts_are_told_by_the_status_that_a_data_set_cannot_be_used(
+    capsys: Output, tmp_path: Path
+) -> None:
+    pets = two_of_each(tmp_path / "pets")
+    assert main(["data", "add", str(pets), "--json"]) == 0
+    shutil.rmtree(pets)
+    for action in ("list", "info"):
+        assert main(["data", action, *(["pets"] if action == "info" else [])]) == 0, "what only looks"
+    for action in ("download", "check", "label"):
+        capsys.readouterr()
+        options = ["--set", "cat/1.png=dog"] if action == "label" else []
+        assert main(["data", action, "pets", *options]) == 2, action
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("cnnstudio: ")
+        assert "pets" in line
+    assert main(["data", "remove", "pets"]) == 0
+
+
+def two_of_each(folder: Path) -> Path:
+    for name in ("cat", "dog"):
+        (folder / name).mkdir(parents=True)
+        for number in (1, 2):
+            Image.new("RGB", (8, 8)).save(folder / name / f"{number}.png")
+    return folder
 
 
 def test_data_add_says_what_a_table_was_understood_to_be(capsys: Output, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from cnnstudio.cli.command import DONE, Command, Parser, add_json_option, add_subcommand, add_subcommands
@@ -64,7 +65,7 @@ class Data(Command):
             add_json_option(action)
 
     def run(self, options: argparse.Namespace) -> int:
-        actions = {
+        actions: dict[str, Callable[[argparse.Namespace], int | None]] = {
             "list": _list,
             "info": _info,
             "download": _download,
@@ -75,8 +76,8 @@ class Data(Command):
             "versions": versions.run_versions,
             "clear": _clear,
         }
-        actions[options.action](options)
-        return DONE
+        status = actions[options.action](options)
+        return DONE if status is None else status
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -111,7 +112,7 @@ def _info(options: argparse.Namespace) -> None:
         echo(f"\nNote: {note}")
 
 
-def _download(options: argparse.Namespace) -> None:
+def _download(options: argparse.Namespace) -> int:
     from cnnstudio.data.sources import find_source
 
     source = find_source(options.data)
@@ -123,7 +124,7 @@ def _download(options: argparse.Namespace) -> None:
             source.download(line.show_progress)
     finally:
         line.clear()
-    adding.report(source.info(), options.json)
+    return adding.report(source.info(), options.json)
 
 
 def _clear(options: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnstudio.cli.arguments import image_size_or_auto, read_integer, read_number
-from cnnstudio.cli.command import Parser, UsageError
+from cnnstudio.cli.command import DONE, WRONG_INPUT, Parser, UsageError
 from cnnstudio.cli.datasets.description import content_rows, notes_of
 from cnnstudio.cli.output import LiveLine, echo, print_json, two_columns
 from cnnstudio.core.formatting import as_printed
@@ -70,8 +70,8 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
-def run_add(options: argparse.Namespace) -> None:
-    """Adds the images and says what they were understood to be. Raises UserError."""
+def run_add(options: argparse.Namespace) -> int:
+    """Adds the images and says what they were understood to be; returns the exit status. Raises UserError."""
     from cnnstudio.data.sources.adding import add_images
 
     given = {"seed": options.split_seed, "share": options.test_share, "groups": options.groups}
@@ -89,19 +89,24 @@ def run_add(options: argparse.Namespace) -> None:
         line.clear()
     if not options.json:
         echo(two_columns([("Name", entry["name"]), *content_rows(entry)]) + "\n")
-    report(entry, options.json)
+    return report(entry, options.json, done="was added, but ")
 
 
-def report(entry: dict[str, Any], as_json: bool) -> None:
-    """Prints that a data set can be used, with the notes on standard error."""
+def report(entry: dict[str, Any], as_json: bool, done: str = "") -> int:
+    """Prints that a data set can be used, with the notes on standard error; returns the exit status.
+
+    `done` is what happened before to a data set that cannot be used.
+    """
     if as_json:
         print_json(entry)
-        return
-    # As the terminal shows it, so that it can be pasted: `find_source` knows that form too.
-    name = shlex.quote(as_printed(entry["name"]))
-    for note in notes_of(entry):
-        echo(f"{entry['title']}: {note}", file=sys.stderr)
+    else:
+        for note in notes_of(entry):
+            echo(f"{entry['title']}: {note}", file=sys.stderr)
     if "problem" in entry:
-        echo(f"{entry['title']} cannot be used yet: {entry['problem']}", file=sys.stderr)
-        return
-    echo(f"{entry['title']} is ready. To train on it: cnnstudio train DESIGN --data {name}")
+        echo(f"cnnstudio: {entry['title']} {done}cannot be used yet: {entry['problem']}", file=sys.stderr)
+        return WRONG_INPUT
+    if not as_json:
+        # As the terminal shows it, so that it can be pasted: `find_source` knows that form too.
+        name = shlex.quote(as_printed(entry["name"]))
+        echo(f"{entry['title']} is ready. To train on it: cnnstudio train DESIGN --data {name}")
+    return DONE
