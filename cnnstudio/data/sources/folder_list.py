@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ from cnnstudio.data.versions.split_plan import SplitPlan
 
 _FORMAT = "cnnstudio.folders"
 _TABLE = "table"
+_written: list[dict[str, RegisteredSet]] = []
+"""What this process has written last, if anything."""
 
 
 class RegisteredSet(NamedTuple):
@@ -43,6 +46,23 @@ def registered_sets() -> dict[str, RegisteredSet]:
         return _read()
     except (FileError, DataError):
         return {}
+
+
+def list_state() -> tuple[int, ...]:
+    """Another one whenever the list has been written; empty if there is none."""
+    try:
+        state = _path().stat()
+    except OSError:
+        return ()
+    return state.st_mtime_ns, state.st_size, state.st_ino
+
+
+def last_written() -> Mapping[str, RegisteredSet] | None:
+    """The list as this process has written it last; None if it has not.
+
+    A list that is another one was written by another program since.
+    """
+    return _written[-1] if _written else None
 
 
 def registered_at(path: Path) -> tuple[str, RegisteredSet] | None:
@@ -118,6 +138,7 @@ def _write(sets: dict[str, RegisteredSet]) -> None:
         for name, entry in sets.items()
     ]
     write_json(_path(), {"format": _FORMAT, "version": 1, "folders": entries})
+    _written[:] = [sets]
 
 
 def _read() -> dict[str, RegisteredSet]:

@@ -20,6 +20,7 @@ from cnnstudio.gui.compute.compute_task import ComputeTask
 from cnnstudio.gui.compute.io_task import IoTask
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.data.adding.panel import AddImages
+from cnnstudio.gui.data.set_watcher import ListChanges
 from cnnstudio.gui.data.versions.dialog import VersionsDialog
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
@@ -152,6 +153,15 @@ class DataPage(Page):
             self._list_sets()
             self._find_unlisted()
 
+    def follow_changes(self, changes: ListChanges) -> None:
+        """Shows what another program has made of the list of data sets."""
+        if not self._is_built:
+            return
+        viewed = changes.renamed.get(self._name, self._name)
+        self.refresh_sets()
+        if viewed != self._name or viewed in changes.changed:
+            self._look_again_at(viewed)
+
     def _find_unlisted(self) -> None:
         """Lists images that were used by their path, without being added."""
 
@@ -189,16 +199,18 @@ class DataPage(Page):
         self._center.setCurrentWidget(self.images)
         self.details.sets.refresh()
         self._on_sets_changed()
-        if self._name == name:
-            # It was added before, and may be understood in another way now.
-            self._name = ""
-        self.sets.list.choose(name)
-        if self._name != name:
-            self._on_source_chosen(name)
+        self._look_again_at(name)
         # The set in use stays in use, under its new name, and may have other classes now.
         if is_used or (before and before == self._used):
             self._use(name)
         self.sets.list.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _look_again_at(self, name: str) -> None:
+        """Looks at a data set that was perhaps looked at before, but may be understood in another way now."""
+        self._name = ""
+        self.sets.list.choose(name)
+        if self._name != name:
+            self._on_source_chosen(name)
 
     def _on_adding_closed(self) -> None:
         self._center.setCurrentWidget(self.images)
@@ -213,7 +225,10 @@ class DataPage(Page):
 
     def _list_sets(self) -> None:
         self.sets.list.refresh()
-        if self._viewed is None:
+        if self.sets.list.chosen != self._name:
+            # It is no longer there.
+            self._on_source_chosen(self.sets.list.chosen)
+        elif self._viewed is None:
             # It may have come just now.
             self._load()
 

@@ -37,6 +37,8 @@ class Dialogs(QObject):
     """Why a dialog was not opened, a Message."""
     data_sets_changed = Signal()
     """The data sets dialog was closed, so the available data sets may have changed."""
+    data_sets_followed = Signal(object)
+    """The ListChanges of another program; an open data sets dialog shows them."""
 
     def __init__(
         self,
@@ -171,6 +173,7 @@ class Dialogs(QObject):
         dialog.data_sets.show_used(self._project.dataset_name)
         dialog.chosen.connect(lambda name: self._project.set_dataset(str(name), None))
         dialog.finished.connect(lambda _: self.data_sets_changed.emit())
+        self.data_sets_followed.connect(dialog.data_sets.refresh)
         self._open(dialog)
 
     def save_drawing(self) -> None:

@@ -20,6 +20,7 @@ from cnnstudio.design.network import Network
 from cnnstudio.gui.compute.session import State, TrainingSession
 from cnnstudio.gui.dashboard.frame_clock import FrameClock
 from cnnstudio.gui.dashboard.timeline import Timeline
+from cnnstudio.gui.data.set_watcher import SetWatcher
 from cnnstudio.gui.designer.actions import design_actions
 from cnnstudio.gui.document.documents import Documents
 from cnnstudio.gui.document.project import Project, Question
@@ -101,6 +102,7 @@ class MainWindow(QMainWindow):
             window=self,
         )
         self.long_runs = LongRuns(session, settings, self)
+        self.set_watcher = SetWatcher(project, self)
         self.window_actions = ActionSet[Window](self, WINDOW_ACTIONS, self)
         self.window_actions.add_to(self)
         self.last_session = last_session
@@ -198,6 +200,10 @@ class MainWindow(QMainWindow):
         self.dialogs.data_sets_changed.connect(self.tool_bar.refresh_sources)
         self.dialogs.data_sets_changed.connect(self.pages.data.refresh_sets)
         self.pages.data.sets_changed.connect(self.tool_bar.refresh_sources)
+        self.set_watcher.changed.connect(self.tool_bar.refresh_sources)
+        self.set_watcher.changed.connect(self.pages.data.follow_changes)
+        self.set_watcher.changed.connect(self.dialogs.data_sets_followed)
+        self.set_watcher.message.connect(self.message_bar.show_message)
         self.preflight.message.connect(self.message_bar.show_message)
         self.preflight.estimated.connect(self.tool_bar.status.show_estimate)
         self.preflight.estimated.connect(self.pages.train.curves.show_estimate)
@@ -364,6 +370,7 @@ class MainWindow(QMainWindow):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self.set_watcher.start()
         self.pages.focus_first()
 
     def reset_layout(self) -> None:
@@ -414,6 +421,7 @@ class MainWindow(QMainWindow):
         self.estimate.close()
         self.runs_overlay.table.close_tasks()
         self.long_runs.close()
+        self.set_watcher.close()
         self.pages.close_tasks()
         self.shown_run.close()
         end_work(self, self.session)

@@ -52,15 +52,17 @@ class DataSelector(TitledComboBox):
         self.blockSignals(True)
         self.clear()
         self._sources = {source.name: source for source in sources()}
-        name = self._project.dataset_name
-        if name and name not in self._sources:
-            self._add_unlisted(name)
+        used = self._project.dataset_name
+        if used and used not in self._sources:
+            self._add_unlisted(used)
         for name, source in self._sources.items():
             is_available = source.available()
             title = plain_line(source.title, _MAX_CHARACTERS)
             missing = "Download…" if source.built_in else "Not found"
             details = source.description if is_available else f"{missing} · {source.description}"
             self.add_entry(title, name, details)
+        if used and used not in self._sources:
+            self.add_entry(plain_line(used, _MAX_CHARACTERS), used, "Not found: it is not in the list")
         self.insertSeparator(self.count())
         self.add_entry("Other images…", "", "Add a folder of your own images, or download a data set")
         self.blockSignals(False)
