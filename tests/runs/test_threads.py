@@ -111,7 +111,8 @@ def killed_at(folder: Path, step: int, copy: Path) -> Callable[[Event], None]:
 
     def act(event: Event) -> None:
         if isinstance(event, Progress) and event.step >= step and not copy.exists():
-            shutil.copytree(folder, copy)
+            # Not what a thread is still writing, which is gone the moment after.
+            shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(".*.tmp"))
 
     return act
 

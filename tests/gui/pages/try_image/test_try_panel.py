@@ -39,8 +39,6 @@ from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.gui.fakes import TINY, image_folder
 
-PATIENCE_MS = 10_000
-
 
 def tiny_run(folder: Path, channels: int = 3, side: int = 8, *, flip: bool = False) -> Path:
     """Three epochs of a real, tiny run."""
@@ -111,7 +109,7 @@ class Stage:
         self.panel.dropEvent(event)
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        self.qtbot.waitUntil(condition, timeout=PATIENCE_MS)
+        self.qtbot.waitUntil(condition)
 
     def wait_for_answers(self, count: int) -> None:
         """Waits until all images are read and answered."""

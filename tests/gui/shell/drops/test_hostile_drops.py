@@ -111,7 +111,7 @@ def test_onnx_files_that_cannot_be_read_are_said(
     drag_and_drop(window, write(folder))
     dialog = open_dialog(window, qtbot)
     summary = dialog.findChild(QLabel, "importSummary")
-    qtbot.waitUntil(lambda: summary.text().startswith("net.onnx: "), timeout=20_000)
+    qtbot.waitUntil(lambda: summary.text().startswith("net.onnx: "))
     assert reason in summary.text()
     assert summary.text().endswith(".")
     assert not dialog.findChild(QPushButton, "importButton").isEnabled()
@@ -126,7 +126,7 @@ def test_the_oldest_and_the_newest_operators_are_read(
     drag_and_drop(window, of_opset(opset)(tmp_path))
     dialog = open_dialog(window, qtbot)
     summary = dialog.findChild(QLabel, "importSummary")
-    qtbot.waitUntil(lambda: summary.text().startswith("ONNX: 3 layers"), timeout=20_000)
+    qtbot.waitUntil(lambda: summary.text().startswith("ONNX: 3 layers"))
     dialog.close()
 
 
