@@ -34,6 +34,13 @@ MAX_JSON_BYTES = 8 * 2**20
 class FileError(UserError):
     """A file that cannot be read or written."""
 
+    def __init__(self, cause: str, remedy: str = "", *, is_full: bool = False) -> None:
+        super().__init__(f"{cause} {remedy}".rstrip())
+        self.cause = cause
+        """What is wrong, without what would be right: for where something else would be."""
+        self.is_full = is_full
+        """Whether there is no space left on the drive."""
+
 
 def exists(path: Path) -> bool:
     """Whether the file or folder exists; False for a path that the system rejects, such as one too long.
@@ -101,9 +108,16 @@ def atomic_writer(
 
 def cannot_write(path: Path, error: OSError) -> FileError:
     """Why the system refuses to write the file, and what helps."""
-    is_full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
+    is_full = is_disk_full(error)
     remedy = "Free some space, or choose another location" if is_full else "Choose a writable location"
-    return FileError(f"Cannot write {path}: {_reason(error)}. {remedy}.")
+    return FileError(f"Cannot write {path}: {_reason(error)}.", f"{remedy}.", is_full=is_full)
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether the reason of an error is that no space is left on the drive, or of the user's share of it."""
+    if isinstance(error, FileError):
+        return error.is_full
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
 
 
 def _real_path(path: Path) -> str:

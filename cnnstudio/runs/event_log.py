@@ -18,8 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 
-from cnnstudio.core.files import atomic_writer, open_regular
-from cnnstudio.runs.errors import RunError
+from cnnstudio.core.files import atomic_writer, is_disk_full, open_regular
+from cnnstudio.runs.errors import RunError, describe_full_disk
 from cnnstudio.runs.event_check import find_problem
 from cnnstudio.training.events import (
     EpochEnded,
@@ -42,6 +42,8 @@ _TAIL_BYTES = 512
 
 _MAX_LOG_BYTES = 4 * 2**30
 _MAX_LINE_BYTES = 2 * 2**20
+_MAX_UNWRITTEN = 4 * 2**20
+"""Bytes of events that wait for space; later ones are lost."""
 """No event is longer, not even that of a design with the most layers. Longer lines are skipped."""
 
 _MAX_PROGRESS_BYTES = 24 * 2**20
@@ -280,13 +282,18 @@ def _is_after(line: bytes, step: int, epoch: int) -> bool:
 
 
 class EventLog:
-    """Appends events to a file. A full disk does not stop the run: `warn` is called once."""
+    """Appends events to a file. A full disk does not stop the run: `warn` is called once.
+
+    What could not be written is written when there is space again.
+    """
 
     def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
         self._path = path
         self._warn = warn
         self._file: BinaryIO | None = None
-        self._is_broken = False
+        self._unwritten = b""
+        """What could not be written yet; it follows the last byte that was."""
+        self._is_told = False
 
     def __enter__(self) -> Self:
         self._open()
@@ -324,15 +331,29 @@ class EventLog:
         if self._file is None or isinstance(event, SnapshotTaken):
             return
         try:
-            line = json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False).encode(*_ENCODING) + b"\n"
-            # Ends the incomplete line that a failed write may have left, so that this one stays readable.
-            data = b"\n" + line if self._is_broken else line
-            written = self._file.write(data)
-            if written < len(data):
-                raise OSError("the disk is full")
-            self._is_broken = False
-        except (OSError, ValueError) as error:
-            if not self._is_broken:
-                self._is_broken = True
-                reason = getattr(error, "strerror", None) or error
-                self._warn(f"Cannot write the run's events ({reason}). Training continues.")
+            text = json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False)
+        except ValueError as error:
+            self._tell(f"Cannot write the run's events ({error}). Training continues.")
+            return
+        if len(self._unwritten) < _MAX_UNWRITTEN:
+            self._unwritten += text.encode(*_ENCODING) + b"\n"
+        self._write_rest()
+
+    def _write_rest(self) -> None:
+        """Writes what there is to write, as far as possible; the rest is tried again with the next event."""
+        assert self._file is not None
+        try:
+            self._unwritten = self._unwritten[self._file.write(self._unwritten) :]
+        except OSError as error:
+            if not is_disk_full(error):
+                self._tell(f"Cannot write the run's events ({error.strerror or error}). Training continues.")
+                return
+        if self._unwritten:
+            self._tell(describe_full_disk(self._path.parent))
+        else:
+            self._is_told = False
+
+    def _tell(self, message: str) -> None:
+        if not self._is_told:
+            self._is_told = True
+            self._warn(message)

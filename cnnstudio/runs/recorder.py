@@ -21,7 +21,7 @@ from cnnstudio.core.parameters import shorten
 from cnnstudio.data.versions.evaluations import count_evaluation
 from cnnstudio.design.file import write_design
 from cnnstudio.runs.epochs.weight_keeper import WeightKeeper
-from cnnstudio.runs.errors import RunError
+from cnnstudio.runs.errors import RunError, describe_full_disk
 from cnnstudio.runs.event_log import EventLog, iterate_events, truncate_after
 from cnnstudio.runs.heartbeat import LOCK_FILE, Heartbeat
 from cnnstudio.runs.run import DESIGN_FILE, EVENTS_FILE, RECIPE_FILE, RUN_FILE, Run
@@ -71,6 +71,7 @@ class RunRecorder:
         self._lost_folder = ""
         """Why the folder is not this run's any more; empty while it is."""
         self._is_new_folder = self._has_started = False
+        self._is_full_disk_told = False
 
     def __enter__(self) -> Self:
         self._is_new_folder = not exists(self.folder)
@@ -162,6 +163,11 @@ class RunRecorder:
             self._begin(event)
         elif isinstance(event, EpochEnded):
             self._snapshots.note_epoch(event)
+        elif isinstance(event, Warned) and event.message == describe_full_disk(self.folder):
+            # Each part that writes finds out, but it is one thing to know.
+            if self._is_full_disk_told:
+                return
+            self._is_full_disk_told = True
         elif isinstance(event, Finished):
             # So that the run is complete when it says that it has ended.
             self._snapshots.finish()

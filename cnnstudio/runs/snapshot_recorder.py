@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from cnnstudio.core.files import FileError
+from cnnstudio.core.files import FileError, is_disk_full
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.insight.catalog import instruments
 from cnnstudio.insight.feature_maps import FeatureMaps, collect_feature_maps
@@ -22,6 +22,7 @@ from cnnstudio.insight.reading import Reading
 from cnnstudio.runs.epochs import snapshot_budget
 from cnnstudio.runs.epochs.kept_weights import delete_epochs, kept_epochs
 from cnnstudio.runs.epochs.weight_keeper import WeightKeeper
+from cnnstudio.runs.errors import describe_full_disk
 from cnnstudio.runs.snapshots import size_limits, snapshot_epochs, snapshot_path, write_snapshot
 from cnnstudio.training.events import EpochEnded, Event, UnitsChecked, Warned
 from cnnstudio.training.hardware.device_memory import is_out_of_memory
@@ -104,7 +105,9 @@ class SnapshotRecorder:
         """Training continues, since the weights are kept only to be looked at."""
         if self._keeper is not None and self._keeper.failure:
             text = f"Cannot keep the weights of epochs; training continues. {self._keeper.failure}"
-            self._warn_once("weights", text)
+            self._warn_once(
+                "weights", describe_full_disk(self._folder) if self._keeper.is_disk_full else text
+            )
 
     def _warn_once(self, about: str, text: str) -> None:
         if about not in self._told:
@@ -149,7 +152,8 @@ class SnapshotRecorder:
             write_snapshot(snapshot_path(self._folder, epoch), maps, self._saved_images, readings)
         except (FileError, OSError, ValueError) as error:
             # Training continues: without snapshots, the results are still complete.
-            self._warn_once("snapshots", f"Cannot save the feature maps; training continues. {error}")
+            text = f"Cannot save the feature maps; training continues. {error}"
+            self._warn_once("snapshots", describe_full_disk(self._folder) if is_disk_full(error) else text)
 
     def _readings(
         self, model: Model, logits: Tensor | None, statistics: LayerStatistics

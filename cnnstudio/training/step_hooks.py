@@ -149,7 +149,8 @@ class StepHooks:
             run.warn(f"{paused} Trying again for {_RETRY_SECONDS:.0f} s.")
             self._retry_saving()
         while run.checkpoints.unsaved_reason:
-            run.warn(f"{paused} Free some space on the disk, then resume.")
+            remedy = "Free some space" if run.checkpoints.is_disk_full else "Make it writable"
+            run.warn(f"{paused} {remedy}, then resume.")
             control.request_pause()
             self._pause()
             if control.stop.is_set():

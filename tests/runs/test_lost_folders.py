@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
 from collections.abc import Callable
@@ -14,7 +15,8 @@ import pytest
 
 from cnnstudio.core import files
 from cnnstudio.core.locking import FileLock
-from cnnstudio.runs import recorder
+from cnnstudio.runs import event_log, recorder
+from cnnstudio.runs.errors import describe_full_disk
 from cnnstudio.runs.heartbeat import LOCK_FILE, is_held
 from cnnstudio.runs.run import Run, RunError
 from cnnstudio.runs.start import RunOptions, start_run
@@ -145,6 +147,57 @@ def test_a_temporarily_full_disk_is_one_warning_and_the_run_is_saved_later(
     assert not found.model("last").training
     assert not list((tmp_path / "run" / "checkpoints").glob(".*.tmp"))
     assert not run(tmp_path / "run", resume=True).of(EpochEnded)
+
+
+class SmallFile(io.FileIO):
+    """A log on a disk that fills up in the middle of a line, and is empty again later."""
+
+    full = False
+
+    def write(self, data: Any) -> int:
+        if not self.full:
+            return super().write(data)
+        if self.tell() % 7:
+            return super().write(data[:3])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_nothing_is_missing_in_the_log_of_a_disk_that_was_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "open", lambda path, *_, **__: SmallFile(path, "a+"), raising=False)
+    monkeypatch.setattr(SmallFile, "full", False)
+
+    def act(event: Event) -> None:
+        if isinstance(event, Progress):
+            monkeypatch.setattr(SmallFile, "full", 2 <= event.step < 12)
+
+    listener = run(tmp_path / "run", act)
+    assert listener.of(Finished)[0].outcome == "completed"
+    (warning,) = listener.of(Warned)
+    assert warning.message == describe_full_disk(tmp_path / "run")
+    logged = Run.open(tmp_path / "run").events()
+    assert [event for event in logged if event != warning] == [
+        event for event in listener.events if event != warning
+    ]
+    assert warning in logged
+
+
+def test_a_full_disk_is_said_in_one_sentence_whatever_finds_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.replace
+
+    def replace(source: Any, target: Any) -> None:
+        if {"snapshots", "weights"} & set(Path(target).parts):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(source, target)
+
+    monkeypatch.setattr(files.os, "replace", replace)
+    listener = run(tmp_path / "run")
+    assert listener.of(Finished)[0].outcome == "completed"
+    (warning,) = listener.of(Warned)
+    assert warning.message == describe_full_disk(tmp_path / "run")
 
 
 def test_a_run_in_progress_in_another_program_can_be_read_but_not_resumed(tmp_path: Path) -> None:

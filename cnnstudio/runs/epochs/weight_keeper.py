@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnstudio.core.files import FileError, exists
+from cnnstudio.core.files import FileError, read_json
 from cnnstudio.runs.epochs.kept_weights import (
     HOME_BYTES,
     RUN_BYTES,
@@ -55,10 +55,14 @@ class WeightKeeper:
         self._queue: queue.Queue[_Kept | None] = queue.Queue(_MAX_WAITING)
         self._thread: threading.Thread | None = None
         self._failure = ""
+        self._is_dead = False
+        """Whether the thread has ended by an error that nobody expected."""
+        self.is_disk_full = False
+        """Whether the failure is that no space is left."""
 
     def keep(self, epoch: int, model: Model, best_epoch: int | None) -> None:
         """Copies the model's weights and has them written, unless the disk is too slow for that."""
-        if self._queue.full() or self._failure:
+        if self._queue.full() or self._is_dead:
             return
         weights = halve(model)
         if sum(each.nbytes for each in weights.values()) > RUN_BYTES:
@@ -71,7 +75,7 @@ class WeightKeeper:
 
     @property
     def failure(self) -> str:
-        """Why nothing more is kept, one sentence; empty while everything is in order."""
+        """Why the last weights were not kept, one sentence; empty while everything is in order."""
         return self._failure
 
     def close(self) -> None:
@@ -88,25 +92,33 @@ class WeightKeeper:
         try:
             limit_home(runs_folder(), self._folder, HOME_BYTES - RUN_BYTES)
             while (kept := self._queue.get()) is not None:
-                if not self._failure:
-                    self._write(kept)
+                self._write(kept)
         except Exception:
             _log.exception("The thread that keeps weights failed")
+            self._is_dead = True
             self._failure = "An unexpected error occurred; see the log."
 
     def _write(self, kept: _Kept) -> None:
         # Twice, because the folder may be deleted while this writes, and be recreated before it fails.
         for is_last in (False, True):
             # If the folder was deleted, it is recreated by the recorder or not at all.
-            if not exists(self._folder / RUN_FILE):
+            if not self._is_own_folder():
                 return
             try:
                 write_weights(self._folder, kept.epoch, kept.weights, self._owner)
+                self._failure = ""
                 break
             except FileError as error:
                 if is_last:
-                    self._failure = str(error)
+                    self._failure, self.is_disk_full = str(error), error.is_full
         limit_run(self._folder, kept.best_epoch, RUN_BYTES)
+
+    def _is_own_folder(self) -> bool:
+        """Whether the folder is there, and no other run has been started in it since."""
+        try:
+            return bool(read_json(self._folder / RUN_FILE)["created"] == self._owner)
+        except (FileError, TypeError, KeyError):
+            return False
 
 
 def halve(model: Model) -> Weights:

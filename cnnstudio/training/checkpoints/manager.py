@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from cnnstudio.core.errors import UserError
+from cnnstudio.core.files import FileError, is_disk_full
 from cnnstudio.core.parameters import shorten
 from cnnstudio.training.checkpoints.position import Position, read_resumable_position
 from cnnstudio.training.checkpoints.store import (
@@ -101,6 +102,8 @@ class CheckpointManager:
         self._last_save_failed = False
         self._failure = ""
         """Why the last save failed; empty if it did not."""
+        self.is_disk_full = False
+        """Whether the last save failed for want of space."""
         self._best_on_disk: int | None = None
         """The epoch of the best weights on the disk, as far as this process has written or read them."""
 
@@ -291,13 +294,14 @@ class CheckpointManager:
         try:
             self._before_saving()
             save(self._store)
-            self._last_save_failed, self._failure = False, ""
+            self._last_save_failed, self._failure, self.is_disk_full = False, "", False
         except _SAVE_ERRORS as error:
-            self._failure = _describe(error)
+            self._failure = error.cause if isinstance(error, FileError) else _describe(error)
+            self.is_disk_full = is_disk_full(error)
             is_told = self._waits_for_best and self.best is not None and bool(self.unsaved_reason)
             # Only the first failure in a row: a full disk would otherwise be reported every half minute.
             if not self._last_save_failed and not is_told:
-                self._warn(f"The weights could not be saved; training continues. {self._failure}")
+                self._warn(f"The weights could not be saved; training continues. {_describe(error)}")
             self._last_save_failed = True
         return not self._last_save_failed
 

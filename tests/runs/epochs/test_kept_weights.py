@@ -121,7 +121,7 @@ def test_writing_waits_neither_for_the_disk_nor_in_the_training_thread(
             patch.setattr(os, "fsync", lambda descriptor: pytest.fail("the file was synced"))
             write(*arguments)
 
-    write_json(tmp_path / "run.json", {})
+    write_json(tmp_path / "run.json", {"created": "x"})
     monkeypatch.setattr(weight_keeper, "write_weights", noting)
     keeper = WeightKeeper(tmp_path, "x")
     keeper.keep(1, build_model(tiny()), None)
@@ -284,6 +284,30 @@ def test_a_full_disk_is_reported_once_and_training_goes_on(
     assert heard.events[-1] is finished
 
 
+def test_weights_are_kept_again_when_there_is_space_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_json(tmp_path / "run.json", {"created": "x"})
+    real, full = os.replace, [True]
+
+    def replace(source: str, target: str) -> None:
+        if full[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    keeper = WeightKeeper(tmp_path, "x")
+    keeper.keep(1, build_model(tiny()), None)
+    keeper.close()
+    assert keeper.is_disk_full
+    assert "No space left on device" in keeper.failure
+    full[0] = False
+    keeper.keep(2, build_model(tiny()), None)
+    keeper.close()
+    assert keeper.failure == ""
+    assert kept_epochs(tmp_path) == [2]
+
+
 def test_a_deleted_folder_is_not_recreated_for_weights(tmp_path: Path) -> None:
     keeper = WeightKeeper(tmp_path / "gone", "x")
     keeper.keep(1, build_model(tiny()), None)
@@ -292,18 +316,27 @@ def test_a_deleted_folder_is_not_recreated_for_weights(tmp_path: Path) -> None:
     assert keeper.failure == ""
 
 
+def test_weights_are_not_written_into_the_folder_of_another_run(tmp_path: Path) -> None:
+    write_json(tmp_path / "run.json", {"created": "later"})
+    keeper = WeightKeeper(tmp_path, "x")
+    keeper.keep(1, build_model(tiny()), None)
+    keeper.close()
+    assert kept_epochs(tmp_path) == []
+    assert keeper.failure == ""
+
+
 @pytest.mark.parametrize("recreated", [False, True])
 def test_a_folder_deleted_while_weights_are_written_is_no_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recreated: bool
 ) -> None:
     folder, real = tmp_path / "run", os.replace
-    write_json(folder / "run.json", {})
+    write_json(folder / "run.json", {"created": "x"})
 
     def replace_in_deleted_folder(source: object, target: object) -> None:
         monkeypatch.setattr(os, "replace", real)
         shutil.rmtree(folder)
         if recreated:
-            write_json(folder / "run.json", {})
+            write_json(folder / "run.json", {"created": "x"})
         real(str(source), str(target))
 
     monkeypatch.setattr(os, "replace", replace_in_deleted_folder)
