@@ -107,16 +107,11 @@ class LayerStatistics:
         weights = [each for found in self._weights.values() for each in found if each.requires_grad]
         if not weights:
             return
-        was_training = model.training
-        model.eval()
-        try:
-            with torch.enable_grad():
-                logits = model(model.normalize(images)).float()
-                targets = torch.tensor(labels, device=logits.device)
-                loss = F.cross_entropy(logits, targets, reduction="sum")
+        with evaluation_mode(model, gradients=True):
+            logits = model(model.normalize(images)).float()
+            targets = torch.tensor(labels, device=logits.device)
+            loss = F.cross_entropy(logits, targets, reduction="sum")
             found = torch.autograd.grad(loss, weights, allow_unused=True)
-        finally:
-            model.train(was_training)
         for weight, gradient in zip(weights, found, strict=True):
             if gradient is not None:
                 self._gradients[weight] = self._gradients.get(weight, 0) + gradient

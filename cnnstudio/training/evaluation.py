@@ -21,12 +21,12 @@ def after_deadline(deadline: float) -> CancelFunction:
 
 
 @contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Inside, the model is in evaluation mode, without gradients; afterwards all of it is as before."""
+def evaluation_mode(model: nn.Module, *, gradients: bool = False) -> Iterator[None]:
+    """Inside, the model is in evaluation mode, by default without gradients; then all of it is as before."""
     in_training = [module for module in model.modules() if module.training]
     model.eval()
     try:
-        with torch.inference_mode():
+        with torch.enable_grad() if gradients else torch.inference_mode():
             yield
     finally:
         for module in in_training:

@@ -94,13 +94,15 @@ def plan_transfer(old: Network, new: Network) -> WeightTransfer:
     A layer keeps its weights if it has the same type as before and all its tensors have the same shapes.
     Layers are matched by id, or by order if more layers fit that way, as after a design was rewritten.
     """
-    by_id = _plan_for_pairs(match_by_id(old, new), old, new)
-    by_order = _plan_for_pairs(match_by_order(old, new), old, new)
+    before, after = _tensors_by_address(old), _tensors_by_address(new)
+    by_id = _plan_for_pairs(match_by_id(old, new), new, before, after)
+    by_order = _plan_for_pairs(match_by_order(old, new), new, before, after)
     return by_order if len(by_order.kept) > len(by_id.kept) else by_id
 
 
-def _plan_for_pairs(pairs: Pairs, old: Network, new: Network) -> WeightTransfer:
-    before, after = _tensors_by_address(old), _tensors_by_address(new)
+def _plan_for_pairs(
+    pairs: Pairs, new: Network, before: Mapping[_Address, _Tensor], after: Mapping[_Address, _Tensor]
+) -> WeightTransfer:
     source_names: dict[str, str] = {}
     kept, reinitialized = [], []
     for node in (each for top in new.nodes for each in top.walk_active()):

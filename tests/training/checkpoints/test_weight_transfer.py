@@ -32,7 +32,7 @@ from cnnstudio.training.events import (
     Started,
     WeightsTransferred,
 )
-from cnnstudio.training.model import build_model
+from cnnstudio.training.model import Model, build_model
 from cnnstudio.training.preflight.checks import TrainingError
 from cnnstudio.training.recipe.recipe import Recipe
 from tests.training.images import colors
@@ -134,6 +134,18 @@ def test_the_plan_is_described_in_lines() -> None:
         "Weights kept: Conv2D (layer 1), BatchNormalization (layer 3), Conv2D (layer 4), Dense (layer 7)",
         "Reinitialized: BatchNormalization (layer 2): new layer",
     )
+
+
+def test_each_network_is_made_only_once_for_a_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Network] = []
+
+    def note(network: Network) -> Model:
+        made.append(network)
+        return build_model(network)
+
+    monkeypatch.setattr("cnnstudio.training.checkpoints.weight_transfer.build_model", note)
+    plan_transfer(tiny(), small_resnet())
+    assert made == [tiny(), small_resnet()]
 
 
 def test_renamed_tensors_keep_their_prefixes() -> None:
