@@ -168,17 +168,25 @@ def prepare_run(
     recipe: Recipe,
     options: RunOptions = DEFAULT_OPTIONS,
     *,
+    check_memory: bool = True,
     progress: ProgressFunction = ignore_progress,
     cancelled: CancelFunction = never_cancelled,
 ) -> PreparedTraining:
     """What `start_run` would train, with the same start weights, to be measured. Writes nothing.
 
-    Too little memory is a result of such measurements, not a reason to refuse them. Raises the UserErrors of
-    `start_run`, and Cancelled.
+    `check_memory` is that of `prepare`. Raises the UserErrors of `start_run`, and Cancelled.
     """
     before = _Before.of(options)
     return _prepare(
-        network, dataset, recipe, options, before, cancelled, SINGLE_PROCESS, progress, check_memory=False
+        network,
+        dataset,
+        recipe,
+        options,
+        before,
+        cancelled,
+        SINGLE_PROCESS,
+        progress,
+        check_memory=check_memory,
     )
 
 

@@ -346,6 +346,8 @@ def _prepare(
         dataset,
         recipe,
         _run_options(options, options.run, options.resume),
+        # Too little memory is a result of these checks, not a reason to refuse them.
+        check_memory=False,
         progress=LiveLine().show_progress,
         cancelled=control.stop.is_set,
     )

@@ -151,7 +151,7 @@ class MainWindow(QMainWindow):
         self.adaptation = AdaptationOffer(project, self.message_bar, self)
         self.adaptation.action_set.add_to(self)
         self.runs = RunController(session, self.shown_run.follower, lambda: self.run_folder, self)
-        self.preflight = PreflightDialogs(project, session, self)
+        self.preflight = PreflightDialogs(project, session, self, lambda: self.tool_bar.start.source)
         self.estimate = BackgroundEstimate(project, session, self._waits_for_first_run, self)
         signals = (self.pages.turned, cursor.run_changed, cursor.epoch_changed, cursor.playing_changed)
         self.page_actions = ActionSet[PageOwner](self, PAGE_ACTIONS, self, signals)

@@ -135,12 +135,11 @@ class TrainingEstimate:
             )
         else:
             text = (
-                f"{self._describe_epochs()}, all {pluralize(self.epochs, 'epoch')} about "
-                f"{format_duration(self.seconds)}. "
+                f"{self._describe_epochs()}, all {pluralize(self.epochs, 'epoch')} {_about(self.seconds)}. "
             )
             before = sum(stage.seconds_before for stage in self.stages)
             if before:
-                text += f"This includes {format_duration(before)} for the locked layers, computed only once. "
+                text += f"This includes {_about(before)} for the locked layers, computed only once. "
             text += f"Memory: {format_bytes(self.memory)}{free}."
         if self.faster_precision:
             text += f" {self.other_precision} would be {self.speedup:.1f} × as fast."
@@ -148,9 +147,9 @@ class TrainingEstimate:
 
     def _describe_epochs(self) -> str:
         """`An epoch takes about 12 s`, `Epochs 1 to 8 take about 2 s each, epochs 9 to 20 about 12 s`."""
-        times = [format_duration(stage.seconds_per_epoch) for stage in self.stages]
+        times = [_about(stage.seconds_per_epoch) for stage in self.stages]
         if len(self.stages) == 1:
-            return f"An epoch takes about {times[0]}"
+            return f"An epoch takes {times[0]}"
         first = self.stages[0].epochs
         one = "Epoch 1 takes" if first == 1 else f"Epochs 1 to {first:,} take"
         each = "" if first == 1 else " each"
@@ -159,7 +158,7 @@ class TrainingEstimate:
             if first == self.epochs - 1
             else f"epochs {first + 1:,} to {self.epochs:,}"
         )
-        return f"{one} about {times[0]}{each}, {other} about {times[1]}"
+        return f"{one} {times[0]}{each}, {other} {times[1]}"
 
     @property
     def faster_precision(self) -> str | None:
@@ -199,6 +198,10 @@ class TrainingEstimate:
             "stages": tuple(map(dataclasses.asdict, self.stages)),
             "fits": self.fits,
         }
+
+
+def _about(seconds: float) -> str:
+    return "less than a second" if seconds < 0.95 else f"about {format_duration(seconds)}"
 
 
 def estimate_training(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtWidgets import QDialog, QPushButton, QVBoxLayout, QWidget
 
-from cnnstudio.core.progress import CancelFunction
+from cnnstudio.core.progress import CancelFunction, ProgressFunction, ignore_progress
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.design.network import Network
 from cnnstudio.gui.compute.compute_task import ComputeTask
@@ -17,6 +17,9 @@ from cnnstudio.gui.widgets.dialog_layout import button_row, dialog_column, leave
 from cnnstudio.gui.widgets.labels import Label
 from cnnstudio.gui.widgets.progress import ProgressLine
 from cnnstudio.training.recipe.recipe import Recipe
+
+if TYPE_CHECKING:
+    from cnnstudio.training.preflight.prepare import PreparedTraining
 
 _WIDTH = 640
 
@@ -29,13 +32,21 @@ class ComputeDialog(QDialog):
     """
 
     def __init__(
-        self, title: str, help: str, project: Project, session: TrainingSession, parent: QWidget | None = None
+        self,
+        title: str,
+        help: str,
+        project: Project,
+        session: TrainingSession,
+        parent: QWidget | None = None,
+        weights: str | None = None,
     ) -> None:
+        """`weights` are the start weights of a training, if others were chosen than the design names."""
         super().__init__(parent)
         self.setWindowTitle(title)
         self.setMinimumWidth(_WIDTH)
         self.project = project
         self._session = session
+        self.weights = weights
         self._task: ComputeTask | None = None
         self.content = QVBoxLayout()
         self.content.setSpacing(12)
@@ -81,6 +92,30 @@ class ComputeDialog(QDialog):
             self._update_buttons()
 
     # For subclasses
+
+    def prepare(
+        self,
+        network: Network,
+        dataset: Dataset,
+        recipe: Recipe,
+        cancelled: CancelFunction,
+        progress: ProgressFunction = ignore_progress,
+        *,
+        check_memory: bool = True,
+    ) -> PreparedTraining:
+        """What a training would start from now; on the compute thread. Raises UserError or Cancelled."""
+        from cnnstudio.runs.start import RunOptions, prepare_run
+
+        options = RunOptions(device=self.device, weights=self.weights)
+        return prepare_run(
+            network,
+            dataset,
+            recipe,
+            options,
+            check_memory=check_memory,
+            progress=progress,
+            cancelled=cancelled,
+        )
 
     def compute(
         self,

@@ -30,8 +30,14 @@ _FIELD_WIDTH = 132
 class LrRangeDialog(ComputeDialog):
     """Finds a learning rate for the project's recipe; using it is one undo step."""
 
-    def __init__(self, project: Project, session: TrainingSession, parent: QWidget | None = None) -> None:
-        super().__init__("Find learning rate", _HELP, project, session, parent)
+    def __init__(
+        self,
+        project: Project,
+        session: TrainingSession,
+        parent: QWidget | None = None,
+        weights: str | None = None,
+    ) -> None:
+        super().__init__("Find learning rate", _HELP, project, session, parent, weights)
         self.setObjectName("rateDialog")
         parameter = next(each for each in parameters(Recipe) if each.name == "learning_rate")
         assert isinstance(parameter, Number)
@@ -75,9 +81,8 @@ class LrRangeDialog(ComputeDialog):
         cancelled: CancelFunction,
     ) -> LrRangeTest:
         from cnnstudio.training.preflight.learning_rate_finder import find_learning_rate
-        from cnnstudio.training.preflight.prepare import prepare
 
-        prepared = prepare(network, dataset, recipe, self.device, cancelled=cancelled)
+        prepared = self.prepare(network, dataset, recipe, cancelled)
         return find_learning_rate(prepared, on_step=report, cancelled=cancelled)
 
     def show_progress(self, value: Any) -> tuple[int, int | None, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
@@ -20,8 +22,16 @@ class PreflightDialogs(QObject):
     estimated = Signal(object)
     """The TrainingEstimate of a finished check."""
 
-    def __init__(self, project: Project, session: TrainingSession, window: QWidget) -> None:
+    def __init__(
+        self,
+        project: Project,
+        session: TrainingSession,
+        window: QWidget,
+        weights: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """`weights` says what a training would start from now, if that was chosen."""
         super().__init__(window)
+        self._weights = weights
         self._project = project
         self._session = session
         self._window = window
@@ -31,7 +41,7 @@ class PreflightDialogs(QObject):
         from cnnstudio.gui.training.preflight.lr_range_dialog import LrRangeDialog
 
         if self._can_open():
-            dialog = LrRangeDialog(self._project, self._session, self._window)
+            dialog = LrRangeDialog(self._project, self._session, self._window, self._weights())
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             dialog.open()
             dialog.start()
@@ -41,7 +51,7 @@ class PreflightDialogs(QObject):
         from cnnstudio.gui.training.preflight.preflight_dialog import PreflightDialog
 
         if self._can_open():
-            dialog = PreflightDialog(self._project, self._session, self._window)
+            dialog = PreflightDialog(self._project, self._session, self._window, self._weights())
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             dialog.estimated.connect(self.estimated)
             dialog.open()

@@ -60,8 +60,14 @@ class PreflightDialog(ComputeDialog):
     estimated = Signal(object)
     """The TrainingEstimate, when it is finished."""
 
-    def __init__(self, project: Project, session: TrainingSession, parent: QWidget | None = None) -> None:
-        super().__init__("Check before training", _HELP, project, session, parent)
+    def __init__(
+        self,
+        project: Project,
+        session: TrainingSession,
+        parent: QWidget | None = None,
+        weights: str | None = None,
+    ) -> None:
+        super().__init__("Check before training", _HELP, project, session, parent, weights)
         self.setObjectName("preflightDialog")
         self._summary = Label("", wrap=True)
         self._summary.setObjectName("preflightSummary")
@@ -103,12 +109,9 @@ class PreflightDialog(ComputeDialog):
         report: Callable[[object], None],
         cancelled: CancelFunction,
     ) -> TrainingEstimate:
-        from cnnstudio.training.preflight.prepare import prepare
         from cnnstudio.training.preflight.profiling import estimate_training
 
-        prepared = prepare(
-            network, dataset, recipe, self.device, check_memory=False, progress=report, cancelled=cancelled
-        )
+        prepared = self.prepare(network, dataset, recipe, cancelled, report, check_memory=False)
         return estimate_training(prepared, seconds=_SECONDS, progress=report, cancelled=cancelled)
 
     def show_progress(self, value: Any) -> tuple[int, int | None, str]:

@@ -52,6 +52,11 @@ class StartFrom(QObject):
         return self._choice
 
     @property
+    def source(self) -> str | None:
+        """By which `find_start_weights` finds what was chosen."""
+        return self._choice.source if self._choice is not None else None
+
+    @property
     def title(self) -> str:
         """What the next training starts from; empty for random weights."""
         if self._choice is not None:
@@ -122,7 +127,7 @@ class StartFrom(QObject):
     def use(self) -> str | None:
         """The source for a training that is about to start; the choice is forgotten once it has."""
         self._used = self._choice
-        return self._choice.source if self._choice is not None else None
+        return self.source
 
     def _on_events(self, events: Iterable[Event]) -> None:
         if self._used is not None and any(isinstance(event, Started) for event in events):

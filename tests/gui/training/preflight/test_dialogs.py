@@ -192,10 +192,23 @@ def test_the_preflight_measures_and_offers_the_fastest_batch(
     opened(qtbot, dialog)
     until_done(qtbot, dialog)
     assert text_of(dialog, "computeError") == ""
-    assert text_of(dialog, "preflightSummary").startswith("An epoch takes about")
+    assert text_of(dialog, "preflightSummary").startswith("An epoch takes ")
     shown = {label.text() for label in dialog.findChildren(QLabel)}
     assert {"4", "16", "the recipe’s"} & shown >= {"4", "16"}
     assert len(measured) == 1
+
+
+@pytest.mark.parametrize("kind", [LrRangeDialog, PreflightDialog])
+def test_what_is_measured_starts_from_the_weights_that_were_chosen(
+    qtbot: QtBot,
+    project: Project,
+    session: TrainingSession,
+    kind: type[LrRangeDialog] | type[PreflightDialog],
+) -> None:
+    dialog = kind(project, session, weights="a-run-that-is-gone")
+    opened(qtbot, dialog)
+    until_done(qtbot, dialog)
+    assert "a-run-that-is-gone" in text_of(dialog, "computeError")
 
 
 def result(*, fits: bool, faster_precision: str | None = None) -> SimpleNamespace:

@@ -19,6 +19,7 @@ from cnnstudio.gui.shell.main_window import MainWindow
 from cnnstudio.gui.training.preflight.base_dialog import ComputeDialog
 from cnnstudio.gui.training.preflight.lr_range_dialog import LrRangeDialog
 from cnnstudio.gui.training.preflight.preflight_dialog import PreflightDialog
+from cnnstudio.gui.training.start_from.start_choice import StartChoice
 
 
 @pytest.fixture
@@ -53,6 +54,7 @@ def trigger(window: MainWindow, name: str) -> None:
 def test_menu_and_recipe_popup_open_the_dialogs(
     window: MainWindow, name: str, button: str, kind: type[ComputeDialog]
 ) -> None:
+    window.tool_bar.start.choose(StartChoice("first-run", "First run"))
     from_recipe = window.tool_bar.popup.findChild(QPushButton, button)
     assert isinstance(from_recipe, QPushButton)
     opens: list[Callable[[], object]] = [lambda: trigger(window, name), from_recipe.click]
@@ -61,6 +63,7 @@ def test_menu_and_recipe_popup_open_the_dialogs(
         dialog = window.findChild(kind)
         assert isinstance(dialog, kind)
         assert dialog.isVisible()
+        assert dialog.weights == "first-run"
         dialog.reject()
         shiboken6.delete(dialog)
 
