@@ -30,6 +30,7 @@ import numpy as np
 from cnnstudio.cli.output import table
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.data.sources.image_folder import ImageFolder
+from cnnstudio.design.small_images import enlarge_less
 from cnnstudio.insight.curation.expectations import measure_expectations
 from cnnstudio.insight.predictions import predict
 from cnnstudio.runs.run import Run
@@ -37,7 +38,7 @@ from cnnstudio.runs.start import RunOptions, start_run
 from cnnstudio.training.events import EpochEnded, Event
 from cnnstudio.training.frozen.pretrained_features import pretrained_network
 from cnnstudio.training.preflight.prepare import prepare
-from cnnstudio.training.recipe.built_in import FEW_IMAGES, PRETRAINED, TWO_STAGES
+from cnnstudio.training.recipe.built_in import FEW_IMAGES, MANY_IMAGES, PRETRAINED
 from cnnstudio.training.recipe.recipe import Recipe
 from cnnstudio.training.trainer import train_prepared
 
@@ -59,7 +60,8 @@ def part(dataset: Dataset, per_class: int, seed: int) -> Dataset:
 
 def train(dataset: Dataset, recipe: Recipe, threads: int | None) -> tuple[float, float, float]:
     """The test accuracy, the seconds that passed and those of the processor."""
-    prepared = prepare(pretrained_network(dataset), dataset, recipe)
+    network = pretrained_network(dataset)
+    prepared = prepare(enlarge_less(network) if recipe.unlocks_all else network, dataset, recipe)
     ended = list[EpochEnded]()
 
     def note(event: Event) -> None:
@@ -148,8 +150,8 @@ def _few(split: Split) -> tuple[np.ndarray, np.ndarray]:
 
 
 def everything(dataset: Dataset, options: Any) -> list[Figure]:
-    accuracy, passed, processor = train(dataset, TWO_STAGES, options.threads)
-    name = f"{TWO_STAGES.name}, all {len(dataset.train):,}"
+    accuracy, passed, processor = train(dataset, MANY_IMAGES, options.threads)
+    name = f"{MANY_IMAGES.name}, all {len(dataset.train):,}"
     figure = {"name": name, "value": 100 * accuracy, "goal": 93.0, "smaller": False, "unit": "%"}
     return [figure, *seconds(name, [(passed, processor)], 3_600.0)]
 

@@ -94,8 +94,8 @@ def add_recipe_option(parser: Parser) -> None:
     parser.add_argument(
         "--recipe",
         metavar="NAME or FILE",
-        help="studio, lesson, fast-cpu, fast-gpu, pretrained, few-images, two-stages, fine-tune, one of your "
-        "own, or a recipe file (default: studio; pretrained for a design that names pretrained weights)",
+        help="studio, lesson, fast-cpu, fast-gpu, pretrained, few-images, many-images, fine-tune, one of "
+        "your own, or a recipe file (default: studio; pretrained for a design that names pretrained weights)",
     )
 
 

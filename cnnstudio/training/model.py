@@ -107,7 +107,7 @@ class Model(LayerSequence):
         self.train(self.training)
 
     def last_locked(self, count: int) -> list[Node]:
-        """The last `count` locked nodes with weights, from top to bottom; a group that is locked is one."""
+        """The last `count` locked nodes with weights, from top to bottom; 0: all. A locked group is one."""
         with_weights = {
             node_id
             for sequence in _layer_sequences(self)

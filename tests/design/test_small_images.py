@@ -8,7 +8,7 @@ from cnnstudio.design import edits
 from cnnstudio.design.adaptation import adapt_to_data, fit_to_data
 from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.network import Network
-from cnnstudio.design.small_images import fit_input
+from cnnstudio.design.small_images import enlarge_less, fit_input
 from cnnstudio.design.templates import template
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.up_sampling2d import UpSampling2D
@@ -101,3 +101,24 @@ def test_an_open_network_is_offered_the_input_of_other_data() -> None:
     assert back.network == PRETRAINED
     assert back.message == "Photos has images of 200 × 200; the network takes images of 28 × 28."
     assert adapt_to_data(back.network, "Large", None, Shape.of(3, 224, 224)) is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "factor"),
+    [((3, 32, 32), 3), ((3, 28, 28), 3), ((3, 16, 16), 6), ((3, 48, 48), 2), ((3, 30, 45), 3)],
+)
+def test_where_all_layers_learn_images_are_enlarged_to_about_96(shape: tuple[int, ...], factor: int) -> None:
+    fitted = fit_to_data(PRETRAINED, 7, Shape.of(*shape))
+    found = enlarge_less(fitted)
+    assert enlarged_to(found)[:2] == (Shape.of(*shape), factor)
+    assert found.nodes[1:] == fitted.nodes[1:]
+    assert analyze(found, classes=7).problems == ()
+    assert enlarge_less(found) is found
+
+
+def test_what_is_enlarged_little_or_not_at_all_stays() -> None:
+    little = fit_input(PRETRAINED, Shape.of(3, 80, 80))
+    assert enlarge_less(little) is little
+    assert enlarge_less(PRETRAINED) is PRETRAINED
+    lesson = template("lesson-32").network
+    assert enlarge_less(lesson) is lesson

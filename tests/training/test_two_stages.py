@@ -84,6 +84,14 @@ def test_the_last_locked_layers_train_only_in_the_second_stage() -> None:
     assert event_from_json(event.to_json()) == event
 
 
+def test_all_locked_layers_train_with_zero_groups() -> None:
+    training = Training(RECIPE.replace(unlock_groups=0))
+    assert training.changed(0, 2) == {"dense_1"}
+    assert training.changed(2, 4) == {"batch_normalization_1", "conv2d_1", "conv2d_2", "dense_1"}
+    (event,) = training.listener.of(LayersUnlocked)
+    assert event.layers == ("conv2d_1", "batch_normalization_1", "conv2d_2")
+
+
 def _dense_parameters() -> int:
     return sum(each.numel() for each in build_model(tiny()).get_submodule("dense_1").parameters())
 

@@ -22,6 +22,7 @@ from cnnstudio.gui.training.recipe.selectors import DataSelector, RecipeSelector
 from cnnstudio.gui.training.run_actions import RunActions
 from cnnstudio.gui.training.run_messages import RunMessages
 from cnnstudio.gui.training.start_from.chip import StartChip
+from cnnstudio.gui.training.start_from.enlarge_less_offer import EnlargeLessOffer
 from cnnstudio.gui.training.start_from.fine_tune_offer import FineTuneOffer
 from cnnstudio.gui.training.start_from.fit_classes import FitClasses
 from cnnstudio.gui.training.status import TrainingStatus
@@ -113,6 +114,7 @@ class TrainingToolBar(QToolBar):
         self.status = TrainingStatus(project, session, self)
         self.fit_classes = FitClasses(project, self.message.emit, self)
         self.fine_tune_offer = FineTuneOffer(project, self.message.emit, self)
+        self.enlarge_less_offer = EnlargeLessOffer(project, self.message.emit, self)
         self._messages = RunMessages(project, session, self)
 
     def _compose(self, page_switch: QWidget | None, shown_run: QWidget | None) -> None:

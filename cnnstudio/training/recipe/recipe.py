@@ -176,9 +176,10 @@ class Recipe:
     )
     unlock_groups: int = integer(
         1,
+        minimum=0,
         maximum=1_000,
         label="Unlocks",
-        help="how many locked groups or layers are unlocked then, from the end of the network",
+        help="how many locked groups or layers are unlocked then, from the end of the network (0 = all)",
         unit="groups",
     )
     unlock_rate: float = number(
@@ -284,6 +285,11 @@ class Recipe:
     def unlocks(self) -> bool:
         """Whether there is a second stage, in which layers train that were locked."""
         return 0 < self.unlock_after < self.epochs
+
+    @property
+    def unlocks_all(self) -> bool:
+        """Whether all layers train in the second stage."""
+        return self.unlocks and not self.unlock_groups
 
     @property
     def augmentation(self) -> Augmentation:

@@ -10,7 +10,7 @@ from cnnstudio.design.templates import template
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.start_from.fine_tune_offer import FineTuneOffer
 from cnnstudio.gui.widgets.message_bar import Message
-from cnnstudio.training.recipe.built_in import FEW_IMAGES, FINE_TUNE, PRETRAINED, STUDIO, TWO_STAGES
+from cnnstudio.training.recipe.built_in import FEW_IMAGES, FINE_TUNE, MANY_IMAGES, PRETRAINED, STUDIO
 from cnnstudio.training.recipe.recipe import Recipe
 
 
@@ -33,7 +33,7 @@ def lite0() -> Network:
     return template("efficientnet-lite0").network
 
 
-@pytest.mark.parametrize("recipe", [PRETRAINED, FEW_IMAGES, TWO_STAGES], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", [PRETRAINED, FEW_IMAGES, MANY_IMAGES], ids=lambda recipe: recipe.name)
 def test_unlocking_layers_offers_fine_tune_once(lite0: Network, recipe: Recipe) -> None:
     stage = Stage(lite0, recipe)
     stage.set_trainable(("Stage 7",), True)

@@ -26,9 +26,10 @@ def test_the_recipes_that_templates_name_exist() -> None:
 
 def test_recipes_for_pretrained_networks_keep_statistics_and_others_do_not() -> None:
     for name, recipe in RECIPES.items():
-        kept = name in ("pretrained", "few-images", "two-stages", "fine-tune")
+        kept = name in ("pretrained", "few-images", "fine-tune")
         assert (recipe.batch_norm_statistics == "kept") == kept, name
     assert RECIPES["few-images"].unlocks
+    assert RECIPES["many-images"].unlocks_all
 
 
 def test_each_recipe_is_found_by_its_own_name_and_has_a_purpose() -> None:

@@ -9,9 +9,9 @@ from PySide6.QtCore import QObject
 from cnnstudio.design.analysis.analysis import Analysis
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.message_bar import Message
-from cnnstudio.training.recipe.built_in import FEW_IMAGES, FINE_TUNE, PRETRAINED, TWO_STAGES
+from cnnstudio.training.recipe.built_in import FEW_IMAGES, FINE_TUNE, MANY_IMAGES, PRETRAINED
 
-_FOR_LAST_LAYERS = PRETRAINED, FEW_IMAGES, TWO_STAGES
+_FOR_LAST_LAYERS = PRETRAINED, FEW_IMAGES, MANY_IMAGES
 """Their first stage has the learning rate of a layer that starts from random weights."""
 
 
