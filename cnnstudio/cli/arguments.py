@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cnnstudio.data.dataset import Dataset
     from cnnstudio.data.sources import Source
     from cnnstudio.runs.run import Run
+    from cnnstudio.training.recipe.recipe import Recipe
 
 DESIGN_HELP = "a design file or the name of a template (see cnnstudio template list)"
 RUN_HELP = "a run's folder, zip file or name (see cnnstudio runs list)"
@@ -45,8 +46,10 @@ def read_design_argument(text: str) -> Network:
     return read_design(path)
 
 
-def fit_to_dataset(text: str | None, network: Network, dataset: Dataset, before: Network | None) -> Network:
-    """The design that `text` names, as it is trained on these images if it has pretrained weights.
+def fit_to_dataset(
+    text: str | None, network: Network, dataset: Dataset, recipe: Recipe, before: Network | None
+) -> Network:
+    """The design that `text` names, as the recipe trains it on these images if it has pretrained weights.
 
     Their last layer has the classes of pretraining. A template's input is fitted to the images, too, but not
     if `before`, which the training resumes or starts from, has the input of the template.
@@ -59,7 +62,8 @@ def fit_to_dataset(text: str | None, network: Network, dataset: Dataset, before:
     keeps_input = before is not None and before.input == network.input
     is_fitted = text is not None and is_pretrained_template(text) and not keeps_input
     shape = Shape.of(*dataset.shape) if is_fitted else None
-    return fit_to_data(network, len(dataset.classes), shape)
+    trains_all = is_fitted and recipe.unlocks_all
+    return fit_to_data(network, len(dataset.classes), shape, trains_all=trains_all)
 
 
 def is_pretrained_template(text: str) -> bool:

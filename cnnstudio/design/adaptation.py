@@ -11,7 +11,7 @@ from cnnstudio.design.analysis.inference import InferenceCache, ShapeInference
 from cnnstudio.design.analysis.problems import output_problem
 from cnnstudio.design.network import Network, Node
 from cnnstudio.design.quick_fixes import apply_fix
-from cnnstudio.design.small_images import fit_input
+from cnnstudio.design.small_images import enlarge_less, fit_input
 from cnnstudio.layers.base import Shape
 
 _MAX_COST = 4
@@ -38,13 +38,15 @@ def adapt_to_classes(network: Network, classes: int) -> Network:
     return network
 
 
-def fit_to_data(network: Network, classes: int, shape: Shape | None) -> Network:
+def fit_to_data(network: Network, classes: int, shape: Shape | None, *, trains_all: bool = False) -> Network:
     """A template as it begins on data with so many classes and images of that shape, C × H × W.
 
     With one score per class at its end and, if it names pretrained weights, with an input for these images;
-    None if they are not known. Raises AdaptationError.
+    None if they are not known. Where all layers are going to train, small images are enlarged less. Raises
+    AdaptationError.
     """
-    return adapt_to_classes(fit_input(network, shape), classes)
+    fitted = fit_input(network, shape)
+    return adapt_to_classes(enlarge_less(fitted) if trains_all else fitted, classes)
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,20 @@ def test_the_template_trains_a_head_on_a_folder(photos: Path, tmp_path: Path, ca
 
 
 @pytest.mark.timeout(200)
+def test_the_template_with_the_recipe_for_many_images_trains_all_layers_on_images_enlarged_less(
+    photos: Path, tmp_path: Path, capsys: Output
+) -> None:
+    folder = tmp_path / "run"
+    options = ["--recipe", "many-images", "--epochs", "2", "--data", str(photos), "--run", str(folder)]
+    events = _train(capsys, "efficientnet-lite0", *options)
+    run = Run.open(folder)
+    assert run.network.nodes[0].layer == UpSampling2D((4, 4), "bilinear")
+    unlocked = next(event for event in events if event["event"] == "LayersUnlocked")
+    assert unlocked["layers"] == [node.id for node in run.network.nodes if not node.trainable]
+    assert events[-1]["outcome"] == "completed"
+
+
+@pytest.mark.timeout(200)
 def test_a_design_and_a_run_with_the_template_s_input_keep_it(
     photos: Path, tmp_path: Path, capsys: Output
 ) -> None:

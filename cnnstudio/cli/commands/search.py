@@ -161,7 +161,7 @@ def _open_study(
         require_empty(folder)
     source = available_source(options.data or (resumed.source if resumed else None))
     dataset = load_dataset(source, control.stop.is_set)
-    network = fit_to_dataset(options.design, network, dataset, resumed.network if resumed else None)
+    network = fit_to_dataset(options.design, network, dataset, recipe, resumed.network if resumed else None)
     if resumed is not None:
         resumed.require_design(network)
         resumed.require_dataset(dataset)

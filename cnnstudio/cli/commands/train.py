@@ -274,7 +274,7 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
     with stopping_on_signals(control):
         try:
             dataset = ranks.local_main_process_first(lambda: load_dataset(source, control.stop.is_set))
-            network = fit_to_dataset(options.design, network, dataset, before)
+            network = fit_to_dataset(options.design, network, dataset, recipe, before)
             if options.find_learning_rate or options.preflight:
                 run_preflight(
                     options, _prepare(options, network, dataset, recipe, control), control.stop.is_set
