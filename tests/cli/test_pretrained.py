@@ -22,6 +22,7 @@ from cnnstudio.design.analysis.analysis import analyze
 from cnnstudio.design.file import write_design
 from cnnstudio.design.network import Network
 from cnnstudio.design.templates import template
+from cnnstudio.insight.curation import expected_accuracy
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.up_sampling2d import UpSampling2D
 from cnnstudio.runs.run import Run
@@ -72,7 +73,7 @@ def test_with_few_images_the_recipe_for_them_is_mentioned_once(
     def note(*arguments: str) -> str:
         capsys.readouterr()
         assert main(["train", *arguments, *CPU, "--data", str(photos)]) == 0
-        return "".join(line for line in capsys.readouterr().out.splitlines() if "few-images" in line)
+        return "".join(line for line in capsys.readouterr().out.splitlines() if "-images" in line)
 
     # Six of each class: there the last groups gain next to nothing.
     with monkeypatch.context() as patched:
@@ -89,6 +90,13 @@ def test_with_few_images_the_recipe_for_them_is_mentioned_once(
         assert note("efficientnet-lite0", "--recipe", "pretrained") == ""
         assert note("efficientnet-lite0", "--json") == ""
         assert note(str(small)) == ""
+        patched.setattr(expected_accuracy, "SMALL_CLASS", 10)
+        assert note("efficientnet-lite0") == ""
+        patched.setattr(expected_accuracy, "LARGE_CLASS", 10)
+        assert note("efficientnet-lite0") == (
+            "Note: 10 images per class are many. --recipe many-images trains all layers: it takes longer and "
+            "is usually more accurate."
+        )
     # What does not start is not commented on.
     (tmp_path / "run").write_text("a file")
     arguments = ["train", "efficientnet-lite0", *CPU, "--data", str(photos), "--run", str(tmp_path / "run")]

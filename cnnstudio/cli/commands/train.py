@@ -285,7 +285,7 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
                 recipe = fit_batch_size(options, prepared, control.stop.is_set)
         except Cancelled:
             raise KeyboardInterrupt from None
-    note = _few_images_note(options, network, dataset)
+    note = _better_recipe_note(options, network, dataset)
     first = recipe.seed
 
     def train(recipe: Recipe, folder: Path | None, resume: bool) -> Finished:
@@ -321,18 +321,24 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> int:
     return {"completed": DONE, "stopped": STOPPED, "failed": FAILED}[finished.outcome]
 
 
-def _few_images_note(options: argparse.Namespace, network: Network, dataset: Dataset) -> str:
-    """Which recipe is better for few images; empty if they are not few, or the recipe was chosen."""
-    from cnnstudio.insight.curation.expected_accuracy import MIN_FOR_GROUPS, SMALL_CLASS
-    from cnnstudio.training.recipe.built_in import FEW_IMAGES
+def _better_recipe_note(options: argparse.Namespace, network: Network, dataset: Dataset) -> str:
+    """Which recipe is better for few or many images; empty if there is none, or the recipe was chosen."""
+    from cnnstudio.insight.curation.expected_accuracy import LARGE_CLASS, MIN_FOR_GROUPS, SMALL_CLASS
+    from cnnstudio.training.recipe.built_in import FEW_IMAGES, MANY_IMAGES
 
     is_chosen = options.recipe is not None or options.resume or options.continue_from is not None
     per_class = len(dataset.train) // len(dataset.classes)
-    if is_chosen or not network.locked_ids or not MIN_FOR_GROUPS <= per_class < SMALL_CLASS:
+    if is_chosen or not network.locked_ids:
+        return ""
+    if MIN_FOR_GROUPS <= per_class < SMALL_CLASS:
+        amount, recipe, trained = "few", FEW_IMAGES, "the last groups as well"
+    elif per_class >= LARGE_CLASS:
+        amount, recipe, trained = "many", MANY_IMAGES, "all layers"
+    else:
         return ""
     return (
-        f"{per_class} images per class are few. --recipe {FEW_IMAGES.name} trains the last groups as "
-        "well: it takes longer and is usually more accurate."
+        f"{per_class:,} images per class are {amount}. --recipe {recipe.name} trains {trained}: "
+        "it takes longer and is usually more accurate."
     )
 
 

@@ -16,6 +16,8 @@ from cnnstudio.data.versions.version import is_version_id
 
 SMALL_CLASS = 200
 """Images per class; with fewer, a network that starts from nothing seldom gets far."""
+LARGE_CLASS = 1_000
+"""Images per class; with so many, all layers of a pretrained network can learn."""
 MIN_FOR_GROUPS = 10
 """Images per class; with so many, training the last groups of a pretrained network gained one point."""
 _FORMAT, _VERSION = "cnnstudio.expected-accuracy", 2
