@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from cnnstudio.design.edits import set_trainable
 from cnnstudio.design.network import Network
 from cnnstudio.layers.base import Shape
 from cnnstudio.layers.basic.dense import Dense
@@ -367,6 +368,18 @@ def test_weights_broken_by_the_last_step_of_an_epoch_are_not_saved(
     finished = train(tiny(), colors(), RECIPE, emit=Listener(), folder=tmp_path)
     assert finished.outcome == "failed"
     assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 3e38])
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [("dense_1.bias", True), ("batch_normalization_1.running_var", True), ("conv2d_1.weight", False)],
+    ids=["a weight", "a statistic", "a locked weight"],
+)
+def test_weights_that_learn_and_statistics_have_to_be_finite(value: float, name: str, counts: bool) -> None:
+    model = build_model(set_trainable(tiny(), ["conv2d_1"], False))
+    model.state_dict()[name].view(-1)[0] = value
+    assert all_finite(model) == (math.isfinite(value) or not counts)
 
 
 def test_running_out_of_memory_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
