@@ -27,7 +27,7 @@ from cnnstudio.runs.heartbeat import LOCK_FILE, Heartbeat
 from cnnstudio.runs.run import DESIGN_FILE, EVENTS_FILE, RECIPE_FILE, RUN_FILE, Run
 from cnnstudio.runs.snapshot_recorder import SnapshotRecorder
 from cnnstudio.training.diagnosis.diagnosis import Diagnosis
-from cnnstudio.training.events import EpochEnded, Event, Finished, Started, Warned
+from cnnstudio.training.events import FULL_DISK, EpochEnded, Event, Finished, Started, Warned
 from cnnstudio.training.model import Model
 from cnnstudio.training.preflight.prepare import PreparedTraining
 
@@ -168,6 +168,7 @@ class RunRecorder:
             if self._is_full_disk_told:
                 return
             self._is_full_disk_told = True
+            event = Warned(event.message, FULL_DISK)
         elif isinstance(event, Finished):
             # So that the run is complete when it says that it has ended.
             self._snapshots.finish()

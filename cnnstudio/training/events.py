@@ -13,7 +13,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Protocol, Union, get_args, get_origin, get_type_hints
 
 from cnnstudio.core.errors import UserError
 from cnnstudio.core.formatting import list_names, pluralize
@@ -165,13 +165,25 @@ class SnapshotTaken(Event):
     payload: object = field(default=None, compare=False)
 
 
+FULL_DISK = "full disk"
+
+
+class WarnFunction(Protocol):
+    """Reports a warning, with the fields of Warned."""
+
+    def __call__(self, message: str, about: str | None = None) -> None: ...
+
+
 @dataclass(frozen=True)
 class Warned(Event):
     """Something that the user should know; the run continues."""
 
     event_name = "Warned"
+    serialized_if_known = frozenset({"about"})
 
     message: str
+    about: str | None = None
+    """FULL_DISK, for what the next such warning replaces, and what is over when the run resumes."""
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,8 @@ class _Outbox:
         else:
             self._waiting.append(event)
 
-    def warn(self, message: str) -> None:
-        self.put(Warned(message))
+    def warn(self, message: str, about: str | None = None) -> None:
+        self.put(Warned(message, about))
 
     def start(self, started: Started, *following: Event) -> None:
         """Emits Started, the events that follow it, and then those that waited."""

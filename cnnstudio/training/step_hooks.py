@@ -13,7 +13,7 @@ from typing import Literal
 from cnnstudio.core.errors import UserError
 from cnnstudio.training.control import BackgroundWork, Probe
 from cnnstudio.training.distributed.sync import Due, RankSync
-from cnnstudio.training.events import Paused, Resumed, SnapshotTaken
+from cnnstudio.training.events import FULL_DISK, Paused, Resumed, SnapshotTaken
 from cnnstudio.training.recipe.live_changes import apply_changes
 from cnnstudio.training.recipe.recipe import RecipeError
 from cnnstudio.training.run_state import RunState
@@ -149,8 +149,9 @@ class StepHooks:
             run.warn(f"{paused} Trying again for {_RETRY_SECONDS:.0f} s.")
             self._retry_saving()
         while run.checkpoints.unsaved_reason:
-            remedy = "Free some space" if run.checkpoints.is_disk_full else "Make it writable"
-            run.warn(f"{paused} {remedy}, then resume.")
+            is_full = run.checkpoints.is_disk_full
+            remedy = "Free some space" if is_full else "Make it writable"
+            run.warn(f"{paused} {remedy}, then resume.", FULL_DISK if is_full else None)
             control.request_pause()
             self._pause()
             if control.stop.is_set():

@@ -13,7 +13,7 @@ from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.training.start_from.unlock_offer import unlock_offer
 from cnnstudio.gui.widgets.message_bar import Message
 from cnnstudio.runs.comparing.seeds import SeedSweep
-from cnnstudio.training.events import Event, Started, Warned, WeightsLoaded, WeightsTransferred
+from cnnstudio.training.events import Event, Resumed, Started, Warned, WeightsLoaded, WeightsTransferred
 
 
 class RunMessages(QObject):
@@ -28,6 +28,8 @@ class RunMessages(QObject):
         self._session = session
         self._fresh: tuple[str, ...] | None = None
         """The layers of the run that started afresh; None for all of them."""
+        self._latest: dict[str, Warned] = {}
+        """The warning that holds, by what it is about."""
         self._dataset_with_shown_notes: Callable[[], Dataset | None] = lambda: None
         session.events.connect(self._on_events)
         session.dataset_loaded.connect(self._on_dataset_loaded)
@@ -35,6 +37,8 @@ class RunMessages(QObject):
 
     def _on_events(self, events: Iterable[Event]) -> None:
         for event in events:
+            if isinstance(event, Started | Resumed):
+                self._latest.clear()
             if isinstance(event, Started):
                 self._fresh = None
             elif isinstance(event, WeightsTransferred | WeightsLoaded):
@@ -42,7 +46,14 @@ class RunMessages(QObject):
                 self.message.emit(Message(". ".join(event.lines) + "."))
             elif isinstance(event, Warned):
                 offer = unlock_offer(self._project, self._session.network, self._fresh, event.message)
-                self.message.emit(offer or Message(event.message, is_note=True))
+                self.message.emit(offer or self._note(event))
+
+    def _note(self, event: Warned) -> Message:
+        about = event.about
+        if about is None:
+            return Message(event.message, is_note=True)
+        self._latest[about] = event
+        return Message(event.message, is_note=True, holds=lambda: self._latest.get(about) is event)
 
     def _on_dataset_loaded(self, loaded: tuple[str, Dataset]) -> None:
         _, dataset = loaded

@@ -29,7 +29,7 @@ from cnnstudio.training.checkpoints.store import (
     require_same_shapes,
     restore_weights,
 )
-from cnnstudio.training.events import Scores
+from cnnstudio.training.events import FULL_DISK, Scores, WarnFunction
 from cnnstudio.training.hardware.torch_state import random_state
 from cnnstudio.training.model import Model
 from cnnstudio.training.recipe.recipe import Recipe
@@ -81,7 +81,7 @@ class CheckpointManager:
         self,
         training_step: TrainingStep,
         folder: Path | None,
-        warn: Callable[[str], None],
+        warn: WarnFunction,
         validation_images: int,
         before_saving: Callable[[], None] = lambda: None,
         require_own: Callable[[Mapping[str, Any]], None] = lambda info: None,
@@ -301,7 +301,8 @@ class CheckpointManager:
             is_told = self._waits_for_best and self.best is not None and bool(self.unsaved_reason)
             # Only the first failure in a row: a full disk would otherwise be reported every half minute.
             if not self._last_save_failed and not is_told:
-                self._warn(f"The weights could not be saved; training continues. {_describe(error)}")
+                text = f"The weights could not be saved; training continues. {_describe(error)}"
+                self._warn(text, FULL_DISK if self.is_disk_full else None)
             self._last_save_failed = True
         return not self._last_save_failed
 

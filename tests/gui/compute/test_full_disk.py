@@ -15,7 +15,6 @@ from cnnstudio.core import files
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.shell.app import create_window
 from cnnstudio.gui.shell.main_window import MainWindow
-from cnnstudio.runs.errors import describe_full_disk
 from cnnstudio.runs.run import Run
 from cnnstudio.training.events import Event, Warned
 from cnnstudio.training.recipe.recipe import Recipe
@@ -67,18 +66,18 @@ def test_a_disk_that_fills_up_pauses_the_training_until_there_is_space(
     window.session.events.connect(listen)
     window.tool_bar.train_action.trigger()
     qtbot.waitUntil(lambda: len(window.shown_run.record.history.epochs) >= 1)
-    design = window.project.network
+    design, run = window.project.network, window.session.run
+    assert run is not None
+    qtbot.waitUntil((run / "checkpoints" / "last.json").exists)
 
     disk.is_full = True
     qtbot.waitUntil(lambda: window.session.state is State.PAUSED)
 
-    run = window.session.run
-    assert run is not None
     paused = "The best weights could not be saved, so training is paused: "
     qtbot.waitUntil(lambda: paused in window.message_bar.text)
     (pause,) = [each for each in warned if each.startswith(paused)]
     assert pause.endswith("No space left on device. Free some space, then resume.")
-    assert warned.count(describe_full_disk(run)) <= 1
+    qtbot.waitUntil(lambda: sum("space" in line for line in window.message_bar.text.splitlines()) == 1)
     assert window.project.network == design
     assert Run.open(run).model().training is False, "the weights so far can be used"
 
@@ -91,6 +90,7 @@ def test_a_disk_that_fills_up_pauses_the_training_until_there_is_space(
     epochs = len(window.shown_run.record.history.epochs)
     window.tool_bar.pause_action.trigger()
     qtbot.waitUntil(lambda: len(window.shown_run.record.history.epochs) >= epochs + 2)
+    assert "space" not in window.message_bar.text, "it is over"
     window.tool_bar.stop_action.trigger()
     qtbot.waitUntil(lambda: window.session.state is State.IDLE)
     found = Run.open(run)

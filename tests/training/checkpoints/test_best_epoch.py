@@ -13,10 +13,8 @@ from tests.training.networks import tiny
 
 
 def is_best(before: Scores, scores: Scores, images: int) -> bool:
-    warned: list[str] = []
-    manager = CheckpointManager(
-        TrainingStep(build_model(tiny()), LESSON), None, warned.append, validation_images=images
-    )
+    step = TrainingStep(build_model(tiny()), LESSON)
+    manager = CheckpointManager(step, None, lambda message, about=None: None, validation_images=images)
     manager.set_state(ManagerState(None, (3, before), 0))
     return manager.is_best(4, scores)
 
