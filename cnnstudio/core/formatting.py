@@ -107,6 +107,11 @@ def format_duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
+def estimate_duration(seconds: float) -> str:
+    """`about 12 s`, or `less than a second`."""
+    return "less than a second" if seconds < 0.95 else f"about {format_duration(seconds)}"
+
+
 def as_printed(name: str) -> str:
     """The name as the command line prints it: bytes that are not UTF-8 are escaped, such as \\udcff."""
     return escape_bytes(clean_line(name))

@@ -102,7 +102,8 @@ class StatusLine(QWidget):
         elif is_idle and self._project.analysis.problems:
             parts = [f"To train, add {self._project.analysis.problems[0].missing}"]
         text = " · ".join(part for part in parts if part)
-        self._text.set_texts(text, self._short_progress if text.startswith(self._progress) else "")
+        short = self._short_progress if text.startswith(self._progress) else ""
+        self._text.set_texts(text, self._problem_count() if problems and is_idle else short)
         self._text.set_tone("wrong" if problems and is_idle else "secondary")
 
     def _trained_name(self) -> str:
@@ -123,14 +124,15 @@ class StatusLine(QWidget):
         """The problems, without what is only missing yet."""
         return [*filter(self._project.is_error, self._project.analysis.problems)]
 
+    def _problem_count(self) -> str:
+        return f"Fix {pluralize(len(self._problems_to_show()), 'problem')} to train"
+
     def _problem_text(self) -> str:
-        problems = self._problems_to_show()
-        first = problems[0].node_id
-        count = pluralize(len(problems), "problem")
+        first = self._problems_to_show()[0].node_id
         if first is None:
-            return f"Fix {count} to train"
+            return self._problem_count()
         order = [node.id for node in self._project.network.walk()].index(first) + 1
-        return f"Fix {count} to train: layer {order}, {self._project.network.node(first).title}"
+        return f"{self._problem_count()}: layer {order}, {self._project.network.node(first).title}"
 
     def _on_problems_clicked(self) -> None:
         first = self._problems_to_show()[0]

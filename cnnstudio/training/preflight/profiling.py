@@ -19,7 +19,7 @@ from typing import Any
 
 from torch import Tensor
 
-from cnnstudio.core.formatting import format_bytes, format_count, format_duration, pluralize
+from cnnstudio.core.formatting import estimate_duration, format_bytes, format_count, pluralize
 from cnnstudio.core.progress import (
     CancelFunction,
     Progress,
@@ -135,19 +135,20 @@ class TrainingEstimate:
             )
         else:
             text = (
-                f"{self._describe_epochs()}, all {pluralize(self.epochs, 'epoch')} {_about(self.seconds)}. "
+                f"{self._describe_epochs()}, all {pluralize(self.epochs, 'epoch')} "
+                f"{estimate_duration(self.seconds)}. "
             )
             before = sum(stage.seconds_before for stage in self.stages)
             if before:
-                text += f"This includes {_about(before)} for the locked layers, computed only once. "
+                text += f"This includes {estimate_duration(before)} for the locked layers, computed only once. "
             text += f"Memory: {format_bytes(self.memory)}{free}."
         if self.faster_precision:
-            text += f" {self.other_precision} would be {self.speedup:.1f} × as fast."
+            text += f" {self.other_precision} would be {self.speedup:.1f}× as fast."
         return f"{text} The largest batch that fits is about {format_count(self.largest)}."
 
     def _describe_epochs(self) -> str:
         """`An epoch takes about 12 s`, `Epochs 1 to 8 take about 2 s each, epochs 9 to 20 about 12 s`."""
-        times = [_about(stage.seconds_per_epoch) for stage in self.stages]
+        times = [estimate_duration(stage.seconds_per_epoch) for stage in self.stages]
         if len(self.stages) == 1:
             return f"An epoch takes {times[0]}"
         first = self.stages[0].epochs
@@ -171,7 +172,7 @@ class TrainingEstimate:
         """The result in a few words, without a subject."""
         if self.seconds is None:
             return f"its batches do not fit into the memory unless split into {self.accumulate}"
-        return f"takes about {format_duration(self.seconds)} and {format_bytes(self.memory)}"
+        return f"takes {estimate_duration(self.seconds)} and {format_bytes(self.memory)}"
 
     def describe_size(self, result: BatchSizeResult) -> str:
         """What is special about one of the sizes; empty for the others."""
@@ -198,10 +199,6 @@ class TrainingEstimate:
             "stages": tuple(map(dataclasses.asdict, self.stages)),
             "fits": self.fits,
         }
-
-
-def _about(seconds: float) -> str:
-    return "less than a second" if seconds < 0.95 else f"about {format_duration(seconds)}"
 
 
 def estimate_training(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnstudio.core.formatting import format_duration
+from cnnstudio.core.formatting import estimate_duration
 from cnnstudio.core.progress import CancelFunction, never_cancelled
 from cnnstudio.data.dataset import Dataset, Split
 from cnnstudio.design.analysis.analysis import analyze
@@ -45,7 +45,7 @@ class QuickEstimate:
 
     @property
     def summary(self) -> str:
-        return f"about {format_duration(self.seconds)}"
+        return estimate_duration(self.seconds)
 
 
 def quick_estimate(

@@ -111,7 +111,7 @@ def test_the_other_precision_is_suggested_if_clearly_faster(
     monkeypatch.setattr(profiling, "_profile_size", profile_size)
     found = estimate_training(prepared(RECIPE.replace(precision=own)), threads=1)
     assert found.faster_precision == other
-    assert f"{other} would be 1.8 × as fast." in found.description
+    assert f"{other} would be 1.8× as fast." in found.description
     rates[other] = 1100.0
     found = estimate_training(prepared(RECIPE.replace(precision=own)), threads=1)
     assert (found.faster_precision, found.speedup) == (None, pytest.approx(1.1))

@@ -14,6 +14,7 @@ from cnnstudio.gui.widgets.labels import Label, Line, PartsLabel
 from cnnstudio.insight.instruments.calibration import CalibrationReading
 
 _SMALL_DIFFERENCE = 0.01
+_LONGEST = "ECE 10.0%  well calibrated on average: 85.0% confident on average, 85.0% correct"
 _LEGEND = "Blue: correct predictions · orange: distance from the confidence · gray: images"
 
 
@@ -37,16 +38,18 @@ class _Verdict(QWidget):
     def show_texts(self, error: str, text: str) -> None:
         self._error.setText(error)
         self._text.setText(text)
-        self._fit()
+        # At once: else the new texts are painted once in the places of the former ones.
+        parent = self.parentWidget().layout()
+        if parent is not None:
+            parent.activate()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit()
 
     def _fit(self) -> None:
-        metrics = self._text.fontMetrics()
-        needed = self._error.sizeHint().width() + 12 + metrics.horizontalAdvance(self._text.text())
-        is_row = needed <= self._row.contentsRect().width()
+        # The same for all texts, so that the diagram does not move with them from epoch to epoch.
+        is_row = self._text.fontMetrics().horizontalAdvance(_LONGEST) <= self._row.contentsRect().width()
         directions = QBoxLayout.Direction
         self._row.setDirection(directions.LeftToRight if is_row else directions.TopToBottom)
         self._row.setSpacing(12 if is_row else 2)

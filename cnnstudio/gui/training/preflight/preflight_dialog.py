@@ -145,7 +145,7 @@ class PreflightDialog(ComputeDialog):
             self.use_button.setText(f"Use batch size {format_count(result.fastest)}")
         self._faster_precision = result.faster_precision
         if self._faster_precision:
-            self.precision.setText(f"Use {self._faster_precision} precision ({result.speedup:.1f}× faster)")
+            self.precision.setText(f"Use {self._faster_precision} precision ({result.speedup:.1f}× as fast)")
         self.precision.setVisible(self._faster_precision is not None)
         self.precision.setChecked(False)
         self.use_button.setVisible(True)

@@ -34,9 +34,9 @@ class Entry:
 
     @classmethod
     def of_run(cls, run: RunSummary) -> Entry:
-        """Title, what it reached, on which images and when."""
+        """Title, what it reached, when and on which images, whose name may be long."""
         best = "" if run.best_accuracy is None else f"{100 * run.best_accuracy:.1f}%"
-        parts = (best, data_name(run), started(run))
+        parts = (best, started(run), data_name(run))
         return cls(str(run.folder), run.title, " · ".join(filter(None, parts)), run.folder)
 
     @classmethod
