@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QStandardPaths, Qt, QUrl
+from PySide6.QtCore import QStandardPaths, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -134,9 +134,7 @@ class ExportPanel(Panel):
         column.addWidget(CardGrid(list(self._cards.values())))
         column.addWidget(self._facts)
         column.addStretch(1)
-        scroll = scroll_area(content)
-        # The cards take the focus, and are scrolled to by it.
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll = scroll_area(content, by_keys=False)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(1, 1, 1, 1)
         outer.setSpacing(0)

@@ -32,7 +32,7 @@ class AdvicePanel(Overlay):
         self._tips = AdviceColumn(project, names_layers=True)
         self._more = Label("", "help", "secondary", wrap=True)
         self._content = QWidget()
-        self._scroll = scroll_area(self._content)
+        self._scroll = scroll_area(self._content, by_keys=False)
         self._restore = QPushButton()
         self._close = QPushButton("Close")
         self._compose()
@@ -41,7 +41,6 @@ class AdvicePanel(Overlay):
     def _compose(self) -> None:
         self._title.setObjectName("adviceTitle")
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         content = self._content
         # The height is computed from the width in `_fit`: wrapped labels ask for more than they need.
         content.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)

@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.progress import ignore_progress, never_cancelled
@@ -60,6 +63,31 @@ def test_an_order_of_one_split_does_not_show_rows_of_another(page: DataPage, qtb
     images.show_part("train")
     assert images.grid.sequence is not None
     assert sorted(images.grid.sequence.tolist()) == list(range(12))
+
+
+def test_the_class_that_is_shown_alone_is_named_with_its_images(page: DataPage) -> None:
+    images = page.images
+    assert images.head.secondary.full_text == "12 images, 8 × 8, color"
+    images.grid.setFocus()
+    QTest.keyClick(images.grid, Qt.Key.Key_Down)
+    QTest.keyClick(images.grid, Qt.Key.Key_Return)
+    assert images.grid.alone is not None
+    name = images.grid.classes[images.grid.alone]
+    assert images.head.secondary.full_text == f"{name}: 6 images, 8 × 8, color"
+    QTest.keyClick(images.grid, Qt.Key.Key_Escape)
+    assert images.head.secondary.full_text == "12 images, 8 × 8, color"
+
+
+def test_tab_goes_through_the_chips_before_the_images(page: DataPage, qtbot: QtBot) -> None:
+    page.images.chips.show_chips([("dark", "Dark", 2, ""), ("bright", "Bright", 1, "")])
+    page.show()
+    page.images.search.setFocus()
+    qtbot.waitUntil(page.images.search.hasFocus)
+    order = []
+    for _ in range(4):
+        QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+        order.append(QApplication.focusWidget().objectName())
+    assert order == ["runChecks", "check_dark", "check_bright", "thumbnails"]
 
 
 def test_restore_takes_back_the_undoing_of_all_corrections_and_nothing_else(page: DataPage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
@@ -92,6 +93,9 @@ class CheckChips(QWidget):
             button.show()
             self._buttons[key] = button
         self._flow.addWidget(self._again)
+        # Tab goes through them before the images: they are younger than all that follows.
+        for before, after in pairwise((self._run, *self._buttons.values(), self._again)):
+            self.setTabOrder(before, after)
 
     def _show_chip(self, button: QPushButton, title: str, count: int | None, tooltip: str) -> None:
         if count is None:

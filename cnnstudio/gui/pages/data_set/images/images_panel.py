@@ -100,7 +100,7 @@ class ImagesPanel(Panel):
         self.head: PanelHead = PanelHead("", self.all_classes, self.split, self.search)
         self.chips: CheckChips = CheckChips(runner)
         self.grid: Thumbnails = Thumbnails()
-        self.grid.class_chosen.connect(lambda index: self.all_classes.setVisible(index is not None))
+        self.grid.class_chosen.connect(self._on_class_chosen)
         self.grid.chosen.connect(lambda row: self.image_chosen.emit((self.part, row)))
         self.grid.activated.connect(lambda row: self.review_requested.emit((self.part, row)))
         self.grid.left.connect(self._on_left)
@@ -161,15 +161,27 @@ class ImagesPanel(Panel):
         if index >= 0:
             self.split.setCurrentIndex(index)
 
+    def _on_class_chosen(self, index: object) -> None:
+        self.all_classes.setVisible(index is not None)
+        self._describe_shown()
+
+    def _describe_shown(self) -> None:
+        """Says beside the title how many images there are: of the class that is shown alone, else of all."""
+        viewed, alone = self._viewed, self.grid.alone
+        if viewed is None or self.part not in viewed.dataset.splits:
+            return
+        channels, height, width = viewed.dataset.shape
+        kind = "color" if channels >= 3 else "gray"
+        count = len(viewed.dataset.splits[self.part]) if alone is None else self.grid.counts[alone]
+        start = "" if alone is None else f"{plain_line(viewed.classes[alone], 40)}: "
+        self.head.secondary.set_full_text(f"{start}{pluralize(count, 'image')}, {width} × {height}, {kind}")
+
     def _on_split_chosen(self, *_: object) -> None:
         viewed = self._viewed
         if viewed is None or self.part not in viewed.dataset.splits:
             return
         split = viewed.dataset.splits[self.part]
-        channels, height, width = viewed.dataset.shape
         self.head.title.setText(plain_line(viewed.title, 60))
-        kind = "color" if channels >= 3 else "gray"
-        self.head.secondary.set_full_text(f"{pluralize(len(split), 'image')}, {width} × {height}, {kind}")
         self.grid.show_split(split, viewed.classes)
         self.all_classes.hide()
         self.arrange()
@@ -203,6 +215,7 @@ class ImagesPanel(Panel):
             flat = every[shown[every]]
         is_filtered = bool(self.search.text().strip()) or self._only is not None
         self.grid.show_rows(rows, flat, is_filtered=is_filtered)
+        self._describe_shown()
         self._sentence = "Sorting…" if is_sorting else self._describe(is_filtered)
         self._show_foot()
 

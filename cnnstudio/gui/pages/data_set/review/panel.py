@@ -88,8 +88,7 @@ class ReviewQueue(Panel):
         for each in (self._bar, self.origin, self.item_view, self.labels, self._end):
             column.addWidget(each)
         column.addStretch(1)
-        scroll = scroll_area(body)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll = scroll_area(body, by_keys=False)
         fill(self, self.head, scroll, self._build_foot(), hero=scroll)
 
     def _build_foot(self) -> QWidget:
