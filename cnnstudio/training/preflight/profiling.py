@@ -19,7 +19,7 @@ from typing import Any
 
 from torch import Tensor
 
-from cnnstudio.core.formatting import estimate_duration, format_bytes, format_count, pluralize
+from cnnstudio.core.formatting import estimate_duration, format_bytes, format_count, format_duration, pluralize
 from cnnstudio.core.progress import (
     CancelFunction,
     Progress,

@@ -79,15 +79,15 @@ def test_the_class_that_is_shown_alone_is_named_with_its_images(page: DataPage) 
 
 
 def test_tab_goes_through_the_chips_before_the_images(page: DataPage, qtbot: QtBot) -> None:
-    page.images.chips.show_chips([("dark", "Dark", 2, ""), ("bright", "Bright", 1, "")])
     page.show()
+    page.images.chips.show_chips([("dark", "Dark", 2, ""), ("bright", "Bright", 1, "")])
     page.images.search.setFocus()
     qtbot.waitUntil(page.images.search.hasFocus)
     order = []
-    for _ in range(4):
+    while not page.images.grid.hasFocus():
         QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
         order.append(QApplication.focusWidget().objectName())
-    assert order == ["runChecks", "check_dark", "check_bright", "thumbnails"]
+    assert order[:3] == ["runChecks", "check_dark", "check_bright"]
 
 
 def test_restore_takes_back_the_undoing_of_all_corrections_and_nothing_else(page: DataPage) -> None:
