@@ -19,7 +19,7 @@ from typing import Any
 
 from torch import Tensor
 
-from cnnstudio.core.formatting import estimate_duration, format_bytes, format_count, format_duration, pluralize
+from cnnstudio.core.formatting import estimate_duration, format_bytes, format_count, pluralize
 from cnnstudio.core.progress import (
     CancelFunction,
     Progress,
@@ -140,7 +140,8 @@ class TrainingEstimate:
             )
             before = sum(stage.seconds_before for stage in self.stages)
             if before:
-                text += f"This includes {estimate_duration(before)} for the locked layers, computed only once. "
+                included = estimate_duration(before)
+                text += f"This includes {included} for the locked layers, computed only once. "
             text += f"Memory: {format_bytes(self.memory)}{free}."
         if self.faster_precision:
             text += f" {self.other_precision} would be {self.speedup:.1f}× as fast."
