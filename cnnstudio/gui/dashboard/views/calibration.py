@@ -39,9 +39,10 @@ class _Verdict(QWidget):
         self._error.setText(error)
         self._text.setText(text)
         # At once: else the new texts are painted once in the places of the former ones.
-        parent = self.parentWidget().layout()
-        if parent is not None:
-            parent.activate()
+        parent = self.parentWidget()
+        layout = parent.layout() if parent is not None else None
+        if layout is not None:
+            layout.activate()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
