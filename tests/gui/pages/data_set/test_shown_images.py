@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.progress import ignore_progress, never_cancelled
@@ -22,6 +22,7 @@ from cnnstudio.data.sources.image_folder import ImageFolder
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.document.settings import Settings
 from cnnstudio.gui.pages.data_page import DataPage
+from cnnstudio.gui.pages.data_set.checks.chips import CheckChips
 from cnnstudio.gui.pages.data_set.details.augmented import make_samples
 from cnnstudio.gui.pages.data_set.images.viewed_set import load_files
 from cnnstudio.gui.widgets.message_bar import Message
@@ -78,16 +79,22 @@ def test_the_class_that_is_shown_alone_is_named_with_its_images(page: DataPage) 
     assert images.head.secondary.full_text == "12 images, 8 × 8, color"
 
 
-def test_tab_goes_through_the_chips_before_the_images(page: DataPage, qtbot: QtBot) -> None:
-    page.show()
-    page.images.chips.show_chips([("dark", "Dark", 2, ""), ("bright", "Bright", 1, "")])
-    page.images.search.setFocus()
-    qtbot.waitUntil(page.images.search.hasFocus)
+def test_tab_goes_through_the_chips_before_what_follows(page: DataPage, qtbot: QtBot) -> None:
+    window, chips, images = QWidget(), CheckChips(page.runner), QLineEdit()
+    column = QVBoxLayout(window)
+    column.addWidget(chips)
+    column.addWidget(images)
+    qtbot.addWidget(window)
+    chips.show_chips([("dark", "Dark", 2, ""), ("bright", "Bright", 1, "")])
+    window.show()
+    first = chips.findChild(QPushButton, "runChecks")
+    first.setFocus()
+    qtbot.waitUntil(first.hasFocus)
     order = []
-    while not page.images.grid.hasFocus():
+    while not images.hasFocus():
         QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
-        order.append(QApplication.focusWidget().objectName())
-    assert order[:3] == ["runChecks", "check_dark", "check_bright"]
+        order.append(QApplication.focusWidget())
+    assert [each.objectName() for each in order] == ["check_dark", "check_bright", ""]
 
 
 def test_restore_takes_back_the_undoing_of_all_corrections_and_nothing_else(page: DataPage) -> None:
