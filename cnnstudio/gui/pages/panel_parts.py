@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from cnnstudio.gui.widgets.labels import ElidedLabel, Line, NameLabel, Panel
+from cnnstudio.gui.widgets.labels import Line, NameLabel, Panel, PartsLabel
 
 HEAD_HEIGHT, FOOT_HEIGHT, SIDE = 40, 40, 16
 
 
 class PanelHead(QWidget):
-    """A title, one secondary sentence that elides, and buttons at the right end."""
+    """A title, one secondary sentence whose parts give way, and buttons at the right end."""
 
     def __init__(self, title: str, *buttons: QWidget) -> None:
         super().__init__()
         self.setFixedHeight(HEAD_HEIGHT)
         self.title = NameLabel(title, "title")
-        self.secondary = ElidedLabel(role="help", tone="secondary")
+        self.secondary = PartsLabel(role="help", tone="secondary")
         row = QHBoxLayout(self)
         row.setContentsMargins(SIDE, 0, SIDE, 0)
         row.setSpacing(8)

@@ -307,7 +307,7 @@ def test_the_images_of_a_training_are_shown_while_it_runs(open_window: OpenWindo
 
     page = window.pages.data
     assert page.images.grid.counts == [2, 2, 2]
-    assert page.images.head.secondary.full_text == "6 images, 8 × 8, color"
+    assert page.images.head.secondary.full_text == "6 images · 8 × 8 · color"
     assert page.images.balance.full_text == (
         "Balanced: 2 images per class · in use by the running training; changes apply to the next run"
     )

@@ -27,7 +27,7 @@ from cnnstudio.gui.designer.layer_list.row_painter import ROW_HEIGHT, STRIPE_LEF
 from cnnstudio.gui.designer.quick_fix.advice_button import AdviceButton
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.theme.theme import theme
-from cnnstudio.gui.widgets.labels import ElidedLabel, Label, Line, Panel
+from cnnstudio.gui.widgets.labels import Label, Line, Panel, PartsLabel
 from cnnstudio.gui.widgets.plain_text import plain_tooltip
 
 _FIELD_WIDTH, _FIELD_WIDTH_IN_HEAD = 256, 172
@@ -46,7 +46,7 @@ class LayerList(Panel):
         self._project = project
         self.tree = LayerTree(project)
         self._name = _NameField(project)
-        self._totals = ElidedLabel(role="help", tone="secondary")
+        self._totals = PartsLabel(role="help", tone="secondary")
         self._totals.setObjectName("designTotals")
         self._memory = Label(role="help", tone="secondary")
         self._memory.setObjectName("designMemory")

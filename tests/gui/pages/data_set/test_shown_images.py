@@ -25,6 +25,7 @@ from cnnstudio.gui.pages.data_page import DataPage
 from cnnstudio.gui.pages.data_set.checks.chips import CheckChips
 from cnnstudio.gui.pages.data_set.details.augmented import make_samples
 from cnnstudio.gui.pages.data_set.images.viewed_set import load_files
+from cnnstudio.gui.pages.panel_parts import PanelHead
 from cnnstudio.gui.widgets.message_bar import Message
 from tests.gui.fakes import FakeSession
 
@@ -68,15 +69,30 @@ def test_an_order_of_one_split_does_not_show_rows_of_another(page: DataPage, qtb
 
 def test_the_class_that_is_shown_alone_is_named_with_its_images(page: DataPage) -> None:
     images = page.images
-    assert images.head.secondary.full_text == "12 images, 8 × 8, color"
+    assert images.head.secondary.full_text == "12 images · 8 × 8 · color"
     images.grid.setFocus()
     QTest.keyClick(images.grid, Qt.Key.Key_Down)
     QTest.keyClick(images.grid, Qt.Key.Key_Return)
     assert images.grid.alone is not None
     name = images.grid.classes[images.grid.alone]
-    assert images.head.secondary.full_text == f"{name}: 6 images, 8 × 8, color"
+    assert images.head.secondary.full_text == f"{name}: 6 images · 8 × 8 · color"
     QTest.keyClick(images.grid, Qt.Key.Key_Escape)
-    assert images.head.secondary.full_text == "12 images, 8 × 8, color"
+    assert images.head.secondary.full_text == "12 images · 8 × 8 · color"
+
+
+def test_beside_a_title_the_last_parts_give_way_whole(qtbot: QtBot) -> None:
+    head = PanelHead("Pets")
+    qtbot.addWidget(head)
+    head.secondary.set_full_text("10,000 images · 32 × 32 · color")
+    head.show()
+    shown = set()
+    for width in range(400, 120, -4):
+        head.resize(width, 40)
+        head.layout().activate()
+        shown.add(head.secondary.text())
+    whole = {"10,000 images · 32 × 32 · color", "10,000 images · 32 × 32", "10,000 images"}
+    assert whole <= shown
+    assert not [text for text in shown if "·" in text and "…" in text]
 
 
 def test_tab_goes_through_the_chips_before_what_follows(page: DataPage, qtbot: QtBot) -> None:

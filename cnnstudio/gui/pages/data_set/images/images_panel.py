@@ -174,7 +174,7 @@ class ImagesPanel(Panel):
         kind = "color" if channels >= 3 else "gray"
         count = len(viewed.dataset.splits[self.part]) if alone is None else self.grid.counts[alone]
         start = "" if alone is None else f"{plain_line(viewed.classes[alone], 40)}: "
-        self.head.secondary.set_full_text(f"{start}{pluralize(count, 'image')}, {width} × {height}, {kind}")
+        self.head.secondary.set_full_text(f"{start}{pluralize(count, 'image')} · {width} × {height} · {kind}")
 
     def _on_split_chosen(self, *_: object) -> None:
         viewed = self._viewed
