@@ -70,15 +70,27 @@ class Studio:
     def cycle(self, rng: random.Random) -> None:
         """One training, stopped at a random moment."""
         self.session.start(TINY, self.data, rng.choice([SHORT, LONG]))
-        ways_to_stop = [
+        rng.choice(self.ways_to_stop)(rng.uniform(0, 0.05))
+        self.wait_until_idle()
+
+    def stop_in_every_way(self) -> None:
+        """One training for each way to stop, and one that completes: what is imported only then is loaded."""
+        self.session.start(TINY, self.data, SHORT)
+        self.wait_until_idle()
+        for stop in self.ways_to_stop:
+            self.session.start(TINY, self.data, LONG)
+            stop(0.05)
+            self.wait_until_idle()
+
+    @property
+    def ways_to_stop(self) -> list[Callable[[float], None]]:
+        return [
             self.stop_while_loading,
             self.stop_at_a_step,
             self.stop_while_paused,
             self.stop_after_the_epoch,
             self.continue_in_another_run,
         ]
-        rng.choice(ways_to_stop)(rng.uniform(0, 0.05))
-        self.wait_until_idle()
 
     def stop_while_loading(self, seconds: float) -> None:
         process_events_for(seconds / 10)
@@ -146,6 +158,9 @@ def qt_objects() -> Counter[str]:
 def campaign(data: str, cycles: int, seed: int) -> str:
     """Describes what the cycles left behind. Raises AssertionError if they leaked anything."""
     rng = random.Random(seed)
+    studio = Studio(data)
+    studio.stop_in_every_way()
+    studio.close()
     warm_up = max(cycles // 10, TRAININGS_PER_WINDOW)
     run_trainings(warm_up, data, rng)
     before, objects = Footprint.now(), qt_objects()
