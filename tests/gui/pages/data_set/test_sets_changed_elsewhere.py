@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.data.dialog import DataDialog
@@ -27,7 +29,7 @@ def wait_for_message(qtbot: QtBot, window: MainWindow, text: str) -> None:
 
 def listed(page: DataPage) -> list[str]:
     rows = (page.sets.list.item(row) for row in range(page.sets.list.count()))
-    return [str(item.data(0x0100)) for item in rows]
+    return [str(item.data(Qt.ItemDataRole.UserRole)) for item in rows]
 
 
 def test_a_removed_set_in_use_is_gone_from_the_page_and_has_to_be_replaced(
@@ -108,3 +110,19 @@ def test_a_set_in_use_that_is_split_in_another_way_is_shown_so(
     qtbot.waitUntil(lambda: page.overlay is not None)
     assert window.project.dataset_name == "balls"
     qtbot.waitUntil(lambda: str(window.project.image_shape) == "3 × 8 × 8")
+
+
+def test_a_set_in_use_that_is_removed_in_the_window_is_gone_from_the_page(
+    window: MainWindow, balls: Path, qtbot: QtBot
+) -> None:
+    said: list[str] = []
+    window.set_watcher.message.connect(lambda message: said.append(message.text))
+    page = add(qtbot, window, balls)
+    row = page.details.sets.findChild(SourceRow, "source_balls")
+    assert isinstance(row, SourceRow)
+    qtbot.mouseClick(row.findChild(QPushButton, "remove"), Qt.MouseButton.LeftButton)
+    assert page.images.grid.hint == "Choose a data set"
+    assert page.overlay is None
+    elsewhere("add", balls / "train", "--name", "marbles")
+    qtbot.waitUntil(lambda: bool(said))
+    assert said == ["Another program added marbles to the data sets."]
