@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnstudio.core.formatting import (
+    estimate_duration,
     format_bytes,
     format_change,
     format_compact,
@@ -82,6 +83,11 @@ def test_percentages_have_one_decimal() -> None:
 )
 def test_durations_show_their_two_largest_units(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+def test_estimates_below_a_second_are_no_zero() -> None:
+    assert estimate_duration(0.2) == "less than a second"
+    assert estimate_duration(65.0) == "about 1 m 5 s"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.design import edits
 from cnnstudio.design.templates import template
 from cnnstudio.gui.compute.session import State
 from cnnstudio.gui.document.project import Project
@@ -32,3 +33,19 @@ def test_a_training_keeps_the_name_of_its_network_when_another_design_is_opened(
 
     session.show_state(State.IDLE)
     assert label.full_text == "Ready · ResNet-20"
+
+
+def test_what_must_be_fixed_is_a_whole_sentence_where_there_is_little_room(qtbot: QtBot) -> None:
+    project = Project()
+    lesson = template("lesson-32").network
+    project.open_network(lesson, None)
+    project.edit("remove", edits.remove(lesson, ["flatten_1"]))
+    line = StatusLine(project, FakeSession())
+    qtbot.addWidget(line)
+    line.show()
+    label = line.findChild(ElidedLabel, "statusMessage")
+    assert isinstance(label, ElidedLabel)
+    line.resize(700, 40)
+    assert label.text().startswith("Fix 1 problem to train: layer ")
+    line.resize(240, 40)
+    assert label.text() == "Fix 1 problem to train"
