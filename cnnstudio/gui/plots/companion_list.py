@@ -38,6 +38,18 @@ class _Swatch(QWidget):
         painter.end()
 
 
+class _Name(ElidedLabel):
+    """The name of a run, or a shorter one where there is no room for it."""
+
+    short = ""
+
+    def _fitting(self, width: int) -> str:
+        needed = self.fontMetrics().horizontalAdvance
+        if self.short and needed(self.full_text) > width >= needed(self.short):
+            return self.short
+        return super()._fitting(width)
+
+
 class _Row(QWidget):
     """One run: its line, its name, its value, and a button that takes it away."""
 
@@ -45,7 +57,7 @@ class _Row(QWidget):
         super().__init__()
         self.setFixedHeight(_ROW)
         self.swatch = _Swatch()
-        self.name = ElidedLabel("", "help", "secondary")
+        self.name = _Name("", "help", "secondary")
         self.value = Label("", "help")
         font = theme().font("help")
         font.setBold(True)
@@ -65,6 +77,7 @@ class _Row(QWidget):
         is_previous = companion.overlay is not None and companion.overlay.is_previous
         start = companion.overlay.start if companion.overlay is not None else ""
         name = f"previous run: {companion.name}" if is_previous else companion.name
+        self.name.short = f"previous, {start}" if is_previous and start else ""
         self.name.set_full_text(name, f", {start}" if start else "")
         self.value.setText(companion.describe(epoch))
         self.button.setAccessibleName(f"Hide {companion.name}")

@@ -122,6 +122,11 @@ def test_the_previous_run_is_named_with_its_value_and_can_be_hidden(harness: Har
 
     row = runs.rows[0]
     assert row.name.full_text.startswith("previous run: ")
+    overlay = runs.companions[0].overlay
+    assert overlay is not None
+    short = f"previous, {overlay.start}"
+    row.name.resize(row.name.fontMetrics().horizontalAdvance(short), row.name.height())
+    assert row.name.text() == short
     assert row.value.text() == "67.5% at epoch 2, its last"
     harness.stage.shown.cursor.move_to(1)
     harness.qtbot.waitUntil(lambda: row.value.text() == "51.2% at epoch 1")
