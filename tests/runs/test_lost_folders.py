@@ -153,11 +153,13 @@ class SmallFile(io.FileIO):
     """A log on a disk that fills up in the middle of a line, and is empty again later."""
 
     full = False
+    _is_cut = False
 
     def write(self, data: Any) -> int:
         if not self.full:
             return super().write(data)
-        if self.tell() % 7:
+        if not self._is_cut:
+            self._is_cut = True
             return super().write(data[:3])
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
