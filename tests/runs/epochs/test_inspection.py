@@ -311,7 +311,8 @@ def test_epochs_are_brought_into_line_whatever_is_looked_at_first(
     assert sum(reference is None for reference in taken) == 2, "the reference was not remembered"
     backward = points((2, 1, 0))
     for epoch in (0, 1, 2):
-        np.testing.assert_array_equal(forward[epoch], backward[epoch])
+        # Slices are as large as their time allows, and sums of other sizes are rounded in another way.
+        np.testing.assert_allclose(forward[epoch], backward[epoch], atol=1e-5)
 
 
 def test_chosen_images_are_listed_by_their_numbers(run: Run) -> None:
