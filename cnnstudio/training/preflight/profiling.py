@@ -19,7 +19,7 @@ from typing import Any
 
 from torch import Tensor
 
-from cnnstudio.core.formatting import estimate_duration, format_bytes, format_count, pluralize
+from cnnstudio.core.formatting import estimate_duration, format_bytes, format_count
 from cnnstudio.core.progress import (
     CancelFunction,
     Progress,
@@ -134,10 +134,7 @@ class TrainingEstimate:
                 f"{self.accumulate} (gradient accumulation) they do, and the steps stay the same."
             )
         else:
-            text = (
-                f"{self._describe_epochs()}, all {pluralize(self.epochs, 'epoch')} "
-                f"{estimate_duration(self.seconds)}. "
-            )
+            text = f"{self._describe_epochs()}, and the whole training {estimate_duration(self.seconds)}. "
             before = sum(stage.seconds_before for stage in self.stages)
             if before:
                 included = estimate_duration(before)
@@ -238,6 +235,8 @@ def estimate_training(
                     _stage_cost(earlier, stage, measure_speed(earlier, micro_batch, cancelled), cancelled)
                 )
             costs.append(_stage_cost(trial, last, own_result.images_per_second, cancelled, with_test=True))
+        # Now: what is measured next begins to count anew, and is no part of this training.
+        peak_of_stages = peak.used()
         other, speedup = _try_other_precision(trial, micro_batch, results, cancelled)
     return _conclude(
         trial.prepared,
@@ -246,7 +245,7 @@ def estimate_training(
         free,
         has_run_out,
         tuple(costs),
-        peak.used(),
+        peak_of_stages,
         other,
         speedup,
     )
@@ -431,7 +430,7 @@ def _conclude(
     free: int | None,
     has_run_out: bool,
     stages: tuple[StageCost, ...],
-    memory_before: int | None,
+    peak_of_stages: int | None,
     other_precision: str,
     speedup: float | None,
 ) -> TrainingEstimate:
@@ -453,7 +452,7 @@ def _conclude(
         micro_batch=micro_batch,
         stages=stages,
         epochs=recipe.epochs,
-        memory=max(memory, memory_before or 0),
+        memory=max(memory, peak_of_stages or 0),
         free=free,
         fastest=next(result.size for result in results if result.images_per_second >= threshold),
         largest=largest,

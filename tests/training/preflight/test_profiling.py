@@ -77,6 +77,34 @@ def test_it_measures_the_recipes_batch_size_and_others_from_small_to_large() -> 
     assert found.memory > 0
 
 
+def test_what_the_other_precision_takes_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = {"float32": 3_000, "bfloat16": 1_000}
+    peak = [0]
+
+    class Peak:
+        """As of a real device: one counter, which each new object sets back."""
+
+        def __init__(self, device: torch.device) -> None:
+            peak[0] = 0
+
+        def used(self) -> int:
+            return peak[0]
+
+    def speed(trial: Trial, size: int, cancelled: object) -> float:
+        peak[0] = max(peak[0], used[trial.prepared.recipe.precision])
+        return 1_000.0
+
+    def validate(*_: object) -> float:
+        peak[0] = max(peak[0], 2_000)
+        return 0.0
+
+    monkeypatch.setattr(profiling, "PeakMemory", Peak)
+    monkeypatch.setattr(profiling, "measure_speed", speed)
+    monkeypatch.setattr(profiling, "_validation_seconds", validate)
+    found = estimate_training(prepared(RECIPE.replace(precision="bfloat16")), threads=1)
+    assert found.memory == 2_000
+
+
 def test_a_training_afterwards_is_the_same_as_without_it() -> None:
     torch.manual_seed(7)
     expected = torch.rand(3)

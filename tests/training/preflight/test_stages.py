@@ -80,7 +80,9 @@ def test_each_stage_counts_with_its_own_locks(monkeypatch: pytest.MonkeyPatch) -
     assert first.seconds_before == pytest.approx(0.001 * (96 + 24))
     assert second.seconds_before == 0
     assert second.seconds_per_epoch == pytest.approx(10 * first.seconds_per_epoch)
-    assert found.description.startswith("Epoch 1 takes less than a second, epochs 2 to 4 less than")
+    assert found.description.startswith(
+        "Epoch 1 takes less than a second, epochs 2 to 4 less than a second, and the whole training less than"
+    )
 
 
 def test_images_are_measured_where_each_epoch_augments_anew() -> None:
