@@ -103,11 +103,15 @@ class SnapshotRecorder:
 
     def _tell_keeper_failure(self) -> None:
         """Training continues, since the weights are kept only to be looked at."""
-        if self._keeper is not None and self._keeper.failure:
-            text = f"Cannot keep the weights of epochs; training continues. {self._keeper.failure}"
-            self._warn_once(
-                "weights", describe_full_disk(self._folder) if self._keeper.is_disk_full else text
-            )
+        # Once: the thread that writes may succeed meanwhile.
+        error = self._keeper.error if self._keeper is not None else None
+        if error is not None:
+            self._warn_of_error("Cannot keep the weights of epochs", error)
+
+    def _warn_of_error(self, what: str, error: Exception) -> None:
+        is_full = is_disk_full(error)
+        text = describe_full_disk(self._folder) if is_full else f"{what}; training continues. {error}"
+        self._warn_once(what, text)
 
     def _warn_once(self, about: str, text: str) -> None:
         if about not in self._told:
@@ -152,8 +156,7 @@ class SnapshotRecorder:
             write_snapshot(snapshot_path(self._folder, epoch), maps, self._saved_images, readings)
         except (FileError, OSError, ValueError) as error:
             # Training continues: without snapshots, the results are still complete.
-            text = f"Cannot save the feature maps; training continues. {error}"
-            self._warn_once("snapshots", describe_full_disk(self._folder) if is_disk_full(error) else text)
+            self._warn_of_error("Cannot save the feature maps", error)
 
     def _readings(
         self, model: Model, logits: Tensor | None, statistics: LayerStatistics

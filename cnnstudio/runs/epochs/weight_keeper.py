@@ -9,6 +9,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnstudio.core.errors import UserError
 from cnnstudio.core.files import FileError, read_json
 from cnnstudio.runs.epochs.kept_weights import (
     HOME_BYTES,
@@ -54,11 +55,10 @@ class WeightKeeper:
         self._owner = owner
         self._queue: queue.Queue[_Kept | None] = queue.Queue(_MAX_WAITING)
         self._thread: threading.Thread | None = None
-        self._failure = ""
         self._is_dead = False
         """Whether the thread has ended by an error that nobody expected."""
-        self.is_disk_full = False
-        """Whether the failure is that no space is left."""
+        self.error: UserError | None = None
+        """Why the last weights were not kept; None while everything is in order."""
 
     def keep(self, epoch: int, model: Model, best_epoch: int | None) -> None:
         """Copies the model's weights and has them written, unless the disk is too slow for that."""
@@ -72,11 +72,6 @@ class WeightKeeper:
             self._thread = threading.Thread(target=self._write_all, name="weights", daemon=True)
             self._thread.start()
         self._queue.put(_Kept(epoch, weights, best_epoch))
-
-    @property
-    def failure(self) -> str:
-        """Why the last weights were not kept, one sentence; empty while everything is in order."""
-        return self._failure
 
     def close(self) -> None:
         """Waits for what is still to be written, but not for a drive that hangs."""
@@ -96,7 +91,7 @@ class WeightKeeper:
         except Exception:
             _log.exception("The thread that keeps weights failed")
             self._is_dead = True
-            self._failure = "An unexpected error occurred; see the log."
+            self.error = UserError("An unexpected error occurred; see the log.")
 
     def _write(self, kept: _Kept) -> None:
         # Twice, because the folder may be deleted while this writes, and be recreated before it fails.
@@ -106,11 +101,11 @@ class WeightKeeper:
                 return
             try:
                 write_weights(self._folder, kept.epoch, kept.weights, self._owner)
-                self._failure = ""
+                self.error = None
                 break
             except FileError as error:
                 if is_last:
-                    self._failure, self.is_disk_full = str(error), error.is_full
+                    self.error = error
         limit_run(self._folder, kept.best_epoch, RUN_BYTES)
 
     def _is_own_folder(self) -> bool:

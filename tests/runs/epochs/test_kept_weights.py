@@ -15,7 +15,7 @@ import pytest
 import safetensors.numpy
 import torch
 
-from cnnstudio.core.files import FileError, write_json
+from cnnstudio.core.files import FileError, is_disk_full, write_json
 from cnnstudio.insight.predictions import evaluate
 from cnnstudio.runs.epochs import kept_weights, weight_keeper
 from cnnstudio.runs.epochs.inspection import images_of, inspectable_epochs, model_at
@@ -126,7 +126,7 @@ def test_writing_waits_neither_for_the_disk_nor_in_the_training_thread(
     keeper = WeightKeeper(tmp_path, "x")
     keeper.keep(1, build_model(tiny()), None)
     keeper.close()
-    assert (threads, keeper.failure) == (["weights"], "")
+    assert (threads, keeper.error) == (["weights"], None)
     assert kept_epochs(tmp_path) == [1]
 
 
@@ -173,7 +173,7 @@ def test_closing_does_not_wait_for_a_thread_that_has_failed(
     thread.join()
     monkeypatch.setattr(vars(keeper)["_queue"], "put", wait)
     keeper.close()
-    assert keeper.failure
+    assert keeper.error is not None
 
 
 # Bounds
@@ -299,12 +299,12 @@ def test_weights_are_kept_again_when_there_is_space_again(
     keeper = WeightKeeper(tmp_path, "x")
     keeper.keep(1, build_model(tiny()), None)
     keeper.close()
-    assert keeper.is_disk_full
-    assert "No space left on device" in keeper.failure
+    assert keeper.error is not None
+    assert is_disk_full(keeper.error)
     full[0] = False
     keeper.keep(2, build_model(tiny()), None)
     keeper.close()
-    assert keeper.failure == ""
+    assert keeper.error is None
     assert kept_epochs(tmp_path) == [2]
 
 
@@ -313,7 +313,7 @@ def test_a_deleted_folder_is_not_recreated_for_weights(tmp_path: Path) -> None:
     keeper.keep(1, build_model(tiny()), None)
     keeper.close()
     assert not (tmp_path / "gone").exists()
-    assert keeper.failure == ""
+    assert keeper.error is None
 
 
 def test_weights_are_not_written_into_the_folder_of_another_run(tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ def test_weights_are_not_written_into_the_folder_of_another_run(tmp_path: Path) 
     keeper.keep(1, build_model(tiny()), None)
     keeper.close()
     assert kept_epochs(tmp_path) == []
-    assert keeper.failure == ""
+    assert keeper.error is None
 
 
 @pytest.mark.parametrize("recreated", [False, True])
@@ -343,7 +343,7 @@ def test_a_folder_deleted_while_weights_are_written_is_no_failure(
     keeper = WeightKeeper(folder, "x")
     keeper.keep(1, build_model(tiny()), None)
     keeper.close()
-    assert keeper.failure == ""
+    assert keeper.error is None
     assert kept_epochs(folder) == [1] * recreated
     assert folder.exists() == recreated
 
