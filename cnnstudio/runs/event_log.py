@@ -42,9 +42,9 @@ _TAIL_BYTES = 512
 
 _MAX_LOG_BYTES = 4 * 2**30
 _MAX_LINE_BYTES = 2 * 2**20
+"""No event is longer, not even that of a design with the most layers. Longer lines are skipped."""
 _MAX_UNWRITTEN = 4 * 2**20
 """Bytes of events that wait for space; later ones are lost."""
-"""No event is longer, not even that of a design with the most layers. Longer lines are skipped."""
 
 _MAX_PROGRESS_BYTES = 24 * 2**20
 """Of the lines of Progress events that are kept: about half a million steps."""

@@ -43,7 +43,7 @@ class Remedy:
 
 def advice(kind: DiagnosisKind, recipe: Recipe, network: Network) -> str:
     """What to try, in one sentence; for validation_better see `validation_gap`, which knows the run."""
-    return _dead_units_advice(recipe, network) if kind == "dead_units" else _ADVICE[kind](recipe)
+    return _ADVICE[kind](recipe, network)
 
 
 def remedy(kind: DiagnosisKind, recipe: Recipe, network: Network) -> Remedy | None:
@@ -156,7 +156,7 @@ def _wider_network(recipe: Recipe, network: Network) -> Remedy | None:
     return Remedy("Double the filters", {}, wider) if is_sound else None
 
 
-def _overfitting_advice(recipe: Recipe) -> str:
+def _overfitting_advice(recipe: Recipe, network: Network) -> str:
     if not _is_augmented(recipe):
         return (
             "Augment the training images (flip, shift) and train for more epochs, or add Dropout before the "
@@ -176,7 +176,7 @@ def _dead_units_advice(recipe: Recipe, network: Network) -> str:
     return f"Try a learning rate below {recipe.learning_rate:g}, {others}or leaky_relu instead of relu."
 
 
-def _memory_advice(recipe: Recipe) -> str:
+def _memory_advice(recipe: Recipe, network: Network) -> str:
     if _more_accumulation(recipe) is None:
         return "Use fewer filters or units, or smaller images."
     return (
@@ -202,20 +202,21 @@ _SUITED_REMEDIES: Mapping[DiagnosisKind, Callable[[Recipe, Network], Remedy | No
 )
 """Those that depend on the network."""
 
-_ADVICE: Mapping[DiagnosisKind, Callable[[Recipe], str]] = MappingProxyType(
+_ADVICE: Mapping[DiagnosisKind, Callable[[Recipe, Network], str]] = MappingProxyType(
     {
-        "diverged": lambda recipe: (
+        "diverged": lambda recipe, network: (
             f"Try a learning rate of {_usual_rate(recipe).fields['learning_rate']:g} or less."
         ),
         "memory": _memory_advice,
-        "rate_too_high": lambda recipe: f"Try a learning rate below {recipe.learning_rate:g}.",
-        "rate_too_low": lambda recipe: f"Try a learning rate above {recipe.learning_rate:g}.",
+        "rate_too_high": lambda recipe, network: f"Try a learning rate below {recipe.learning_rate:g}.",
+        "rate_too_low": lambda recipe, network: f"Try a learning rate above {recipe.learning_rate:g}.",
+        "dead_units": _dead_units_advice,
         "overfitting": _overfitting_advice,
-        "plateau": lambda recipe: (
+        "plateau": lambda recipe, network: (
             "Longer training at this rate hardly helps. Use more filters; a learning rate that falls towards "
             "the end (a cosine schedule) helps less often."
         ),
-        "class_sizes": lambda recipe: (
+        "class_sizes": lambda recipe, network: (
             "With balanced class weights (class_weights in the recipe), all classes count the same."
         ),
     }

@@ -117,11 +117,8 @@ def _seconds(
     for stage in training_stages(network, recipe):
         cost = costs[stage.network, can_use_features(recipe)]
         computed = max(recipe.feature_copies, 1) * images + (1 + recipe.test_time_flip) * validated
-        before, epoch = (
-            cost.feature * computed,
-            cost.step * (images - validated) + cost.validation * validated,
-        )
-        total += StageCost(stage.epochs, before, epoch).seconds
+        epoch = cost.step * (images - validated) + cost.validation * validated
+        total += StageCost(stage.epochs, cost.feature * computed, epoch).seconds
     return total
 
 
@@ -138,10 +135,8 @@ def _measure(prepared: PreparedTraining, size: int, images: int, cancelled: Canc
             retain_freed_memory(prepared.device),
         ):
             trial = Trial.of(prepared, images)
-            feature, step = (
-                trial.seconds_per_feature(size, cancelled),
-                1 / measure_speed(trial, size, cancelled),
-            )
+            feature = trial.seconds_per_feature(size, cancelled)
+            step = 1 / measure_speed(trial, size, cancelled)
             is_mostly_forward = trial.features is None and bool(frozen_length(prepared.fresh_model()))
             return _Costs(feature, step, step * (1 if is_mostly_forward else _FORWARD_SHARE))
     except (MemoryError, RuntimeError) as error:

@@ -33,8 +33,8 @@ class EnlargeLessOffer(QObject):
         return self._smaller() is not None
 
     def _on_changed(self, _: object) -> None:
-        was_due, self._is_due = self._is_due, self._would_help()
         smaller = self._smaller()
+        was_due, self._is_due = self._is_due, smaller is not None
         if smaller is None or was_due:
             return
         before, after = (_size(enlarged_shape(each)) for each in (self._project.network, smaller))
