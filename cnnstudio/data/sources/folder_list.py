@@ -137,8 +137,14 @@ def _write(sets: dict[str, RegisteredSet]) -> None:
         }
         for name, entry in sets.items()
     ]
-    write_json(_path(), {"format": _FORMAT, "version": 1, "folders": entries})
+    before = [*_written]
+    # Before others can see the new list: whoever does then must know who has written it.
     _written[:] = [sets]
+    try:
+        write_json(_path(), {"format": _FORMAT, "version": 1, "folders": entries})
+    except BaseException:
+        _written[:] = before
+        raise
 
 
 def _read() -> dict[str, RegisteredSet]:

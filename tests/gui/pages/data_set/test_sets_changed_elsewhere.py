@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+import pytest
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
+from cnnstudio.core import files
+from cnnstudio.data.sources.folder_list import RegisteredSet, last_written, register_set
 from cnnstudio.gui.data.dialog import DataDialog
 from cnnstudio.gui.data.source_row import SourceRow
 from cnnstudio.gui.pages.data_page import DataPage
@@ -126,3 +129,34 @@ def test_a_set_in_use_that_is_removed_in_the_window_is_gone_from_the_page(
     elsewhere("add", balls / "train", "--name", "marbles")
     qtbot.waitUntil(lambda: bool(said))
     assert said == ["Another program added marbles to the data sets."]
+
+
+def test_what_the_window_is_still_writing_is_not_taken_for_that_of_another_program(
+    window: MainWindow, balls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    window.set_watcher.message.connect(lambda message: said.append(message.text))
+    timer = window.set_watcher.findChild(QTimer)
+    looked: list[bool] = []
+
+    def look(folder: Path) -> None:
+        """The new list is there, but not yet safe from a power failure."""
+        timer.timeout.emit()
+        looked.append(True)
+
+    monkeypatch.setattr(files, "fsync_folder", look)
+    register_set("balls", RegisteredSet(balls))
+    assert looked
+    assert said == []
+
+
+def test_a_list_that_could_not_be_written_is_not_what_was_written_last(
+    balls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_set("balls", RegisteredSet(balls))
+    before = last_written()
+    with monkeypatch.context() as patched:
+        patched.setattr(files.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+        with pytest.raises(files.FileError):
+            register_set("marbles", RegisteredSet(balls / "train"))
+    assert last_written() is before
