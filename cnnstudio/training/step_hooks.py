@@ -40,6 +40,7 @@ _RETRY_SECONDS = 30.0
 """How long saving the best weights is tried again, where nobody can resume a paused run."""
 _FIRST_RETRY_SECONDS, _MAX_RETRY_SECONDS = 0.1, 2.0
 """Between two attempts; each waits twice as long as the one before."""
+_PAUSED = "The best weights could not be saved, so training is paused:"
 
 SaveFailurePolicy = Literal["warn", "fail", "retry", "pause"]
 """What a run does while its best weights cannot be saved, as on a full disk.
@@ -144,14 +145,13 @@ class StepHooks:
         reason = run.checkpoints.unsaved_reason
         if not reason or self._on_save_failure not in ("retry", "pause"):
             return
-        paused = f"The best weights could not be saved, so training is paused: {reason}"
         if self._on_save_failure == "retry":
-            run.warn(f"{paused} Trying again for {_RETRY_SECONDS:.0f} s.")
+            run.warn(f"{_PAUSED} {reason} Trying again for {_RETRY_SECONDS:.0f} s.")
             self._retry_saving()
-        while run.checkpoints.unsaved_reason:
+        while reason := run.checkpoints.unsaved_reason:
             is_full = run.checkpoints.is_disk_full
-            remedy = "Free some space" if is_full else "Make it writable"
-            run.warn(f"{paused} {remedy}, then resume.", FULL_DISK if is_full else None)
+            remedy = "Free some space" if is_full else "Fix this"
+            run.warn(f"{_PAUSED} {reason} {remedy}, then resume.", FULL_DISK if is_full else None)
             control.request_pause()
             self._pause()
             if control.stop.is_set():

@@ -145,13 +145,14 @@ class FullDisk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.is_full = False
         self.refused = 0
+        self.error: OSError = no_space()
         self._replace = os.replace
         monkeypatch.setattr(os, "replace", self.replace)
 
     def replace(self, source: Any, target: Any) -> None:
         if self.is_full and "checkpoints" in str(target):
             self.refused += 1
-            raise no_space()
+            raise self.error
         self._replace(source, target)
 
     def fill_after_first_epoch(self, event: Event) -> None:
@@ -209,6 +210,30 @@ def test_a_run_goes_on_when_there_is_room_again(policy: Any, disk: FullDisk, tmp
     assert listener.of(Resumed)
     assert finished.test is not None
     require_consistent(tmp_path / "run", listener)
+
+
+def test_each_pause_says_why_weights_cannot_be_saved_now_and_what_helps(
+    disk: FullDisk, tmp_path: Path
+) -> None:
+    control = Control()
+
+    def act(event: Event) -> None:
+        disk.fill_after_first_epoch(event)
+        if isinstance(event, Paused):
+            disk.is_full = len(listener.of(Paused)) < 2
+            disk.error = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            control.request_resume()
+
+    listener = Listener(act)
+    options = RunOptions(folder=tmp_path / "run", threads=1, on_save_failure="pause")
+    assert start_run(tiny(), DATA, LONGER, options, control=control, emit=listener).outcome == "completed"
+    said = [
+        each.message for each in listener.of(Warned) if "training is paused: Cannot write" in each.message
+    ]
+    assert [each.rpartition(": ")[2] for each in said] == [
+        "No space left on device. Free some space, then resume.",
+        "Permission denied. Fix this, then resume.",
+    ]
 
 
 def test_a_stop_ends_the_pause_for_a_full_disk(disk: FullDisk, tmp_path: Path) -> None:
