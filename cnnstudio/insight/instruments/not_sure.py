@@ -31,8 +31,8 @@ STEPS = 100
 """Thresholds are whole percents."""
 _FEWER_MISTAKES = 0.5
 """What the threshold that is proposed leaves of the error rate."""
-_MIN_SHARE = 0.2
-"""Of the images that it still answers: of very few, the accuracy would be chance."""
+_MIN_SHARE, _MIN_ANSWERED = 0.2, 20
+"""Of the images, and how many, that it still answers: of very few, the accuracy would be chance."""
 _WITHOUT_MISTAKES = 0.5
 """The threshold where there are no mistakes to learn from: an answer is then more likely right than wrong."""
 
@@ -86,15 +86,15 @@ class NotSureReading(Reading):
     def proposed(self) -> float:
         """The lowest threshold at which answers have half the error rate that they have without one.
 
-        Where that would leave fewer than a fifth of the images, the highest one that leaves so many. A fixed
-        accuracy would be nothing to aim at for a network that is right in 60% of the cases, and asks nothing
-        of one that is right in 97%.
+        Where that would leave fewer than a fifth of the images, or fewer than 20, the highest one that leaves
+        so many. A fixed accuracy would be nothing to aim at for a network that is right in 60% of the cases,
+        and asks nothing of one that is right in 97%.
         """
         mistakes = self.answered - self.correct
         if not mistakes[0]:
             return _WITHOUT_MISTAKES
         wanted = _FEWER_MISTAKES * mistakes[0] / self.total
-        is_useful = self.answered >= max(_MIN_SHARE * self.total, 1)
+        is_useful = self.answered >= max(_MIN_SHARE * self.total, min(_MIN_ANSWERED, self.total))
         is_better = is_useful & (mistakes <= wanted * self.answered)
         found = np.flatnonzero(is_better) if is_better.any() else np.flatnonzero(is_useful)[-1:]
         return int(found[0]) / STEPS

@@ -116,6 +116,13 @@ def test_the_proposed_threshold_leaves_a_fifth_and_without_mistakes_is_one_half(
     assert reading([0.9, 0.2], [True, True]).proposed == 0.5
 
 
+def test_the_proposed_threshold_leaves_twenty_images_of_few() -> None:
+    right = [True] * 4 + [False] * 2 + [True] * 9 + [False] * 5 + [True] * 8 + [False] * 2
+    found = reading([0.9] * 6 + [0.5] * 14 + [0.3] * 10, right)
+    # Nothing halves the 30% of errors. Only six images have more than 0.5.
+    assert found.proposed == 0.5
+
+
 def test_a_reading_that_does_not_add_up_is_refused() -> None:
     sound = reading([0.9, 0.2], [True, False])
     arrays = sound.pack()
