@@ -164,11 +164,11 @@ PURPOSES: Mapping[str, str] = MappingProxyType(
         "studio": "Best for the lesson's network on a CPU",
         "lesson": "Exactly the lesson: Adam, batches of 32, 10 epochs",
         "fast-cpu": "For the template airbench-small on a CPU: high accuracy in few epochs",
-        "fast-gpu": "For the template airbench94 on a GPU; other networks need a lower learning rate",
-        "pretrained": "For pretrained networks: trains the last layer, the rest stays locked",
-        "few-images": "For pretrained networks and few images: the last layer, then the last four groups",
-        "many-images": "For pretrained networks and thousands of images per class: the last layer, then all",
-        "fine-tune": "For pretrained networks, after “pretrained”: the unlocked last blocks at a low rate",
+        "fast-gpu": "For the template airbench94 on a GPU",
+        "pretrained": "For pretrained networks: the last layer; the rest stays locked",
+        "few-images": "For pretrained networks and few images: the last layers",
+        "many-images": "For pretrained networks and 1,000 images per class: all layers",
+        "fine-tune": "For pretrained networks, after “pretrained”: unlocked layers",
     }
 )
-"""What each recipe is for."""
+"""What each recipe is for, in a line that the list of recipes has room for."""

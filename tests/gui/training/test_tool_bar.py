@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QComboBox, QFileDialog, QMainWindow, QProgressBar, QPushButton, QStylePainter
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QMainWindow,
+    QProgressBar,
+    QPushButton,
+    QStyleOptionViewItem,
+    QStylePainter,
+)
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.progress import Progress as DataProgress
@@ -197,6 +205,18 @@ def test_entries_say_in_a_second_line_what_they_are(stage: Stage) -> None:
     view = recipe.view()
     two, one = view.sizeHintForRow(0), view.sizeHintForRow(recipe.findText("Edit recipe…"))
     assert two > one
+
+
+def test_what_each_recipe_is_for_is_whole_in_the_list(stage: Stage) -> None:
+    recipe = stage.tool_bar.recipe
+    recipe.showPopup()
+    view = recipe.view()
+    widths = [
+        view.itemDelegate().sizeHint(QStyleOptionViewItem(), recipe.model().index(row, 0)).width()
+        for row in range(recipe.count())
+    ]
+    assert max(widths) <= view.viewport().width()
+    recipe.hidePopup()
 
 
 def test_progress_is_shown_as_text_and_bar(stage: Stage) -> None:
