@@ -9,16 +9,17 @@ from PySide6.QtWidgets import QScrollArea, QWidget
 class _ScrollArea(QScrollArea):
     """Tab stops at it only while there is something to scroll."""
 
-    def __init__(self) -> None:
+    def __init__(self, sideways: bool, by_keys: bool) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        down, across = self.verticalScrollBar(), self.horizontalScrollBar()
+        self._bars = (down, *([across] if sideways else [])) if by_keys else ()
+        for bar in self._bars:
+            bar.rangeChanged.connect(self._on_range_changed)
 
-    def scroll_by_keys(self) -> None:
-        self.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
-
-    def _on_range_changed(self, low: int, high: int) -> None:
-        policies = Qt.FocusPolicy
-        self.setFocusPolicy(policies.StrongFocus if high > low else policies.NoFocus)
+    def _on_range_changed(self, *_: object) -> None:
+        scrolls = any(bar.maximum() > bar.minimum() for bar in self._bars)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if scrolls else Qt.FocusPolicy.NoFocus)
 
 
 def scroll_area(content: QWidget, *, sideways: bool = False, by_keys: bool = True) -> QScrollArea:
@@ -26,11 +27,9 @@ def scroll_area(content: QWidget, *, sideways: bool = False, by_keys: bool = Tru
 
     `by_keys` is False where something inside takes the focus, to which it scrolls.
     """
-    area = _ScrollArea()
+    area = _ScrollArea(sideways, by_keys)
     area.setWidget(content)
     area.setWidgetResizable(True)
-    if by_keys:
-        area.scroll_by_keys()
     if not sideways:
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     for each in (content, area.viewport()):
