@@ -71,9 +71,13 @@ class TrainingStatus(QObject):
     @property
     def short_text(self) -> str:
         """The same for less room; empty where there is no shorter one."""
-        if self._session.state is State.STOPPING or self._failure or self._outcome:
+        state, loading = self._session.state, self._loading
+        if state is State.STOPPING or self._failure or self._outcome:
             return ""
         short = self._run.short_text
+        if state is not State.IDLE and loading is not None and loading.text:
+            share = f" · {self.fraction:.0%}" if loading.total else ""
+            short = f"{loading.text.partition(': ')[0]}{share}"
         return f"{self._position_prefix()}{short}" if short else ""
 
     @property

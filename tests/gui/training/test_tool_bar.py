@@ -241,6 +241,22 @@ def test_loading_shows_what_is_being_loaded(stage: Stage) -> None:
     assert bar.value() / bar.maximum() == pytest.approx(41 / 170, abs=0.001)
 
 
+def test_little_room_says_what_is_computed_before_the_first_step_rather_than_the_epoch(stage: Stage) -> None:
+    status = stage.tool_bar.status
+    stage.session.show_state(State.LOADING)
+    stage.session.loading.emit(DataProgress(0, None, "Preparing"))
+    assert status.short_text == "Preparing"
+    stage.session.show_state(State.RUNNING)
+    stage.session.events.emit(run_events(epochs=4)[:1])
+    assert status.short_text.startswith("Epoch 1 of ")
+
+    stage.session.loading.emit(
+        DataProgress(96, 320, "Computing the locked layers: 96 of 320 training images")
+    )
+
+    assert status.short_text == "Computing the locked layers · 30%"
+
+
 def test_an_archive_of_more_than_two_gigabytes_fills_the_bar_like_any_other(stage: Stage) -> None:
     bar = stage.window.findChild(QProgressBar, "trainingProgress")
     stage.session.show_state(State.LOADING)
