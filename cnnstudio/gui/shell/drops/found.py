@@ -31,12 +31,10 @@ _SHEETS = (".xlsx", ".xls", ".ods")
 _ARCHIVES = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z")
 _ARRAYS = (".npy", ".npz", ".mat", ".hdf5", ".pkl", ".tfrecord", ".parquet")
 _REASONS = {
-    **dict.fromkeys(
-        _WEIGHTS, "weights are read from .safetensors files only: such a file can contain programs"
-    ),
-    **dict.fromkeys(_SHEETS, "tables are read as CSV: save it as one, with the columns file and label"),
-    **dict.fromkeys(_ARCHIVES, "archives are not opened: unpack it first"),
-    **dict.fromkeys(_ARRAYS, "arrays are not read: save the images as files, one folder per class"),
+    **dict.fromkeys(_WEIGHTS, "such a file can contain programs, so save its weights as .safetensors"),
+    **dict.fromkeys(_SHEETS, "tables are read as CSV, so save it as one, with the columns file and label"),
+    **dict.fromkeys(_ARCHIVES, "archives are not opened, so unpack it first"),
+    **dict.fromkeys(_ARRAYS, "arrays are not read, so save the images as files, one folder per class"),
 }
 _UNKNOWN = "not a design, a run, code or an image"
 
@@ -62,6 +60,8 @@ class Found:
     paths: tuple[Path, ...]
     details: str = ""
     """Of a data set, what it holds; of what cannot be used, why."""
+    is_folder: bool = False
+    """Whether the images come in folders, though not in one with a folder for each class."""
 
     @property
     def path(self) -> Path:
@@ -69,24 +69,25 @@ class Found:
 
     @property
     def name(self) -> str:
-        """`flowers`, or `12 images`."""
+        """`flowers`, `12 images` or `3 folders`."""
         if len(self.paths) > 1:
-            return pluralize(len(self.paths), "image")
+            return pluralize(len(self.paths), "folder" if self.is_folder else "image")
         return self.path.name or str(self.path)
 
 
 def identify(paths: Sequence[Path], cancelled: CancelFunction) -> tuple[Found, ...]:
     """What each of these is; images are taken together. Raises Cancelled."""
-    found, images = list[Found](), list[Path]()
+    found, images = list[Found](), list[Found]()
     for path in paths:
         raise_if_cancelled(cancelled)
         each = _identify_folder(path, cancelled) if is_folder(path) else _identify_file(path)
         if each.kind is Kind.IMAGES:
-            images.append(path)
+            images.append(each)
         else:
             found.append(each)
     if images:
-        found.append(Found(Kind.IMAGES, tuple(images)))
+        together = tuple(each.path for each in images)
+        found.append(Found(Kind.IMAGES, together, is_folder=all(each.is_folder for each in images)))
     return tuple(found)
 
 
@@ -142,7 +143,7 @@ def _identify_folder(path: Path, cancelled: CancelFunction) -> Found:
     if len(with_images) > 1:
         return Found(Kind.DATA_SET, (path,), f"{len(with_images):,} folders of images")
     if with_images:
-        return Found(Kind.IMAGES, (path,))
+        return Found(Kind.IMAGES, (path,), is_folder=True)
     reason = "it has runs in it: open one of them" if runs else "it has no images and is not a run"
     return Found(Kind.UNUSABLE, (path,), reason)
 

@@ -27,7 +27,11 @@ _ONE_AT_A_TIME = {
     Kind.RUN: "left out: one run at a time",
     Kind.WEIGHTS: "left out: training starts from one file",
 }
-_NO_RUN = "needs a trained network: train one, or open a run first"
+_NO_RUN = "trying images needs a trained network, so train one or open a run first"
+_NO_CLASSES = (
+    "a data set needs a subfolder of images for each of its classes, at least two; trying images needs a "
+    "trained network"
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def _step(found: Found, taken: set[str], shown_run: str, *, has_run: bool) -> St
         return Step(found, found.details, False)
     if found.kind is Kind.IMAGES:
         if not has_run:
-            return Step(found, _NO_RUN, False)
+            return Step(found, _NO_CLASSES if found.is_folder else _NO_RUN, False)
         return Step(found, f"try on {shown_run}" if shown_run else "try on this run")
     slot = _ONE_AT_A_TIME[found.kind]
     if slot in taken:

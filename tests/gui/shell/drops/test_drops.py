@@ -94,10 +94,23 @@ def test_of_what_excludes_each_other_the_first_is_opened_and_images_need_a_run(
     assert texts == {
         "small.cnn.json": ("open the design", True),
         "net.py": ("left out: one network at a time", False),
-        "a.png": ("needs a trained network: train one, or open a run first", False),
+        "a.png": ("trying images needs a trained network, so train one or open a run first", False),
     }
     (step,) = plan(found[-1:], "Lesson CNN, 14:02")
     assert (step.text, step.is_possible) == ("try on Lesson CNN, 14:02", True)
+
+
+def test_folders_that_are_no_data_set_are_told_what_one_is(things: dict[str, Path]) -> None:
+    """Such as the folders of the classes themselves, instead of the one that holds them."""
+    classes = sorted(each for each in things["flowers"].iterdir() if each.is_dir())
+    for paths, name in (([things["photos"]], "photos"), (classes, f"{len(classes)} folders")):
+        (step,) = plan(identify(paths, never_cancelled), "")
+        assert (step.found.name, step.is_possible) == (name, False)
+        assert "a subfolder of images for each of its classes" in step.text
+        (step,) = plan(identify(paths, never_cancelled), "Lesson CNN, 14:02")
+        assert step.is_possible
+    (step,) = plan(identify([things["photos"], things["a.png"]], never_cancelled), "")
+    assert (step.found.name, step.text.partition(" needs")[0]) == ("2 images", "trying images")
 
 
 def test_while_dragging_the_window_says_what_a_drop_does(
@@ -266,5 +279,6 @@ def test_dropped_weights_are_offered_to_the_next_training_and_other_formats_are_
     qtbot.waitUntil(lambda: asked == [things["net.safetensors"]])
     (tmp_path / "net.pt").write_bytes(b"cposix")
     drag_and_drop(window, tmp_path / "net.pt")
-    qtbot.waitUntil(lambda: "such a file can contain programs" in window.message_bar.text)
+    reason = "such a file can contain programs, so save its weights as .safetensors"
+    qtbot.waitUntil(lambda: window.message_bar.text == f"net.pt cannot be opened: {reason}.")
     assert len(asked) == 1
