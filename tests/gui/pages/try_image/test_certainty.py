@@ -22,6 +22,7 @@ from cnnstudio.gui.pages.try_image.certainty.coverage_curve import CoverageCurve
 from cnnstudio.gui.pages.try_image.certainty.nearest_strip import SimilarImages
 from cnnstudio.gui.pages.try_image.certainty.rule import AnswerRule
 from cnnstudio.insight.confidence.reference_images import NEIGHBORS
+from cnnstudio.insight.instruments.nearest import NearestReading
 from cnnstudio.insight.instruments.not_sure import STEPS, NotSureReading
 from cnnstudio.runs.epochs import snapshot_budget
 from cnnstudio.runs.epochs.thresholds import chosen_threshold
@@ -277,3 +278,22 @@ def test_where_there_is_room_similar_images_stand_apart_for_the_names_below_them
     assert images.area(4).right() <= 380
     images.resize(2_000, 68)
     assert images.area(1).left() - images.area(0).left() == 84
+
+
+def test_long_names_below_similar_images_stay_apart(qtbot: QtBot) -> None:
+    images = SimilarImages()
+    qtbot.addWidget(images)
+    images.resize(380, images.height())
+    row = (1, NEIGHBORS)
+    thumbnails = np.zeros((*row, 3, 8, 8), np.uint8)
+    labels, rows = np.zeros(row, np.int64), np.zeros(row, np.int64)
+    images.show_images(
+        NearestReading(("automobiles",), rows, labels, np.ones(row, np.float32), thumbnails, 2.0, 9, 9), 0
+    )
+    shown = images.grab().toImage()
+    below = range(int(images.area(0).bottom()) + 4, shown.height())
+    is_blank = [len({shown.pixel(x, y) for y in below}) == 1 for x in range(shown.width())]
+    assert not all(is_blank)
+    for place in range(1, NEIGHBORS):
+        left = int(images.area(place).left())
+        assert all(is_blank[left - 4 : left]), f"between {place - 1} and {place}"

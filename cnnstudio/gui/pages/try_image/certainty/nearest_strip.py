@@ -20,6 +20,8 @@ from cnnstudio.insight.instruments.nearest import NearestReading
 SIDE = 48
 _GAP, _CAPTION = 12, 16
 _MAX_NAME = 40
+_NAME_GAP = 6
+"""Pixels between two names, at least."""
 _MAX_PITCH = 84
 """From one thumbnail to the next, in pixels, at most."""
 
@@ -134,9 +136,9 @@ class SimilarImages(Canvas):
             painter.setFont(small.font)
             painter.setPen(theme().color("secondary"))
             name = plain_line(reading.classes[reading.labels[self._row, place]], _MAX_NAME)
-            text = small.elided(name, self._pitch - 2)
-            x = area.center().x() - small.width(text) / 2
-            painter.drawText(QPointF(max(x, 0.0), small.baseline(area.bottom() + _CAPTION / 2 + 1)), text)
+            # Below the left edge of its image: a long name in the middle would run into the next one.
+            text = small.elided(name, self._pitch - _NAME_GAP)
+            painter.drawText(QPointF(area.left(), small.baseline(area.bottom() + _CAPTION / 2 + 1)), text)
         painter.end()
 
 
