@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from cnnstudio.core.formatting import pluralize
 from cnnstudio.data.dataset import Dataset
 from cnnstudio.gui.compute.session import TrainingSession
 from cnnstudio.gui.document.project import Project
@@ -43,7 +45,7 @@ class RunMessages(QObject):
                 self._fresh = None
             elif isinstance(event, WeightsTransferred | WeightsLoaded):
                 self._fresh = event.fresh
-                self.message.emit(Message(". ".join(event.lines) + "."))
+                self.message.emit(Message(_describe_start(event)))
             elif isinstance(event, Warned):
                 offer = unlock_offer(self._project, self._session.network, self._fresh, event.message)
                 self.message.emit(offer or self._note(event))
@@ -65,3 +67,12 @@ class RunMessages(QObject):
 
     def _on_seeds_finished(self, sweep: SeedSweep) -> None:
         self.message.emit(Message(f"{sweep.summary}."))
+
+
+def _describe_start(event: WeightsTransferred | WeightsLoaded) -> str:
+    """In few words, since it lies over the curves: which layers fit, *Start from…* has listed before."""
+    lines = event.lines
+    if isinstance(event, WeightsLoaded):
+        layers = pluralize(len(event.kept) + len(event.fresh), "layer")
+        lines = (f"{len(event.kept):,} of {layers} start from {Path(event.source).name}", *lines[1:])
+    return ". ".join(lines) + "."

@@ -427,6 +427,21 @@ def test_locked_layers_that_start_at_random_are_said_with_a_button_that_unlocks_
     assert not first.holds()
 
 
+def test_what_a_training_starts_from_is_said_briefly_and_without_the_folder_of_the_run(
+    stage: Stage, tmp_path: Path
+) -> None:
+    lines = (
+        f"Start weights from {tmp_path / 'first-run'}: 2 layers of 3 (Conv2D, Conv2D)",
+        "Starts afresh: Dense (layer 4): it has other units",
+    )
+    loaded = WeightsLoaded(
+        str(tmp_path / "first-run"), ("conv2d_1", "conv2d_2"), ("dense_1",), lines, "under Apache-2.0"
+    )
+    stage.session.events.emit((*run_events(epochs=2), loaded))
+    expected = "2 of 3 layers start from first-run. Starts afresh: Dense (layer 4): it has other units."
+    assert stage.messages[-1].text == expected
+
+
 def test_soon_after_the_start_the_dialog_says_what_it_waits_for_and_fills_by_itself(
     stage: Stage, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
