@@ -42,10 +42,15 @@ class RegisteredSet(NamedTuple):
 
 def registered_sets() -> dict[str, RegisteredSet]:
     """Name -> set. A missing or damaged list counts as empty; `register_set` reports what is wrong."""
+    return readable_sets() or {}
+
+
+def readable_sets() -> dict[str, RegisteredSet] | None:
+    """Name -> set; None if the list is damaged."""
     try:
         return _read()
     except (FileError, DataError):
-        return {}
+        return None
 
 
 def list_state() -> tuple[int, ...]:

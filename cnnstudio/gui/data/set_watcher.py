@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from cnnstudio.core.formatting import join_words, list_names
 from cnnstudio.core.parameters import shorten
-from cnnstudio.data.sources.folder_list import RegisteredSet, last_written, list_state, registered_sets
+from cnnstudio.data.sources.folder_list import RegisteredSet, last_written, list_state, readable_sets, registered_sets
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.message_bar import Message
 
@@ -91,10 +91,14 @@ class SetWatcher(QObject):
         if state == self._state:
             return
         self._state = state
+        found = readable_sets()
+        if found is None:
+            # Damaged, not empty: nobody has removed the sets. Adding one says what is wrong.
+            return
         own = last_written()
         # What the window itself has written, it has shown already.
         before = self._known if own is None or own is self._own else own
-        self._own, self._known = own, registered_sets()
+        self._own, self._known = own, found
         changes = ListChanges.between(before, self._known)
         if changes.sentence:
             self._follow(changes)

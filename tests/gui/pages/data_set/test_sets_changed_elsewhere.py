@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core import files
+from cnnstudio.core.paths import datasets_folder
 from cnnstudio.data.sources.folder_list import RegisteredSet, last_written, register_set
 from cnnstudio.gui.data.dialog import DataDialog
 from cnnstudio.gui.data.source_row import SourceRow
@@ -99,6 +100,23 @@ def test_only_what_another_program_has_added_is_said(window: MainWindow, balls: 
     dialog = window.findChild(DataDialog)
     assert dialog.findChild(SourceRow, "source_marbles") is not None
     dialog.close()
+
+
+def test_a_damaged_list_is_not_taken_for_one_from_which_everything_was_removed(
+    window: MainWindow, balls: Path, qtbot: QtBot
+) -> None:
+    said: list[str] = []
+    window.set_watcher.message.connect(lambda message: said.append(message.text))
+    page = add(qtbot, window, balls)
+    path = datasets_folder() / "folders.json"
+    sound = path.read_bytes()
+    path.write_bytes(sound[:-5])
+    qtbot.wait(1_500)
+    path.write_bytes(sound)
+    elsewhere("add", balls / "train", "--name", "marbles")
+    qtbot.waitUntil(lambda: bool(said))
+    assert said == ["Another program added marbles to the data sets."]
+    assert page.sets.list.chosen == "balls"
 
 
 def test_a_set_in_use_that_is_split_in_another_way_is_shown_so(
