@@ -55,7 +55,10 @@ def enlarge_less(network: Network) -> Network:
     enlarging = _enlarging(network)
     if network.weights is None or enlarging is None:
         return network
-    factor = enlarging_factor(network.input, _SMALLER) or _LEAST
+    is_large = max(network.input.dims[1:]) > _SMALLER.height / _LEAST
+    factor = _LEAST if is_large else enlarging_factor(network.input, _SMALLER)
+    if factor is None:
+        return network
     found = _with_factor(network, enlarging, factor)
     before, after = enlarged_shape(network), enlarged_shape(found)
     is_less = before is not None and after is not None and after.height < before.height

@@ -105,7 +105,14 @@ def test_an_open_network_is_offered_the_input_of_other_data() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "factor"),
-    [((3, 32, 32), 3), ((3, 28, 28), 3), ((3, 16, 16), 6), ((3, 48, 48), 2), ((3, 30, 45), 3)],
+    [
+        ((3, 32, 32), 3),
+        ((3, 28, 28), 3),
+        ((3, 16, 16), 6),
+        ((3, 48, 48), 2),
+        ((3, 64, 64), 2),
+        ((3, 30, 45), 3),
+    ],
 )
 def test_where_all_layers_learn_images_are_enlarged_to_about_96(shape: tuple[int, ...], factor: int) -> None:
     fitted = fit_to_data(PRETRAINED, 7, Shape.of(*shape))
@@ -119,6 +126,8 @@ def test_where_all_layers_learn_images_are_enlarged_to_about_96(shape: tuple[int
 def test_what_is_enlarged_little_or_not_at_all_stays() -> None:
     little = fit_input(PRETRAINED, Shape.of(3, 80, 80))
     assert enlarge_less(little) is little
+    tiny = edits.set_input(fit_input(PRETRAINED, Shape.of(3, 16, 16)), Shape.of(3, 8, 8))
+    assert enlarge_less(tiny) is tiny
     assert enlarge_less(PRETRAINED) is PRETRAINED
     lesson = template("lesson-32").network
     assert enlarge_less(lesson) is lesson

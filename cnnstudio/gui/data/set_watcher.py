@@ -9,7 +9,13 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from cnnstudio.core.formatting import join_words, list_names
 from cnnstudio.core.parameters import shorten
-from cnnstudio.data.sources.folder_list import RegisteredSet, last_written, list_state, readable_sets, registered_sets
+from cnnstudio.data.sources.folder_list import (
+    RegisteredSet,
+    last_written,
+    list_state,
+    readable_sets,
+    registered_sets,
+)
 from cnnstudio.gui.document.project import Project
 from cnnstudio.gui.widgets.message_bar import Message
 
