@@ -174,13 +174,15 @@ class InstrumentRequests(QObject):
     def _open_questions(self) -> list[Question]:
         """Those without an answer: the latest epochs first, and few of the user's own images before many.
 
-        A run that is about to begin has no folder, and nothing to ask of it yet.
+        Of these, what looks at the images of a data set comes last: it takes much longer. A run that is
+        about to begin has no folder, and nothing to ask of it yet.
         """
 
-        def place(question: Question) -> tuple[int, int, str, str]:
+        def place(question: Question) -> tuple[int, int, bool, str, str]:
             own = question.own_images
-            count = 0 if own is None else len(own.pixels)
-            return -question.epoch, count, question.instrument, str(question.options)
+            count = 1 if own is None else len(own.pixels)
+            is_long = not instrument(question.instrument).needs.isdisjoint((Need.SPLIT, Need.TRAINING))
+            return -question.epoch, count, is_long, question.instrument, str(question.options)
 
         missing = (each for each in self._wanted if each.folder is not None and each not in self._cache)
         return sorted(missing, key=place)

@@ -20,6 +20,7 @@ from cnnstudio.insight.instruments.confusion import Confusion, ConfusionReading
 from cnnstudio.insight.instruments.embedding import EmbeddingReading
 from cnnstudio.insight.instruments.filters import FiltersReading
 from cnnstudio.insight.instruments.mistakes import MistakesReading
+from cnnstudio.runs.epochs.inspection import OwnImages
 from cnnstudio.runs.epochs.kept_weights import weights_path
 from cnnstudio.runs.run import Run
 from cnnstudio.runs.snapshots import snapshot_path
@@ -236,6 +237,31 @@ def begin(qtbot: QtBot, requests: InstrumentRequests, question: Question) -> Non
     qtbot.waitUntil(lambda: requests._service.is_pending, timeout=PATIENCE_MS)
     requests._service.advance()
     assert requests._service.current is not None
+
+
+def test_what_the_network_says_to_an_image_does_not_wait_for_what_looks_at_the_data_set(
+    qtbot: QtBot, session: TrainingSession, requests: InstrumentRequests, folder: Path
+) -> None:
+    answers(qtbot, requests, ask(folder, 2, "mistakes"))  # the images of the data set are loaded
+    one, many = (OwnImages(np.zeros((count, 3, 8, 8), np.uint8)) for count in (1, 5))
+    wanted = [
+        ask(folder, 2, "nearest", own_images=one),
+        ask(folder, 2, "not_sure"),
+        ask(folder, 2, "predictions", own_images=many),
+        ask(folder, 2, "predictions", own_images=one),
+    ]
+    session._set_state(State.RUNNING)
+    requests.want(frozenset(wanted))
+    qtbot.waitUntil(lambda: len(requests._service._wanted) == len(wanted), timeout=PATIENCE_MS)
+    done: list[Question] = []
+
+    def all_done() -> bool:
+        done.extend(each for each in wanted if each not in done and not requests.answer(each).is_pending)
+        return len(done) == len(wanted)
+
+    advance_until(qtbot, session, requests, all_done)
+    session._set_state(State.IDLE)
+    assert done == [wanted[3], wanted[0], wanted[1], wanted[2]]
 
 
 def test_of_epochs_shorter_than_a_reading_a_view_shows_one_after_the_other(
