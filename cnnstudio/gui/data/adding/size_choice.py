@@ -82,7 +82,7 @@ class SizeChoice(QWidget):
         """Chooses a size; how many images there are is not known yet."""
         self._count, self._measured = 0, AUTOMATIC
         self.field.setItemText(0, _AUTOMATIC)
-        self.field.setCurrentText(_AUTOMATIC if size == AUTOMATIC else format_size(size).split(" (")[0])
+        self._show_text(_AUTOMATIC if size == AUTOMATIC else format_size(size).split(" (")[0])
         self._on_changed()
 
     def show_count(self, count: int, measured: Size | None = None) -> None:
@@ -94,8 +94,15 @@ class SizeChoice(QWidget):
             text += f": {format_size(self._measured)}"
         self.field.setItemText(0, text)
         # The field may have taken the text of its first item over, which it believes to be chosen.
-        self.field.setCurrentText(text if chosen == _AUTOMATIC else chosen)
+        self._show_text(text if chosen == _AUTOMATIC else chosen)
         self._on_changed()
+
+    def _show_text(self, text: str) -> None:
+        """From its first letter, which a narrow field would scroll away to show the cursor at the end."""
+        self.field.setCurrentText(text)
+        line = self.field.lineEdit()
+        if line is not None and not line.hasFocus():
+            line.setCursorPosition(0)
 
     def _on_changed(self, *_: object) -> None:
         problem, size = "", AUTOMATIC

@@ -28,7 +28,7 @@ from cnnstudio.runs.library.listing import RunListing
 from cnnstudio.runs.library.summary import RunSummary
 
 _KEY = "runsTable"
-_EMPTY = "No runs yet. Press Train (F5), or open a run from File ▸ Open."
+_EMPTY = "No runs yet. Press Train (F5), or open a run (Run ▸ Open run…)."
 _NOTHING_FOUND = "No run matches the filter. Press Esc to clear it."
 _WIDE = 1150
 """The width from which the hint has room beside the buttons."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QPushButton, QRadioButton
 from pytestqt.qtbot import QtBot
 
@@ -22,6 +22,7 @@ from cnnstudio.data.sources.adding import PreparedImages, add_images
 from cnnstudio.data.sources.folder_list import registered_sets
 from cnnstudio.data.sources.folder_scan import FolderScan
 from cnnstudio.gui.data.adding.panel import AddImages
+from cnnstudio.gui.data.adding.size_choice import SizeChoice
 from cnnstudio.gui.data.source_row import SourceRow
 from cnnstudio.gui.shell.main_window import MainWindow
 
@@ -376,3 +377,15 @@ def test_the_size_of_a_set_is_changed_later(window: MainWindow, folder: Path, qt
     qtbot.mouseClick(page.adding.add, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: registered_sets()["pets"].size == (32, 32))
     qtbot.waitUntil(lambda: page.overlay is not None and page.images.grid.isVisible())
+
+
+def test_a_narrow_size_field_shows_its_text_from_the_first_letter(qtbot: QtBot) -> None:
+    choice = SizeChoice()
+    qtbot.addWidget(choice)
+    choice.field.setFixedWidth(110)
+    choice.show()
+    choice.show_count(400, (32, 32))
+    line = choice.field.lineEdit()
+    assert line is not None
+    assert line.text() == "Automatic: 32 × 32"
+    assert line.cursorPositionAt(QPoint(0, line.height() // 2)) == 0

@@ -663,7 +663,7 @@ def test_without_runs_the_table_says_what_to_do(opened: Opened) -> None:
     state = opened.table.findChild(QLabel, "runsState")
     assert isinstance(state, QLabel)
     assert state.isVisible()
-    assert state.text().startswith("No runs yet. Press Train")
+    assert state.text() == "No runs yet. Press Train (F5), or open a run (Run ▸ Open run…)."
     assert not any(button.isEnabled() for button in opened.table._acts._buttons.values())
     opened.press(KEY.Key_Escape)
     assert not opened.overlay.isVisible()
