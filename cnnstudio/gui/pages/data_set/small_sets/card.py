@@ -51,8 +51,8 @@ class PretrainedCard(QWidget):
             "Find out how accurate a new last layer and an empty network are here, in about a minute"
         )
         self.measure.clicked.connect(self._on_measure)
-        self.accept = self._way("startFromPretrained", "Train its last layer", PRETRAINED)
-        self.accept_more = self._way("startWithLastGroups", "Train its last groups as well", FEW_IMAGES)
+        self.accept = self._way("startFromPretrained", "Start from it: last layer", PRETRAINED)
+        self.accept_more = self._way("startWithLastGroups", "Start from it: last groups too", FEW_IMAGES)
         self.about, self.about_more = Label(role="help", wrap=True), Label(role="help", wrap=True)
         self._close = QToolButton()
         self._close.setObjectName("dismissPretrained")
